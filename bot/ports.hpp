@@ -1,0 +1,73 @@
+// Every interface that the engine needs from the outside world, and nothing else. No Asio, no Beast, no RapidJSON:
+// whoever includes this compiles in a second, and everything behind it can be played on a virtual clock.
+//
+// Threads: unless a comment says otherwise, every function is called on the loop's thread and every callback runs
+// there. Blocking work goes to Workers and comes back by Loop::post.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bot/core/entry.hpp"
+#include "bot/core/error.hpp"
+#include "bot/core/json.hpp"
+#include "bot/core/time.hpp"
+
+namespace ports {
+
+using core::Duration;
+using core::Result;
+using core::Time;
+
+// The one event loop and its clock. In production: Asio and the wall clock that never goes back (design, invariant 7);
+// in tests: a queue and a clock that the test moves.
+struct Loop {
+  using TimerId = std::uint64_t;  // 0 is never a timer
+
+  virtual ~Loop() = default;
+  virtual Time now() const = 0;
+  virtual void post(std::function<void()> work) = 0;  // from any thread; runs later, in order of posting
+  virtual TimerId call_after(Duration delay, std::function<void()> work) = 0;
+  virtual void cancel(TimerId timer) = 0;  // the work never runs once this has returned; unknown ids are ignored
+};
+
+// Threads for calls that block (files, child processes). `work` must end by itself within a bounded time.
+struct Workers {
+  virtual ~Workers() = default;
+  virtual void run(std::function<void()> work) = 0;
+};
+
+// Structured log lines: a fixed message, facts as fields, never a secret, never an unescaped control character (T73).
+struct Log {
+  enum class Level { debug, info, warn, error };
+  using Fields = std::vector<std::pair<std::string, core::Json>>;
+
+  virtual ~Log() = default;
+  virtual void write(Level level, std::string_view message, Fields fields) = 0;  // from any thread
+  void debug(std::string_view message, Fields fields = {}) { write(Level::debug, message, std::move(fields)); }
+  void info(std::string_view message, Fields fields = {}) { write(Level::info, message, std::move(fields)); }
+  void warn(std::string_view message, Fields fields = {}) { write(Level::warn, message, std::move(fields)); }
+  void error(std::string_view message, Fields fields = {}) { write(Level::error, message, std::move(fields)); }
+};
+
+// Append-only, signed, durable. Implemented by ledger/.
+struct Ledger {
+  using Appended = std::function<void(Result<core::Receipt>)>;
+
+  virtual ~Ledger() = default;
+  // Queues one entry. `done` runs on the loop, in the order of the appends: with a receipt once the entry is durable
+  // on disk, or with the error that kept it out. After no_space the entry and all queued behind it were not written
+  // and later appends may succeed; after fsync_failed or io every further append fails with the same error.
+  virtual void append(core::Entry entry, Appended done) = 0;
+  // True while `append` would hand over to the writer at once: nothing of ours is queued behind it.
+  virtual bool idle() const = 0;
+};
+
+}  // namespace ports

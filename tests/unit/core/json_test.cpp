@@ -1,0 +1,72 @@
+#include "bot/core/json.hpp"
+
+#include "tests/support/catch.hpp"
+
+using namespace core;
+
+TEST_CASE("json: what is refused, each with its reason") {
+  auto [title, text, reason] = GENERATE(table<char const*, std::string, char const*>({
+      {"T59 duplicate key", R"({"a":1,"a":2})", "twice"},
+      {"T59 duplicate key spelled with an escape", R"({"a":1,"\u0061":2})", "twice"},
+      {"T59 duplicate key in an inner object", R"([{"x":{"b":1,"b":1}}])", "twice"},
+      {"T60 too deep", std::string(65, '[') + std::string(65, ']'), "nested deeper"},
+      {"T60 a million brackets", std::string(1'000'000, '['), "nested deeper"},
+      {"T61 invalid UTF-8", "\"\xff\"", "byte"},
+      {"T61 overlong encoding", "\"\xc0\x80\"", "byte"},
+      {"T61 lone surrogate", R"("\ud83d")", "byte"},
+      {"T61 NUL", R"("a\u0000b")", "NUL"},
+      {"trailing text", "{} x", "byte"},
+      {"empty", "", "byte"},
+      {"not closed", "{\"a\":", "byte"},
+      {"a comment", "{/**/}", "byte"},
+  }));
+  CAPTURE(title);
+  auto const parsed = parse_json(text);
+  REQUIRE(parsed.has_error());
+  CHECK_THAT(parsed.error().message, Catch::Contains(reason));
+}
+
+TEST_CASE("json: limits count and 64 levels pass") {
+  CHECK(parse_json(std::string(64, '[') + std::string(64, ']')).has_value());
+  CHECK(parse_json("[1,2,3]", {.max_values = 4}).has_value());
+  CHECK(parse_json("[1,2,3,4]", {.max_values = 4}).error().code == Errc::too_large);
+  CHECK(parse_json("\"abcd\"", {.max_string = 3}).error().code == Errc::too_large);
+  CHECK(parse_json("{\"abcd\":1}", {.max_key = 3}).error().code == Errc::too_large);
+  CHECK(parse_json("[      ]", {.max_bytes = 7}).error().code == Errc::too_large);
+}
+
+TEST_CASE("json: reading never throws on another type") {
+  auto const json = parse_json(R"({"a":{"b":[10,"x",true,null,1.5]}})").value();
+  CHECK(json["a"]["b"].at_index(0).integer() == 10);
+  CHECK(json["a"]["b"].at_index(1).text() == "x");
+  CHECK(json["a"]["b"].at_index(2).boolean());
+  CHECK(json["a"]["b"].at_index(9).is_null());
+  CHECK(json["a"]["b"]["c"]["d"].text("none") == "none");
+  CHECK(json["a"].integer(7) == 7);
+}
+
+TEST_CASE("json: canonical form is RFC 8785") {
+  auto const canon = [](char const* text) { return canonical(parse_json(text).value()); };
+  CHECK(canon(R"({ "b" : 1, "a" : [ true , null ] })") == R"({"a":[true,null],"b":1})");
+  CHECK(canon(R"({"peach":"This sorting order","péché":"is wrong","pêche":"x","sin":"y"})") ==
+        "{\"peach\":\"This sorting order\",\"p\xc3\xa9"
+        "ch\xc3\xa9\":\"is wrong\",\"p\xc3\xaa"
+        "che\":\"x\",\"sin\":\"y\"}");
+  // The RFC's own example of the key order (section 3.2.3): UTF-16 order puts the emoji before U+FB33.
+  CHECK(
+      canon(
+          R"({"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"})") ==
+      "{\"\\r\":\"Carriage Return\",\"1\":\"One\",\"\xc2\x80\":\"Control\",\"\xc3\xb6\":\"Latin Small Letter O With "
+      "Diaeresis\",\"\xe2\x82\xac\":\"Euro Sign\",\"\xf0\x9f\x98\x80\":\"Emoji: Grinning "
+      "Face\",\"\xef\xac\xb3\":\"Hebrew Letter Dalet With Dagesh\"}");
+  CHECK(canonical(Json("\x1f\x01\"\\/\x7f\n\t\b\f\r")) == "\"\\u001f\\u0001\\\"\\\\/\x7f\\n\\t\\b\\f\\r\"");
+  CHECK(canonical(Json("\\u001F")) == "\"\\\\u001F\"");
+  CHECK_THROWS_AS(canonical(Json(1.5)), Failure);
+  CHECK_THROWS_AS(canonical(Json(std::int64_t{1} << 53)), Failure);
+}
+
+TEST_CASE("json: what is dumped is read back") {
+  auto const json = parse_json(R"({"a":[1,-2,3.25,"x\ny",{"b":false}],"c":null})").value();
+  CHECK(parse_json(dump(json)).value() == json);
+  CHECK(parse_json(dump_pretty(json)).value() == json);
+}
