@@ -59,15 +59,15 @@ struct Log {
 
 // Append-only, signed, durable. Implemented by ledger/.
 struct Ledger {
-  using Appended = std::function<void(Result<core::Receipt>)>;
+  using Appended = std::function<void(Result<std::vector<core::Receipt>>)>;
 
   virtual ~Ledger() = default;
-  // Queues one entry. `done` runs on the loop, in the order of the appends: with a receipt once the entry is durable
-  // on disk, or with the error that kept it out. After no_space the entry and all queued behind it were not written
-  // and later appends may succeed; after fsync_failed or io every further append fails with the same error.
-  virtual void append(core::Entry entry, Appended done) = 0;
-  // True while `append` would hand over to the writer at once: nothing of ours is queued behind it.
-  virtual bool idle() const = 0;
+  // Queues entries that are to share one pack and one fsync (more that are queued meanwhile may join them). `done` runs
+  // on the loop, in the order of the calls: with a receipt an entry once all are durable on disk, or with the error that
+  // kept all of them out. After no_space nothing of the batch was written and later batches may succeed; after
+  // fsync_failed or io every further append fails with the same error. The engine gives the next batch only when it has
+  // heard of the last one, so an event that waits is still in the engine's own queue and can be dropped there.
+  virtual void append(std::vector<core::Entry> entries, Appended done) = 0;
 };
 
 }  // namespace ports
