@@ -17,6 +17,7 @@
 
 #include "bot/core/entry.hpp"
 #include "bot/core/error.hpp"
+#include "bot/core/evidence.hpp"
 #include "bot/core/json.hpp"
 #include "bot/core/time.hpp"
 
@@ -68,6 +69,29 @@ struct Ledger {
   // fsync_failed or io every further append fails with the same error. The engine gives the next batch only when it has
   // heard of the last one, so an event that waits is still in the engine's own queue and can be dropped there.
   virtual void append(std::vector<core::Entry> entries, Appended done) = 0;
+};
+
+// What collectors are asked about.
+struct EvidenceOrder {
+  std::vector<std::string> collectors;        // keys in the configuration; an unknown one yields an exhibit with an error
+  std::map<std::string, std::string> labels;  // of the case, and the request's parameters: what {{name}} may stand for
+  std::vector<core::Exhibit> attachments;     // already given (the triggering lines, files of the caller): redacted like the rest
+  Time since;                                 // start of the time that matters
+};
+
+// Runs collectors side by side, each with its own time and byte limits, all within one overall deadline; redacts; picks
+// highlights. `done` is called exactly once, at the latest shortly after the overall deadline, and never with an error:
+// what failed is an exhibit that says so. Implemented by collectors/.
+struct EvidenceRoom {
+  virtual ~EvidenceRoom() = default;
+  virtual void collect(EvidenceOrder order, std::function<void(core::Evidence)> done) = 0;
+};
+
+// Blanks secrets in text that is about to reach any sink (ledger, chat, log). Pure and safe from any thread.
+struct Redactor {
+  virtual ~Redactor() = default;
+  // Replaces each secret in place by "[redacted]"; returns how many.
+  virtual std::uint32_t redact(std::string& text) const = 0;
 };
 
 }  // namespace ports
