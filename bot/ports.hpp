@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bot/core/card.hpp"
 #include "bot/core/entry.hpp"
 #include "bot/core/error.hpp"
 #include "bot/core/evidence.hpp"
@@ -64,8 +65,8 @@ struct Ledger {
 
   virtual ~Ledger() = default;
   // Queues entries that are to share one pack and one fsync (more that are queued meanwhile may join them). `done` runs
-  // on the loop, in the order of the calls: with a receipt an entry once all are durable on disk, or with the error that
-  // kept all of them out. After no_space nothing of the batch was written and later batches may succeed; after
+  // on the loop, in the order of the calls: with a receipt an entry once all are durable on disk, or with the error
+  // that kept all of them out. After no_space nothing of the batch was written and later batches may succeed; after
   // fsync_failed or io every further append fails with the same error. The engine gives the next batch only when it has
   // heard of the last one, so an event that waits is still in the engine's own queue and can be dropped there.
   virtual void append(std::vector<core::Entry> entries, Appended done) = 0;
@@ -73,10 +74,11 @@ struct Ledger {
 
 // What collectors are asked about.
 struct EvidenceOrder {
-  std::vector<std::string> collectors;        // keys in the configuration; an unknown one yields an exhibit with an error
+  std::vector<std::string> collectors;  // keys in the configuration; an unknown one yields an exhibit with an error
   std::map<std::string, std::string> labels;  // of the case, and the request's parameters: what {{name}} may stand for
-  std::vector<core::Exhibit> attachments;     // already given (the triggering lines, files of the caller): redacted like the rest
-  Time since;                                 // start of the time that matters
+  std::vector<core::Exhibit>
+      attachments;  // already given (the triggering lines, files of the caller): redacted like the rest
+  Time since;       // start of the time that matters
 };
 
 // Runs collectors side by side, each with its own time and byte limits, all within one overall deadline; redacts; picks
@@ -92,6 +94,129 @@ struct Redactor {
   virtual ~Redactor() = default;
   // Replaces each secret in place by "[redacted]"; returns how many.
   virtual std::uint32_t redact(std::string& text) const = 0;
+};
+
+// Identifies programs on this host: where a name leads and what is there. `done` runs on the loop.
+struct Programs {
+  using Found = std::map<std::string, Result<core::ProgramIdentity>>;
+  virtual ~Programs() = default;
+  virtual void identify(std::vector<std::string> names, std::function<void(Found)> done) = 0;
+};
+
+// --- chat -----------------------------------------------------------------------------------------------------------
+
+// Who did something on a platform, after the adapter authenticated the platform. Never a display name.
+struct Account {
+  std::string platform;  // "slack"
+  std::string id;        // "U0BOB"
+};
+
+// How an interaction ended, in words for the person who acted.
+struct Answer {
+  enum class State {
+    recorded,         // durable
+    refused,          // recorded as refused, or nothing to record
+    not_recorded,     // dropped after 2.0 s: never counts, try again
+    still_recording,  // given to the writer 2.0 s ago; a second answer follows
+  };
+  State state = State::refused;
+  std::string text;  // a sentence or a few lines; plain text
+};
+// Called once, or twice when the first answer is still_recording.
+using Answered = std::function<void(Answer)>;
+
+struct IncomingVote {
+  Account account;
+  std::string request;  // as received: full id, or short id when typed
+  std::string binding;  // full binding of a button, or the 4 hex digits of a typed code
+  core::Verdict verdict = core::Verdict::approve;
+  std::string note;
+  std::string via;        // "button", "view", "text"
+  std::string channel;    // platform channel id it came from
+  std::string rendering;  // digest named by the button; empty for text
+  std::string envelope;   // sha256 digest of the raw platform message
+  std::string delivery;   // platform's key of this delivery: the same one twice is the same click
+  std::string
+      foreign;  // not empty: the platform's facts already forbid it (foreign workspace, guest, unknown message); why
+};
+
+struct IncomingCommand {
+  Account account;
+  std::vector<std::string>
+      words;         // after "/countersign": {"run", "restart-service", "service=web", "--", "reason words"}
+  std::string text;  // the whole text, normalised
+  std::string channel;
+  std::string envelope, delivery;
+  std::string foreign;
+};
+
+// What an adapter calls; implemented by the engine.
+struct ChatSink {
+  virtual ~ChatSink() = default;
+  virtual void vote(IncomingVote vote, Answered answered) = 0;
+  virtual void command(IncomingCommand command, Answered answered) = 0;
+  // The view to open for a button; not_found, forbidden (with the words for the person) or the view. Answers at once.
+  virtual Result<core::VoteView> view(Account const& account, std::string const& request, std::string const& binding,
+                                      core::Verdict verdict) = 0;
+  // The adapter's connection state changed: `connected` is true once clicks can arrive.
+  virtual void connection(std::string const& platform, bool connected, std::string const& detail) = 0;
+};
+
+// A message that stands on a platform, as the platform names it ({"channel": "C0INC", "ts": "…"}).
+using MessageRef = core::Json;
+
+struct Rendered {
+  core::Json body;     // what the platform's API is sent, complete but for channel, thread and token
+  std::string digest;  // "sha256:…" of the body's canonical form with button values blanked
+};
+
+// One platform. Everything asynchronous retries by itself (Retry-After, 5xx, back-off) until it succeeds, fails for
+// good or stop() is called; order per message is kept and updates of one message are coalesced to the last. `done` runs
+// on the loop; errors: unavailable (may succeed later), forbidden (needs an operator: says how to mend it), not_found
+// (the message is gone), bad_input (the platform refuses the content).
+struct ChatAdapter {
+  virtual ~ChatAdapter() = default;
+  virtual std::string platform() const = 0;
+  virtual void start(ChatSink& sink) = 0;
+  virtual void stop() = 0;  // no callback afterwards
+
+  // Pure. `key` is the idempotency key of the post; it rides in the message so that find() can recognise it.
+  virtual Rendered render(core::Card const& card, std::string const& key) const = 0;
+  virtual Rendered render(core::Note const& note, std::string const& key) const = 0;
+
+  // Posts once. When it can't know whether the platform took it, it looks with find() before posting again.
+  virtual void post(std::string channel, std::optional<MessageRef> thread, core::Json body, std::string key, Time since,
+                    std::function<void(Result<MessageRef>)> done) = 0;
+  virtual void update(MessageRef message, core::Json body, std::function<void(Result<void>)> done) = 0;
+  // Looks for a message of ours with this key, posted at or after `since`.
+  virtual void find(std::string channel, std::optional<MessageRef> thread, std::string key, Time since,
+                    std::function<void(Result<std::optional<MessageRef>>)> done) = 0;
+  // A person's messages by accident or on purpose: shown to that person only, may be lost.
+  virtual void whisper(Account const& to, std::string channel, std::string text) = 0;
+};
+
+// --- runner ---------------------------------------------------------------------------------------------------------
+
+// The engine's end of the runner's socket. The runner takes only a request id and checks the ledger itself.
+struct RunnerEvents {
+  virtual ~RunnerEvents() = default;
+  virtual void runner_ready() = 0;                               // connected and its ledger check passed
+  virtual void runner_gone(std::string const& why) = 0;          // the socket ended: its steps are being killed
+  virtual void runner_accepted(std::string const& request) = 0;  // answer to check(): it would run this
+  virtual void runner_refused(std::string const& request, std::string const& why) = 0;  // to check() or start()
+  virtual void runner_output(std::string const& request, std::string const& step,
+                             std::string const& text) = 0;  // redacted
+  virtual void runner_finished(std::string const& request, core::Json const& result,
+                               std::string const& output) = 0;  // run.json's result part
+};
+
+struct Runner {
+  virtual ~Runner() = default;
+  virtual void start(RunnerEvents& events) = 0;
+  virtual bool ready() const = 0;
+  virtual void check(std::string request) = 0;  // needs request.approved in the ledger
+  virtual void run(std::string request) = 0;    // needs run.started in the ledger; a second order for an id is refused
+  virtual void stop() = 0;
 };
 
 }  // namespace ports

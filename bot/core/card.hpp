@@ -1,0 +1,77 @@
+// The neutral message: what a request looks like before a platform's renderer gives it a form. Adapters know nothing of
+// policy or ledger; they render a Card, and the text in it is already clean (no control or bidi characters) but still
+// untrusted where it says so: it must be shown as plain text, never as markup.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bot/core/policy.hpp"
+#include "bot/core/request.hpp"
+
+namespace core {
+
+struct Fact {
+  std::string label, value;  // "Asked by", "bob"; value is untrusted plain text
+  std::string person;  // person key when the value is one person: adapters may show the platform's own mention form
+};
+
+struct Button {
+  Verdict verdict = Verdict::approve;
+  enum class Form {
+    direct,     // the click is the vote
+    with_note,  // the click opens a view with a note field (required or not: see note_required); its submission votes
+    view,       // the click opens a view with the whole action; its submission votes (the message can't show it all)
+  };
+  Form form = Form::direct;
+  bool note_required = false;
+  std::string label;  // "Approve", "Deny", "Approve with a note"
+};
+
+enum class Tone { waiting, good, bad, neutral };  // for the one emoji or colour that a platform may add
+
+struct Card {
+  std::string request_id;    // full
+  std::string short_id;      // "CS-42"
+  std::string binding;       // "sha256:…"
+  std::string code;          // "7f3a"
+  std::string notification;  // lock-screen text: what, where, risk, until when; ≤ 150 characters
+  std::string title;         // the summary
+  Tone tone = Tone::waiting;
+  std::string status;                   // "Waiting: 1 from sre", "Approved by bob", "Succeeded in 3 s" …: one line
+  std::vector<Fact> facts;              // asked by, risk, target, needs, until, last outcomes; at most 10
+  std::string reason;                   // untrusted
+  std::vector<std::string> action;      // what will run: a line a step, argv elements quoted visibly; complete
+  bool action_fits = true;              // false: the action is longer than a message shows; buttons then open the view
+  std::vector<std::string> highlights;  // untrusted lines, the most telling first
+  std::vector<std::string> evidence;    // one line an exhibit: name, size, error
+  std::vector<std::string> votes;       // "✔ bob 10:15:30 UTC: looks right"; one line a vote
+  std::string if_unanswered;            // "If nobody answers: …"; empty once decided
+  std::string ledger_path;              // folder of the request in the ledger
+  std::string commit;                   // commit of the last entry, at the end
+  std::vector<std::string> mention;     // person keys to mention, only in the first post
+  std::vector<Button> buttons;          // empty once decided
+  std::string how_by_text;              // "/countersign approve CS-42 7f3a"; empty once decided
+};
+
+// A line in the thread of a card: the outcome, a recovery, a reminder. Not a card: no buttons.
+struct Note {
+  std::string text;                  // trusted frame, one or two sentences
+  std::vector<std::string> mention;  // person keys
+  std::string block;                 // untrusted, monospace (the end of the output), may be empty
+};
+
+// What a view (modal) shows before a vote is cast in it.
+struct VoteView {
+  std::string request_id, binding;
+  Verdict verdict = Verdict::approve;
+  std::string title;  // "Approve CS-42"
+  std::string summary;
+  std::vector<std::string> action;  // complete
+  bool show_action = false;
+  bool ask_note = true;
+  bool note_required = false;
+};
+
+}  // namespace core
