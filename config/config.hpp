@@ -1,0 +1,102 @@
+// The configuration file as values: `rules` decides and goes into the ledger, the rest is wiring. load() in loader.hpp
+// is the only maker; whoever holds a Config that it returned may rely on every bound and reference stated here.
+// Plain values: safe from any thread, cheap enough to copy at a reload.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "bot/core/json.hpp"
+#include "bot/core/rules.hpp"
+#include "bot/core/time.hpp"
+#include "config/secret.hpp"
+
+namespace config {
+
+// chat.slack
+struct Slack {
+  std::string workspace;                           // team id, "T0EX": clicks from any other are refused
+  std::string api_url = "https://slack.com/api/";  // ends with "/"; plain http to loopback only
+  Secret app_token;                                // xapp-…: opens Socket Mode
+  Secret bot_token;                                // xoxb-…: everything else
+  std::uint32_t connections = 2;                   // 1..10
+};
+
+struct Chat {
+  std::optional<Slack> slack;
+};
+
+// collectors.NAME.file: the end of a text file.
+struct FileCollector {
+  std::string path;  // absolute; may hold {{label}} or {{parameter}}
+  std::optional<core::Duration>
+      since;  // only lines whose time is not older than this before the case; absent: the tail
+};
+
+// collectors.NAME.command: what a program prints.
+struct CommandCollector {
+  std::vector<std::string> run;  // argv, at least the program; arguments may hold {{label}} or {{parameter}}
+};
+
+// collectors.NAME.host: load, memory, disks, uptime of this host.
+struct HostCollector {};
+
+struct Collector {
+  std::variant<FileCollector, CommandCollector, HostCollector> source;
+  core::Duration timeout = std::chrono::seconds(10);
+  std::uint64_t max_bytes = 64 * 1024;  // kept of what it yields
+};
+
+// triggers.NAME.probe; the deciding half of the trigger is rules.triggers.at(NAME).
+struct ProbeTrigger {
+  core::Probe probe;
+  core::Duration every = std::chrono::seconds(30);
+  core::Duration timeout = std::chrono::seconds(5);  // of one attempt
+  std::uint32_t failures = 3;                        // in a row, before it is a signal
+};
+
+struct LedgerPlace {
+  std::string path;  // absolute: the bare repository
+  Secret key;        // always a file
+  enum class Durability { local };
+  Durability durability = Durability::local;
+};
+
+struct StatePlace {
+  std::string path;  // markers, locks, outbox, work folders; default "state" in the ledger's parent folder
+  std::string side;  // side file for when the ledger can't be written; default "side" there
+};
+
+struct Sandbox {
+  enum class Mode { basic };
+  Mode mode = Mode::basic;
+  std::vector<std::string> writable;  // absolute paths; without effect in mode basic
+};
+
+struct Api {
+  std::string host = "127.0.0.1";  // an IPv4 or IPv6 address without brackets, or "localhost"
+  std::uint16_t port = 8080;       // 0: the system chooses
+};
+
+struct Config {
+  core::Rules rules;
+  Chat chat;
+  std::map<std::string, Collector> collectors;
+  core::Duration evidence_deadline = std::chrono::seconds(20);  // key evidence.deadline: for all collectors of a case
+  std::map<std::string, ProbeTrigger> probe_triggers;           // same keys as rules.triggers in this release
+  LedgerPlace ledger;
+  StatePlace state;
+  Sandbox sandbox;
+  Api api;
+  std::vector<std::string> redact_patterns;  // key redact.patterns: RE2, added to the built-in ones
+};
+
+// config/<sha256>.json of the ledger: core::to_json(rules, wiring). Without names, mail addresses, token digests,
+// secrets, their references, and redaction patterns (which may spell a secret; only their number stays).
+core::Json public_json(Config const& config);
+
+}  // namespace config
