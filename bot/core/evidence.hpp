@@ -13,16 +13,16 @@ namespace core {
 
 // What one collector produced, after redaction. A collector that failed or hung yields an exhibit too: `error` says so.
 struct Exhibit {
-  std::string name;         // a core::is_name, unique within its manifest
-  std::string collector;    // the collector's key in the configuration
+  std::string name;       // a core::is_name, unique within its manifest
+  std::string collector;  // the collector's key in the configuration
   std::string media_type = "text/plain; charset=utf-8";
-  std::string bytes;        // redacted, valid UTF-8 for text types
-  std::uint64_t total_bytes = 0;    // before cutting; bytes.size() when nothing was cut
+  std::string bytes;              // redacted, valid UTF-8 for text types
+  std::uint64_t total_bytes = 0;  // before cutting; bytes.size() when nothing was cut
   bool truncated = false;
-  std::uint32_t redactions = 0;     // how many places the redactor blanked
+  std::uint32_t redactions = 0;  // how many places the redactor blanked
   Time started;
   Duration duration{};
-  std::string error;        // empty when all went well
+  std::string error;  // empty when all went well
 };
 
 // One line of evidence worth reading first.
@@ -38,7 +38,8 @@ struct Evidence {
 
 // An exhibit as a manifest names it.
 struct ManifestItem {
-  std::string name, file, sha256, media_type, error;  // file: "evidence/01-web-log.txt", relative to the manifest's owner
+  std::string name, file, sha256, media_type,
+      error;  // file: "evidence/01-web-log.txt", relative to the manifest's owner
   std::uint64_t bytes = 0;
 };
 

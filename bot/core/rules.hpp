@@ -19,8 +19,8 @@ namespace core {
 
 // One human. Accounts never decide anything: persons do.
 struct Person {
-  std::string name;                             // for people to read; never written to the ledger
-  std::string email;                            // likewise
+  std::string name;   // for people to read; never written to the ledger
+  std::string email;  // likewise
   std::set<std::string> groups;
   std::map<std::string, std::string> accounts;  // platform ("slack", "teams", "matrix") → immutable user id there
   std::string token_sha256;                     // 64 hex digits of an API token's digest, or empty; not in the ledger
@@ -46,9 +46,9 @@ char const* to_string(Justification value) noexcept;
 
 struct Policy {
   std::string name;
-  std::set<std::string> request;        // groups that may ask; "triggers" is the reserved group of trigger requesters
-  std::vector<Need> approve;            // all of them must be met, each person counting for one of them only
-  std::set<std::string> notify;         // groups mentioned once when the request is posted
+  std::set<std::string> request;  // groups that may ask; "triggers" is the reserved group of trigger requesters
+  std::vector<Need> approve;      // all of them must be met, each person counting for one of them only
+  std::set<std::string> notify;   // groups mentioned once when the request is posted
   bool self_approval = false;
   Justification approver_justification = Justification::optional;
   Justification requester_justification = Justification::required;
@@ -61,47 +61,47 @@ struct Parameter {
   enum class Type { enumeration, string, integer };
   std::string name;
   Type type = Type::enumeration;
-  std::vector<std::string> values;       // enumeration
-  std::string pattern;                   // string: RE2, matched against the whole value
-  std::uint32_t max_length = 256;        // string: in bytes
-  std::int64_t min = 0, max = 0;         // integer, inclusive
-  std::optional<std::string> preset;     // key `default`: used when the requester leaves the parameter out
+  std::vector<std::string> values;    // enumeration
+  std::string pattern;                // string: RE2, matched against the whole value
+  std::uint32_t max_length = 256;     // string: in bytes
+  std::int64_t min = 0, max = 0;      // integer, inclusive
+  std::optional<std::string> preset;  // key `default`: used when the requester leaves the parameter out
   std::string description;
 };
 
 struct Probe {
   enum class Kind { http, tcp, command };
   Kind kind = Kind::http;
-  std::string target;                    // http: URL; tcp: host:port
-  std::vector<std::string> argv;         // command: success is exit code 0
-  std::uint32_t expect_status = 0;       // http: 0 means any 2xx
-  std::string expect_body;               // http: RE2 searched in the first 64 KiB of the body; empty: anything
+  std::string target;               // http: URL; tcp: host:port
+  std::vector<std::string> argv;    // command: success is exit code 0
+  std::uint32_t expect_status = 0;  // http: 0 means any 2xx
+  std::string expect_body;          // http: RE2 searched in the first 64 KiB of the body; empty: anything
 };
 
 struct Retry {
-  Duration within{};                     // key `for`: give up after this
+  Duration within{};  // key `for`: give up after this
   Duration every = std::chrono::seconds(2);
 };
 
-struct Step {                            // `{{parameter}}` may stand in argv, probe target and probe argv
+struct Step {  // `{{parameter}}` may stand in argv, probe target and probe argv
   std::string name;
   enum class Kind { run, probe };
   Kind kind = Kind::run;
-  std::vector<std::string> argv;         // run
-  Probe probe;                           // probe
+  std::vector<std::string> argv;  // run
+  Probe probe;                    // probe
   Duration timeout = std::chrono::seconds(60);
   std::optional<Retry> retry;
 };
 
 // What one step's processes may use. Zero means: the runner's own default, which the request spells out.
 struct Limits {
-  std::uint64_t output_bytes = 1 << 20;          // kept of each step's output; more is counted and cut
+  std::uint64_t output_bytes = 1 << 20;  // kept of each step's output; more is counted and cut
   std::uint64_t cpu_seconds = 600;
-  std::uint64_t memory_bytes = 4ULL << 30;       // address space of one process
-  std::uint64_t file_bytes = 1ULL << 30;         // largest file it may write
+  std::uint64_t memory_bytes = 4ULL << 30;  // address space of one process
+  std::uint64_t file_bytes = 1ULL << 30;    // largest file it may write
   std::uint64_t open_files = 256;
-  std::uint64_t processes = 512;                 // of the uid, as the kernel counts them
-  Duration grace = std::chrono::seconds(5);      // between TERM and KILL
+  std::uint64_t processes = 512;             // of the uid, as the kernel counts them
+  Duration grace = std::chrono::seconds(5);  // between TERM and KILL
   friend bool operator==(Limits const&, Limits const&) = default;
 };
 
@@ -110,21 +110,21 @@ char const* to_string(Risk risk) noexcept;
 
 struct Runbook {
   std::string name;
-  std::string summary;                   // "Restart {{service}}"
+  std::string summary;  // "Restart {{service}}"
   Risk risk = Risk::medium;
-  std::string if_unanswered;             // what happens if nobody answers: shown to the approver
-  std::vector<Parameter> parameters;     // in the order of the file
-  std::vector<std::string> collect;      // collector names
-  std::string lock;                      // "service/{{service}}", or empty
-  std::vector<Step> steps;               // at least one
+  std::string if_unanswered;          // what happens if nobody answers: shown to the approver
+  std::vector<Parameter> parameters;  // in the order of the file
+  std::vector<std::string> collect;   // collector names
+  std::string lock;                   // "service/{{service}}", or empty
+  std::vector<Step> steps;            // at least one
   std::vector<Step> on_failure;
   std::map<std::string, std::string> environment;  // added to PATH, LANG, HOME of the private folder
-  std::string run_as;                    // empty: the runner's own user
+  std::string run_as;                              // empty: the runner's own user
   Limits limits;
   std::string policy;
 };
 
-struct TriggerRule {                     // the deciding half of a trigger; its source is wiring (config/)
+struct TriggerRule {  // the deciding half of a trigger; its source is wiring (config/)
   std::string name;
   std::map<std::string, std::string> labels;
   std::vector<std::string> collect;
@@ -133,8 +133,8 @@ struct TriggerRule {                     // the deciding half of a trigger; its 
     std::map<std::string, std::string> with;
   };
   std::vector<Proposal> propose;
-  std::vector<std::string> post_to;      // channel names
-  std::vector<std::string> dedupe;       // label names; equal values are one occurrence
+  std::vector<std::string> post_to;  // channel names
+  std::vector<std::string> dedupe;   // label names; equal values are one occurrence
   Duration cooldown = std::chrono::minutes(10);
   std::uint32_t max_per_hour = 6;
 };
@@ -150,8 +150,8 @@ struct Rules {
   Person const* person(std::string_view key) const;
   // The person who owns this account, or nothing: unknown is no.
   std::optional<std::string> person_of(std::string_view platform, std::string_view account) const;
-  std::set<std::string> members(std::string_view group) const;          // person keys
-  std::set<std::string> groups_of(Actor const& actor) const;            // triggers are in the reserved group "triggers"
+  std::set<std::string> members(std::string_view group) const;  // person keys
+  std::set<std::string> groups_of(Actor const& actor) const;    // triggers are in the reserved group "triggers"
   Runbook const* runbook(std::string_view name) const;
   Policy const* policy_of(Runbook const& runbook) const;
 };
