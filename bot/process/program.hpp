@@ -45,6 +45,9 @@ class ProgramFile {
   // directory counts as safe).
   bool writable_by_others() const noexcept { return writable_by_others_; }
 
+  // Hashes again through the same descriptors: an error if a byte has changed since open_program. run() asks it last.
+  Result<void> check_unchanged() const;
+
   int fd() const noexcept { return file_.get(); }
   int interpreter_fd() const noexcept { return interpreter_.get(); }  // -1 for a native program
 

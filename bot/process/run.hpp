@@ -75,7 +75,7 @@ struct Outcome {
                          // says how many bytes are missing
   std::uint64_t output_bytes = 0;  // all that was written, kept or not
   bool truncated = false;
-  bool killed_survivors = false;  // others of its group or holding its output were left and were killed
+  bool killed_survivors = false;  // others were left: those of its session were killed, the rest lost its output
   Duration duration{0};           // monotonic
   std::uint64_t max_rss_bytes = 0;
 };
