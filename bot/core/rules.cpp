@@ -1,9 +1,10 @@
 #include "bot/core/rules.hpp"
 
-#include <algorithm>
+#include <limits>
 
 #include "bot/core/digest.hpp"
 #include "bot/core/ids.hpp"
+#include "bot/core/json_reader.hpp"
 
 namespace core {
 
@@ -76,284 +77,193 @@ Json trigger_json(TriggerRule const& trigger) {
                        {"max_per_hour", trigger.max_per_hour}});
 }
 
-// Reads one object strictly: each member is asked for once, and what nobody asked for is an error. The first error
-// stays; every later read answers with an empty value, so the callers need no branch after each line.
-class Reader {
- public:
-  Reader(Json const& json, std::string where, std::optional<Error>& error)
-      : json_(json), where_(std::move(where)), error_(error) {
-    if (!json.is_object()) fail("", "is no object");
-  }
-
-  void fail(std::string_view key, std::string_view what) {
-    if (error_) return;
-    error_ = make_error(Errc::bad_input, where_ + (key.empty() ? "" : "." + std::string(key)) + " " +
-                                             std::string(what) + ": these rules were not written by Countersign");
-  }
-
-  bool has(std::string const& key) const {
-    auto const* object = json_.if_object();
-    return object && object->contains(key);
-  }
-
-  Json const& any(std::string const& key) {
-    asked_.insert(key);
-    if (!has(key)) fail(key, "is missing");
-    return json_[key];
-  }
-
-  std::string text(std::string const& key) {
-    auto const* value = any(key).if_string();
-    if (!value) fail(key, "is no string");
-    return value ? *value : std::string();
-  }
-
-  std::string name(std::string const& key) {
-    auto value = text(key);
-    if (!is_name(value)) fail(key, "is no name");
-    return value;
-  }
-
-  bool boolean(std::string const& key) {
-    auto const* value = any(key).if_bool();
-    if (!value) fail(key, "is no boolean");
-    return value && *value;
-  }
-
-  std::int64_t integer(std::string const& key, std::int64_t least, std::int64_t most) {
-    auto const* value = any(key).if_int();
-    if (!value || *value < least || *value > most) {
-      fail(key, "is no integer in its bounds");
-      return least;
-    }
-    return *value;
-  }
-
-  std::uint32_t uint32(std::string const& key, std::uint32_t least = 0) {
-    return static_cast<std::uint32_t>(integer(key, least, 0xFFFFFFFFLL));
-  }
-  std::uint64_t uint64(std::string const& key) { return static_cast<std::uint64_t>(integer(key, 0, kMostExact)); }
-  Duration millis(std::string const& key) { return Duration(integer(key, 0, kMostExact)); }
-
-  std::vector<std::string> strings(std::string const& key) {
-    std::vector<std::string> values;
-    auto const* list = any(key).if_array();
-    if (!list) fail(key, "is no array");
-    for (auto const& item : list ? *list : Json::Array()) {
-      if (!item.is_string()) fail(key, "holds something that is no string");
-      values.push_back(item.text());
-    }
-    return values;
-  }
-
-  std::set<std::string> string_set(std::string const& key) {
-    auto const values = strings(key);
-    std::set<std::string> set(values.begin(), values.end());
-    if (set.size() != values.size()) fail(key, "names something twice");
-    return set;
-  }
-
-  std::map<std::string, std::string> string_map(std::string const& key) {
-    std::map<std::string, std::string> values;
-    auto const* object = any(key).if_object();
-    if (!object) fail(key, "is no object");
-    for (auto const& [name, value] : object ? *object : Json::Object()) {
-      if (!value.is_string()) fail(key, "holds something that is no string");
-      values.emplace(name, value.text());
-    }
-    return values;
-  }
-
-  // fn(Reader&, member's name) for each member of the object `key`.
-  void each_member(std::string const& key, auto fn) {
-    auto const* object = any(key).if_object();
-    if (!object) fail(key, "is no object");
-    for (auto const& [name, value] : object ? *object : Json::Object()) {
-      Reader child(value, where_ + "." + key + "." + name, error_);
-      if (!is_name(name)) child.fail("", "is no name");
-      fn(child, name);
-      child.done();
-    }
-  }
-
-  void each_item(std::string const& key, auto fn) {
-    auto const* list = any(key).if_array();
-    if (!list) fail(key, "is no array");
-    std::size_t index = 0;
-    for (auto const& item : list ? *list : Json::Array()) {
-      Reader child(item, where_ + "." + key + "[" + std::to_string(index++) + "]", error_);
-      fn(child);
-      child.done();
-    }
-  }
-
-  void child(std::string const& key, auto fn) {
-    Reader inner(any(key), where_ + "." + key, error_);
-    fn(inner);
-    inner.done();
-  }
-
-  void done() {
-    for (auto const& [key, value] : json_.if_object() ? *json_.if_object() : Json::Object()) {
-      if (!asked_.contains(key)) fail(key, "is not known");
-    }
-  }
-
- private:
-  static constexpr std::int64_t kMostExact = (std::int64_t{1} << 53) - 1;  // what canonical JSON can hold
-  Json const& json_;
-  std::string where_;
-  std::optional<Error>& error_;
-  std::set<std::string> asked_;
-};
-
-template <class Enum>
-Enum read_enum(Reader& in, std::string const& key, std::initializer_list<Enum> values) {
-  auto const text = in.text(key);
-  for (auto const value : values) {
-    if (text == to_string(value)) return value;
-  }
-  in.fail(key, "has an unknown value");
-  return *values.begin();
+std::string read_name(ObjectReader& in, std::string const& key) {
+  auto value = in.text(key);
+  if (!is_name(value)) in.fail(key + " is no name");
+  return value;
 }
 
-void read_name_of(Reader& in, std::string const& key) {
-  if (in.name("name") != key) in.fail("name", "differs from its key");
+std::string read_own_name(ObjectReader& in, std::string const& key) {
+  auto value = in.text("name");
+  if (value != key) in.fail("its name differs from its key");
+  return value;
 }
 
-Policy read_policy(Reader& in, std::string const& key) {
-  Policy policy;
-  read_name_of(in, key);
-  policy.name = key;
-  policy.request = in.string_set("request");
-  in.each_item("approve", [&](Reader& item) {
-    Need need;
-    need.group = item.name("group");
-    need.count = item.uint32("count", 1);
-    policy.approve.push_back(std::move(need));
-  });
-  policy.notify = in.string_set("notify");
-  policy.self_approval = in.boolean("self_approval");
-  in.child("justification", [&](Reader& inner) {
-    auto const values = {Justification::none, Justification::optional, Justification::required};
-    policy.approver_justification = read_enum(inner, "approver", values);
-    policy.requester_justification = read_enum(inner, "requester", values);
-  });
-  policy.expires = in.millis("expires_ms");
-  return policy;
+std::uint32_t read_uint32(ObjectReader& in, std::string const& key) {
+  auto const value = in.integer(key);
+  if (value > std::numeric_limits<std::uint32_t>::max()) in.fail(key + " is out of bounds");
+  return static_cast<std::uint32_t>(value);
 }
 
-Parameter read_parameter(Reader& in) {
-  Parameter parameter;
-  parameter.name = in.name("name");
-  auto const type = in.text("type");
-  if (!in.any("default").is_null()) parameter.preset = in.text("default");
-  parameter.description = in.text("description");
-  constexpr std::int64_t kMost = (std::int64_t{1} << 53) - 1;
-  if (type == "enum") {
-    parameter.type = Parameter::Type::enumeration;
-    parameter.values = in.strings("values");
-  } else if (type == "string") {
-    parameter.type = Parameter::Type::string;
-    parameter.pattern = in.text("pattern");
-    parameter.max_length = in.uint32("max");
-  } else if (type == "integer") {
-    parameter.type = Parameter::Type::integer;
-    parameter.min = in.integer("min", -kMost, kMost);
-    parameter.max = in.integer("max", -kMost, kMost);
-  } else {
-    in.fail("type", "has an unknown value");
-  }
-  return parameter;
-}
-
-Probe read_probe(Reader& in) {
+Probe read_probe(ObjectReader in) {
   Probe probe;
   if (in.has("http")) {
     probe.kind = Probe::Kind::http;
     probe.target = in.text("http");
-    probe.expect_status = in.uint32("expect_status");
+    probe.expect_status = read_uint32(in, "expect_status");
     probe.expect_body = in.text("expect_body");
   } else if (in.has("tcp")) {
     probe.kind = Probe::Kind::tcp;
     probe.target = in.text("tcp");
   } else {
     probe.kind = Probe::Kind::command;
-    probe.argv = in.strings("command");
+    probe.argv = in.texts("command");
   }
+  in.done();
   return probe;
 }
 
-Step read_step(Reader& in) {
+Step read_step(ObjectReader in) {
   Step step;
-  step.name = in.name("name");
+  step.name = read_name(in, "name");
   if (in.has("run")) {
     step.kind = Step::Kind::run;
-    step.argv = in.strings("run");
+    step.argv = in.texts("run");
   } else {
     step.kind = Step::Kind::probe;
-    in.child("probe", [&](Reader& inner) { step.probe = read_probe(inner); });
+    step.probe = read_probe(in.object("probe"));
   }
-  step.timeout = in.millis("timeout_ms");
-  if (!in.any("retry").is_null()) {
-    in.child("retry", [&](Reader& inner) {
-      Retry retry;
-      retry.within = inner.millis("for_ms");
-      retry.every = inner.millis("every_ms");
-      step.retry = retry;
-    });
+  step.timeout = Duration(in.integer("timeout_ms"));
+  if (auto inner = in.nullable_object("retry")) {
+    step.retry = Retry{Duration(inner->integer("for_ms")), Duration(inner->integer("every_ms"))};
+    inner->done();
   }
+  in.done();
   return step;
 }
 
-Limits read_limits(Reader& in) {
-  Limits limits;
-  limits.output_bytes = in.uint64("output_bytes");
-  limits.cpu_seconds = in.uint64("cpu_seconds");
-  limits.memory_bytes = in.uint64("memory_bytes");
-  limits.file_bytes = in.uint64("file_bytes");
-  limits.open_files = in.uint64("open_files");
-  limits.processes = in.uint64("processes");
-  limits.grace = in.millis("grace_ms");
-  return limits;
+Parameter read_parameter(ObjectReader in) {
+  Parameter parameter;
+  parameter.name = read_name(in, "name");
+  if (in.has("default")) parameter.preset = in.text("default");
+  in.any("default");
+  parameter.description = in.text("description");
+  switch (in.word("type", {"enum", "string", "integer"})) {
+    case 0:
+      parameter.type = Parameter::Type::enumeration;
+      parameter.values = in.texts("values");
+      break;
+    case 1:
+      parameter.type = Parameter::Type::string;
+      parameter.pattern = in.text("pattern");
+      parameter.max_length = read_uint32(in, "max");
+      break;
+    default:
+      parameter.type = Parameter::Type::integer;
+      parameter.min = in.signed_integer("min");
+      parameter.max = in.signed_integer("max");
+  }
+  in.done();
+  return parameter;
 }
 
-Runbook read_runbook(Reader& in, std::string const& key) {
+Runbook read_runbook(ObjectReader in, std::string const& key) {
   Runbook runbook;
-  read_name_of(in, key);
-  runbook.name = key;
+  runbook.name = read_own_name(in, key);
   runbook.summary = in.text("summary");
-  runbook.risk = read_enum(in, "risk", {Risk::low, Risk::medium, Risk::high});
+  constexpr Risk kRisks[] = {Risk::low, Risk::medium, Risk::high};
+  runbook.risk = kRisks[in.word("risk", {"low", "medium", "high"})];
   runbook.if_unanswered = in.text("if_unanswered");
-  in.each_item("parameters", [&](Reader& item) { runbook.parameters.push_back(read_parameter(item)); });
-  runbook.collect = in.strings("collect");
+  for (auto& item : in.objects("parameters")) runbook.parameters.push_back(read_parameter(std::move(item)));
+  runbook.collect = in.texts("collect");
   runbook.lock = in.text("lock");
-  in.each_item("steps", [&](Reader& item) { runbook.steps.push_back(read_step(item)); });
-  in.each_item("on_failure", [&](Reader& item) { runbook.on_failure.push_back(read_step(item)); });
-  runbook.environment = in.string_map("environment");
+  for (auto& item : in.objects("steps")) runbook.steps.push_back(read_step(std::move(item)));
+  for (auto& item : in.objects("on_failure")) runbook.on_failure.push_back(read_step(std::move(item)));
+  runbook.environment = in.text_map("environment");
   runbook.run_as = in.text("run_as");
-  in.child("limits", [&](Reader& inner) { runbook.limits = read_limits(inner); });
-  runbook.policy = in.name("policy");
+  runbook.limits = read_limits(in.object("limits"));
+  runbook.policy = read_name(in, "policy");
+  in.done();
   return runbook;
 }
 
-TriggerRule read_trigger(Reader& in, std::string const& key) {
+Policy read_policy(ObjectReader in, std::string const& key) {
+  Policy policy;
+  policy.name = read_own_name(in, key);
+  policy.request = in.text_set("request");
+  for (auto& item : in.objects("approve")) {
+    Need need;
+    need.group = read_name(item, "group");
+    need.count = read_uint32(item, "count");
+    if (need.count == 0) item.fail("a count is at least 1");
+    item.done();
+    policy.approve.push_back(std::move(need));
+  }
+  policy.notify = in.text_set("notify");
+  policy.self_approval = in.boolean("self_approval");
+  auto inner = in.object("justification");
+  constexpr Justification kWords[] = {Justification::none, Justification::optional, Justification::required};
+  policy.approver_justification = kWords[inner.word("approver", {"none", "optional", "required"})];
+  policy.requester_justification = kWords[inner.word("requester", {"none", "optional", "required"})];
+  inner.done();
+  policy.expires = Duration(in.integer("expires_ms"));
+  in.done();
+  return policy;
+}
+
+TriggerRule read_trigger(ObjectReader in, std::string const& key) {
   TriggerRule trigger;
-  read_name_of(in, key);
-  trigger.name = key;
-  trigger.labels = in.string_map("labels");
-  trigger.collect = in.strings("collect");
-  in.each_item("propose", [&](Reader& item) {
-    TriggerRule::Proposal proposal;
-    proposal.runbook = item.name("runbook");
-    proposal.with = item.string_map("with");
-    trigger.propose.push_back(std::move(proposal));
-  });
-  trigger.post_to = in.strings("post_to");
-  trigger.dedupe = in.strings("dedupe");
-  trigger.cooldown = in.millis("cooldown_ms");
-  trigger.max_per_hour = in.uint32("max_per_hour");
+  trigger.name = read_own_name(in, key);
+  trigger.labels = in.text_map("labels");
+  trigger.collect = in.texts("collect");
+  for (auto& item : in.objects("propose")) {
+    trigger.propose.push_back({read_name(item, "runbook"), item.text_map("with")});
+    item.done();
+  }
+  trigger.post_to = in.texts("post_to");
+  trigger.dedupe = in.texts("dedupe");
+  trigger.cooldown = Duration(in.integer("cooldown_ms"));
+  trigger.max_per_hour = read_uint32(in, "max_per_hour");
+  in.done();
   return trigger;
+}
+
+// read(ObjectReader of the member, its key) for each member of the object `key`; keys are names.
+void each_member(ObjectReader& parent, std::string const& key, auto const& read) {
+  auto all = parent.object(key);
+  for (auto const& [name, value] : all.members()) {
+    if (!is_name(name)) all.fail("it holds a key that is no name");
+    read(ObjectReader(value, all.place() + "." + name), name);
+  }
+}
+
+Rules read_rules(Json const& json) {
+  Rules rules;
+  ObjectReader in(json, "config");
+  in.schema(kSchema);
+  each_member(in, "people", [&](ObjectReader item, std::string const& key) {
+    Person person;
+    person.groups = item.text_set("groups");
+    person.accounts = item.text_map("accounts");
+    person.scopes = item.text_set("scopes");
+    item.done();
+    rules.people.emplace(key, std::move(person));
+  });
+  each_member(in, "robots", [&](ObjectReader item, std::string const& key) {
+    if (rules.people.contains(key)) item.fail("the key is a person's too");
+    Robot robot;
+    robot.groups = item.text_set("groups");
+    robot.scopes = item.text_set("scopes");
+    item.done();
+    rules.robots.emplace(key, std::move(robot));
+  });
+  each_member(in, "runbooks", [&](ObjectReader item, std::string const& key) {
+    rules.runbooks.emplace(key, read_runbook(std::move(item), key));
+  });
+  each_member(in, "policies", [&](ObjectReader item, std::string const& key) {
+    rules.policies.emplace(key, read_policy(std::move(item), key));
+  });
+  each_member(in, "triggers", [&](ObjectReader item, std::string const& key) {
+    rules.triggers.emplace(key, read_trigger(std::move(item), key));
+  });
+  auto channels = in.object("channels");
+  for (auto const& [key, value] : channels.members()) {
+    if (!is_name(key)) channels.fail("it holds a key that is no name");
+    rules.channels.emplace(key, channels.text_map(key));
+  }
+  in.any("wiring");
+  in.done();
+  return rules;
 }
 
 }  // namespace
@@ -508,43 +418,22 @@ Json to_json(Rules const& rules, Json wiring) {
                        {"wiring", std::move(wiring)}});
 }
 
-Result<Rules> rules_from_json(Json const& json) {
-  std::optional<Error> error;
-  Rules rules;
-  Reader in(json, "config", error);
-  if (in.integer("schema", 0, 0xFFFF) != kSchema) in.fail("schema", "is not 1");
-  in.each_member("people", [&](Reader& item, std::string const& key) {
-    Person person;
-    person.groups = item.string_set("groups");
-    person.accounts = item.string_map("accounts");
-    person.scopes = item.string_set("scopes");
-    rules.people.emplace(key, std::move(person));
-  });
-  in.each_member("robots", [&](Reader& item, std::string const& key) {
-    Robot robot;
-    robot.groups = item.string_set("groups");
-    robot.scopes = item.string_set("scopes");
-    rules.robots.emplace(key, std::move(robot));
-  });
-  in.each_member("runbooks",
-                 [&](Reader& item, std::string const& key) { rules.runbooks.emplace(key, read_runbook(item, key)); });
-  in.each_member("policies",
-                 [&](Reader& item, std::string const& key) { rules.policies.emplace(key, read_policy(item, key)); });
-  in.each_member("triggers",
-                 [&](Reader& item, std::string const& key) { rules.triggers.emplace(key, read_trigger(item, key)); });
-  if (auto const* channels = in.any("channels").if_object()) {
-    for (auto const& [key, value] : *channels) {
-      Reader all(json["channels"], "config.channels", error);
-      if (!is_name(key)) all.fail(key, "is no name");
-      rules.channels.emplace(key, all.string_map(key));
-    }
-  } else {
-    in.fail("channels", "is no object");
-  }
-  in.any("wiring");
+Limits read_limits(ObjectReader in) {
+  Limits limits;
+  auto const amount = [&](std::string const& key) { return static_cast<std::uint64_t>(in.integer(key)); };
+  limits.output_bytes = amount("output_bytes");
+  limits.cpu_seconds = amount("cpu_seconds");
+  limits.memory_bytes = amount("memory_bytes");
+  limits.file_bytes = amount("file_bytes");
+  limits.open_files = amount("open_files");
+  limits.processes = amount("processes");
+  limits.grace = Duration(in.integer("grace_ms"));
   in.done();
-  if (error) return std::move(*error);
-  return rules;
+  return limits;
+}
+
+Result<Rules> rules_from_json(Json const& json) {
+  return read_strictly("the configuration in the ledger", [&] { return read_rules(json); });
 }
 
 }  // namespace core
