@@ -74,4 +74,21 @@ struct VoteView {
   bool note_required = false;
 };
 
+struct State;
+struct RequestState;
+
+// The message of a request as it stands now. Everything about the action comes from the bound request alone (T4); a
+// request that was never opened shows what was asked. `now`: for "until" and waiting words.
+Card make_card(State const& state, RequestState const& request, Time now);
+
+// The line that tells the requester how it ended: for final states.
+Note make_outcome_note(State const& state, RequestState const& request);
+
+// The view behind a button of `person`.
+VoteView make_vote_view(RequestState const& request, Verdict verdict);
+
+// What will run, complete: a line a step; every argv element stands there in full, quoted where it is more than a plain
+// word, so that the argv can be read back from the text.
+std::vector<std::string> action_lines(Request const& request);
+
 }  // namespace core

@@ -1,9 +1,9 @@
 // What is the case, as a fold over the entries of the ledger.
 //
-// apply() is the only way state changes: step() builds an entry and applies it, a restart applies what the ledger holds,
-// the runner and the verifier do the same over entries whose signatures they checked. It refuses an entry that contradicts
-// what came before (a decision that the votes don't support, a start without its approval …), so whoever can fold a ledger
-// to its end has re-decided every request in it.
+// apply() is the only way state changes: step() builds an entry and applies it, a restart applies what the ledger
+// holds, the runner and the verifier do the same over entries whose signatures they checked. It refuses an entry that
+// contradicts what came before (a decision that the votes don't support, a start without its approval …), so whoever
+// can fold a ledger to its end has re-decided every request in it.
 #pragma once
 
 #include <cstdint>
@@ -25,36 +25,48 @@
 
 namespace core {
 
-enum class Phase { collecting, pending, approved, running, succeeded, failed, interrupted, denied, expired, cancelled, voided };
+enum class Phase {
+  collecting,
+  pending,
+  approved,
+  running,
+  succeeded,
+  failed,
+  interrupted,
+  denied,
+  expired,
+  cancelled,
+  voided
+};
 char const* to_string(Phase phase) noexcept;
 bool is_final(Phase phase) noexcept;
 
 struct Decision {
-  std::string verdict;                 // "approved", "denied", "expired", "cancelled", "voided"
-  Actor actor;                         // who brought it about
-  std::vector<std::string> by;         // persons whose votes count for it
+  std::string verdict;          // "approved", "denied", "expired", "cancelled", "voided"
+  Actor actor;                  // who brought it about
+  std::vector<std::string> by;  // persons whose votes count for it
   Time at;
-  std::string reason;                  // in words
+  std::string reason;  // in words
 };
 
 struct RunState {
   std::optional<Time> started_at, finished_at;
-  std::string cause;                   // "", "exit", "signal", "timeout", "spawn", "refused_by_runner", "not_started", "crash"
-  std::string explanation;             // in words, when there is more to say
+  std::string cause;        // "", "exit", "signal", "timeout", "spawn", "refused_by_runner", "not_started", "crash"
+  std::string explanation;  // in words, when there is more to say
   std::optional<std::int64_t> exit_code;
-  std::string step;                    // name of the step that failed
-  std::string output_tail;             // last lines of the output, redacted; only in the process that saw the run end
+  std::string step;         // name of the step that failed
+  std::string output_tail;  // last lines of the output, redacted; only in the process that saw the run end
 };
 
 // A message of ours on a platform: intent first, then the reference that the platform gave.
 struct PostState {
-  std::uint32_t number = 0;            // NNNN of the intent's file
-  std::string purpose;                 // "card" or "outcome"
+  std::uint32_t number = 0;                // NNNN of the intent's file
+  std::string purpose;                     // "card" or "outcome"
   std::string platform, channel, address;  // "slack", "incidents", "C0INC"
-  std::string key;                     // idempotency key that rides in the message
-  std::string rendering;               // digest of the rendered body, button values blanked
-  Time at;                             // of the intent
-  std::optional<Json> ref;             // absent: intended, not known to stand there
+  std::string key;                         // idempotency key that rides in the message
+  std::string rendering;                   // digest of the rendered body, button values blanked
+  Time at;                                 // of the intent
+  std::optional<Json> ref;                 // absent: intended, not known to stand there
 };
 
 struct RequestState {
@@ -68,39 +80,39 @@ struct RequestState {
   std::map<std::string, std::string> labels;
   std::vector<std::string> channels;
   Time accepted_at;
-  std::string evidence;                // digest of the manifest, once collected
+  std::string evidence;  // digest of the manifest, once collected
   std::vector<Highlight> highlights;
   std::vector<ManifestItem> exhibits;  // its own and the case's
   std::optional<Request> bound;        // once opened
   std::string binding;
-  std::optional<Policy> pinned;        // the policy text at opening
+  std::optional<Policy> pinned;  // the policy text at opening
   std::vector<Vote> votes;
-  std::set<std::string> deliveries;    // platform delivery keys of recorded votes and refusals (T12)
+  std::set<std::string> deliveries;  // platform delivery keys of recorded votes and refusals (T12)
   std::uint32_t vote_files = 0, post_files = 0;
   std::vector<PostState> posts;
   std::optional<Decision> decision;
   std::optional<RunState> run;
-  std::string last_commit;             // of the last entry about it, when the caller says it (note_commit)
+  std::string last_commit;  // of the last entry about it, when the caller says it (note_commit)
 
   Behind behind() const { return {requester, initiator}; }
 };
 
 struct CaseState {
   CaseId id;
-  std::string trigger;                 // empty: opened by a person or robot
+  std::string trigger;  // empty: opened by a person or robot
   std::string dedupe_key;
   std::string title;
   std::map<std::string, std::string> labels;
   std::vector<std::string> channels;
   Time opened_at;
   std::uint32_t requests = 0;
-  std::string evidence;                // digest of the case's own manifest, empty without
+  std::string evidence;  // digest of the case's own manifest, empty without
   std::vector<Highlight> highlights;
   std::vector<ManifestItem> exhibits;
   bool recovered = false;
 };
 
-struct Outcome {                       // of an earlier request for the same runbook and target
+struct Outcome {  // of an earlier request for the same runbook and target
   RequestId id;
   Phase phase;
   Time at;
@@ -113,7 +125,7 @@ struct DayCounter {
 };
 
 struct State {
-  Time now{};                          // of the last entry applied; never goes back
+  Time now{};  // of the last entry applied; never goes back
   std::uint64_t entries = 0;
   std::string instance;
   Rules rules;
@@ -123,11 +135,19 @@ struct State {
   DayCounter case_counter, service_counter;
   std::map<CaseId, CaseState> cases;
   std::map<RequestId, RequestState> requests;
+  std::set<RequestId> open;                                              // those of them that have not ended
   std::map<std::string, std::pair<std::string, RequestId>> idempotency;  // caller + key digest → body digest, request
-  std::map<std::string, std::deque<Outcome>> outcomes;                   // runbook NUL target → the last three, newest first
+  std::map<std::string, std::deque<Outcome>> outcomes;  // runbook NUL target → the last three, newest first
+
+  // Refusals by account within the running minute, for the quota (design, section 10). Not in the ledger: a restart
+  // begins a new minute.
+  struct Refusals {
+    Time since{};
+    std::uint32_t count = 0, folded = 0;
+  };
+  std::map<std::string, Refusals> refusals;
 
   RequestState const* request(RequestId const& id) const;
-  // Open requests first; then final ones. Empty when none.
   std::vector<RequestState const*> open_requests() const;
 };
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -19,23 +20,24 @@ using Ticket = std::uint64_t;  // who waits for an answer; 0: nobody
 struct ServiceStarted {
   std::string version, commit;
   Rules rules;
-  std::string config_bytes;            // the file config/<sha256>.json
+  std::string config_bytes;                   // the file config/<sha256>.json
   bool recovered_from_fsync_failure = false;  // void what was pending (design, invariant 1)
-  std::vector<std::string> dropped;    // commits that the recovery dropped
+  std::vector<std::string> dropped;           // commits that the recovery dropped
+  std::set<std::string> started;              // requests with a marker in STATE/started: their steps may have begun
 };
 struct ConfigReloaded {
   Rules rules;
   std::string config_bytes;
 };
 struct ServiceStopping {};
-struct SignalFired {                   // after noise control
-  std::string trigger, title, text;    // text: the signal itself, redacted and clean; becomes the case's first exhibit
+struct SignalFired {                 // after noise control
+  std::string trigger, title, text;  // text: the signal itself, redacted and clean; becomes the case's first exhibit
   std::string dedupe_key;
 };
 struct SignalRecovered {
   std::string trigger, text;
 };
-struct Origin {                        // where a request came from
+struct Origin {                            // where a request came from
   std::string platform, account, channel;  // "api" without account for the HTTP API
 };
 struct Asked {
@@ -43,21 +45,21 @@ struct Asked {
   Actor requester;
   std::string initiator, runbook, reason;
   std::map<std::string, std::string> parameters, labels;
-  std::vector<std::string> channels;   // empty: every configured channel
+  std::vector<std::string> channels;  // empty: every configured channel
   std::string idempotency_key, body_digest;
   Origin origin;
   std::vector<Exhibit> attachments;
 };
 struct Collected {
   CaseId case_id;
-  std::optional<RequestId> request;    // absent: the case's own evidence
+  std::optional<RequestId> request;  // absent: the case's own evidence
   Evidence evidence;
   std::map<std::string, Result<ProgramIdentity>> programs;
 };
 struct VoteCast {
   Ticket ticket = 0;
   std::string platform, account, channel;
-  std::string request, binding;        // as received (ports::IncomingVote)
+  std::string request, binding;  // as received (ports::IncomingVote)
   Verdict verdict = Verdict::approve;
   std::string note, via, rendering, envelope, delivery, foreign;
 };
@@ -68,7 +70,7 @@ struct CancelAsked {
   std::string request;
   std::string reason;
 };
-struct CommandRefused {                // a command of somebody who may not give it, to be on record
+struct CommandRefused {  // a command of somebody who may not give it, to be on record
   std::string platform, account, channel, reason, envelope, delivery;
 };
 struct PostRendered {
@@ -78,7 +80,7 @@ struct PostRendered {
 };
 struct Posted {
   RequestId request;
-  std::uint32_t number = 0;            // of the intent
+  std::uint32_t number = 0;  // of the intent
   Json ref;
 };
 struct RunnerAccepted {
@@ -90,33 +92,34 @@ struct RunnerRefused {
 };
 struct RunEnded {
   RequestId request;
-  Json result;                         // the runner's result (bot/runbooks)
-  std::string output;                  // redacted
+  Json result;         // the runner's result (bot/runbooks)
+  std::string output;  // redacted
 };
-struct RunLost {                       // started, and nobody can say how it ended
+struct RunLost {  // started, and nobody can say how it ended
   RequestId request;
   std::string why;
 };
-struct Tick {};                        // time passed: expiry, folded refusals
+struct Tick {};  // time passed: expiry, folded refusals
 
 struct Event {
   Time at;
-  std::variant<ServiceStarted, ConfigReloaded, ServiceStopping, SignalFired, SignalRecovered, Asked, Collected, VoteCast, CancelAsked, CommandRefused,
-               PostRendered, Posted, RunnerAccepted, RunnerRefused, RunEnded, RunLost, Tick>
+  std::variant<ServiceStarted, ConfigReloaded, ServiceStopping, SignalFired, SignalRecovered, Asked, Collected,
+               VoteCast, CancelAsked, CommandRefused, PostRendered, Posted, RunnerAccepted, RunnerRefused, RunEnded,
+               RunLost, Tick>
       what;
 };
 
 // --- effects --------------------------------------------------------------------------------------------------------
 
-struct Append {                        // everything after it waits until it is durable
+struct Append {  // everything after it waits until it is durable
   Entry entry;
 };
 struct Reply {
   Ticket ticket = 0;
-  Errc code{};                         // 0: done
-  std::string text;                    // for the person or caller
+  Errc code{};       // 0: done
+  std::string text;  // for the person or caller
   std::optional<RequestId> request;
-  bool replay = false;                 // an idempotent repetition: the request existed already
+  bool replay = false;  // an idempotent repetition: the request existed already
 };
 struct CollectEvidence {
   CaseId case_id;
@@ -126,10 +129,10 @@ struct CollectEvidence {
   std::vector<Exhibit> attachments;
   std::vector<std::string> programs;
 };
-struct Refresh {                       // the request's message changed: post where it is missing, update where it stands
+struct Refresh {  // the request's message changed: post where it is missing, update where it stands
   RequestId request;
 };
-struct SendPost {                      // the intent is durable
+struct SendPost {  // the intent is durable
   RequestId request;
   std::uint32_t number = 0;
 };
@@ -139,16 +142,20 @@ struct AskRunner {
 struct StartRun {
   RequestId request;
 };
-struct RunRecorded {                   // run.finished is durable: the started marker may go
+struct RunRecorded {  // run.finished is durable: the started marker may go
   RequestId request;
 };
-struct NoteRecovery {                  // a line in the thread of the case's messages
+struct NoteRecovery {  // a line in the thread of the case's messages
   CaseId case_id;
   std::string text;
 };
-struct RulesChanged {};                // adapters and triggers must take the new rules
+struct RulesChanged {};  // adapters and triggers must take the new rules
+struct Warn {            // something went wrong that nobody waits for: to the log
+  std::string text;
+};
 
-using Effect = std::variant<Append, Reply, CollectEvidence, Refresh, SendPost, AskRunner, StartRun, RunRecorded, NoteRecovery, RulesChanged>;
+using Effect = std::variant<Append, Reply, CollectEvidence, Refresh, SendPost, AskRunner, StartRun, RunRecorded,
+                            NoteRecovery, RulesChanged, Warn>;
 
 // Applies the event to `state` in place and returns what to do, in order. A refused event still answers its ticket.
 // Throws std::logic_error only if an entry of its own making does not apply: a bug, never input.
@@ -158,8 +165,10 @@ std::vector<Effect> step(State& state, Event const& event);
 std::optional<Time> next_due(State const& state);
 
 // Finds the request that a person names: a full id, or a short one ("CS-42", "42", "CS-42-R2") among the open requests
-// that were posted in `channel` on `platform` ("" : anywhere). Errors say what to type; ambiguous ones list the candidates.
-Result<RequestId> find_request(State const& state, std::string_view text, std::string_view platform, std::string_view channel);
+// that were posted in `channel` on `platform` ("" : anywhere). Errors say what to type; ambiguous ones list the
+// candidates.
+Result<RequestId> find_request(State const& state, std::string_view text, std::string_view platform,
+                               std::string_view channel);
 
 // Nothing when the actor may cancel it, else the reason.
 std::optional<std::string> why_not_cancel(State const& state, RequestState const& request, Actor const& by);

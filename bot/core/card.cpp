@@ -1,0 +1,302 @@
+#include "bot/core/card.hpp"
+
+#include <algorithm>
+
+#include "bot/core/state.hpp"
+#include "bot/core/text.hpp"
+
+namespace core {
+
+namespace {
+
+constexpr std::size_t kMostActionBytes = 2500;  // what a message shows next to everything else; more opens the view
+
+// A plain word stands as it is; anything else as a JSON string with what could hide made visible.
+std::string quoted(std::string const& word) {
+  bool const plain = !word.empty() && std::ranges::all_of(word, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("@%+=:,./_-").find(c) != std::string_view::npos;
+  });
+  return plain ? word : visible_text(dump(Json(word)));
+}
+
+std::string words_of(std::vector<std::string> const& argv) {
+  std::string line;
+  for (auto const& word : argv) line += (line.empty() ? "" : " ") + quoted(word);
+  return line;
+}
+
+std::string step_line(std::size_t number, BoundStep const& step) {
+  std::string line = std::to_string(number) + ". " + step.name + ": ";
+  if (step.kind == Step::Kind::run) {
+    line += words_of(step.argv);
+  } else if (step.probe_kind == Probe::Kind::command) {
+    line += "check that this succeeds: " + words_of(step.argv);
+  } else {
+    line += step.probe_kind == Probe::Kind::http ? "check that " + quoted(step.probe_target) + " answers " +
+                                                       (step.expect_status ? std::to_string(step.expect_status) : "2xx")
+                                                 : "check that " + quoted(step.probe_target) + " accepts a connection";
+    if (!step.expect_body.empty()) line += " with " + quoted(step.expect_body);
+  }
+  if (step.retry)
+    line += ", for up to " + format_duration(step.retry->within) + " every " + format_duration(step.retry->every);
+  line += " (at most " + format_duration(step.timeout) + ")";
+  if (step.program && !step.argv.empty() && step.program->path != step.argv.front())
+    line += " [" + quoted(step.program->path) + "]";
+  return line;
+}
+
+std::string requester_words(Request const& r) {
+  std::string words = r.requester.kind == Actor::Kind::trigger ? "trigger " + r.requester.key : r.requester.key;
+  return r.initiator.empty() ? words : words + " for " + r.initiator;
+}
+
+std::string needs_words(Tally const& tally) {
+  std::string words;
+  for (auto const& need : tally.needs) {
+    words += (words.empty() ? "" : ", ") + std::to_string(need.have) + " of " + std::to_string(need.count) + " from " +
+             need.group;
+  }
+  return words;
+}
+
+std::string took(RequestState const& request) {
+  if (!request.run || !request.run->started_at || !request.run->finished_at) return {};
+  return " in " + format_duration(std::max(Duration(1), *request.run->finished_at - *request.run->started_at));
+}
+
+std::string failure_words(RunState const& run) {
+  std::string words;
+  if (!run.step.empty()) words += "at step " + run.step;
+  if (run.cause == "exit" && run.exit_code)
+    words += (words.empty() ? "" : ", ") + ("exit code " + std::to_string(*run.exit_code));
+  else if (!run.cause.empty())
+    words += (words.empty() ? "" : ", ") + run.cause;
+  if (!run.explanation.empty()) words += (words.empty() ? "" : ": ") + one_line(run.explanation, 300);
+  return words;
+}
+
+std::string approvers(RequestState const& request) {
+  std::string list;
+  if (request.decision) {
+    for (auto const& person : request.decision->by) list += (list.empty() ? "" : " and ") + person;
+  }
+  return list;
+}
+
+std::string status_words(RequestState const& request, Tally const& tally) {
+  auto const decided = [&](std::string_view verb) {
+    return std::string(verb) + " by " + request.decision->actor.str() + " at " + format_clock(request.decision->at);
+  };
+  switch (request.phase) {
+    case Phase::collecting: return "Collecting evidence";
+    case Phase::pending: return "Waiting for " + what_is_missing(tally);
+    case Phase::approved: return "Approved by " + approvers(request) + "; about to start";
+    case Phase::running: return "Approved by " + approvers(request) + "; running";
+    case Phase::succeeded: return "Approved by " + approvers(request) + "; succeeded" + took(request);
+    case Phase::failed: return "Approved by " + approvers(request) + "; failed " + failure_words(*request.run);
+    case Phase::interrupted:
+      return "Approved by " + approvers(request) + "; " +
+             (request.run->cause == "not_started" ? "never started: " : "interrupted: ") +
+             one_line(request.run->explanation, 300);
+    case Phase::denied: return decided("Denied");
+    case Phase::expired: return "Expired at " + format_clock(request.decision->at) + ": " + request.decision->reason;
+    case Phase::cancelled: return decided("Cancelled");
+    case Phase::voided: return "Void: " + one_line(request.decision->reason, 300);
+  }
+  return {};
+}
+
+Tone tone_of(Phase phase) {
+  switch (phase) {
+    case Phase::succeeded: return Tone::good;
+    case Phase::failed:
+    case Phase::interrupted:
+    case Phase::denied: return Tone::bad;
+    case Phase::expired:
+    case Phase::cancelled:
+    case Phase::voided: return Tone::neutral;
+    default: return Tone::waiting;
+  }
+}
+
+std::string history_words(State const& state, RequestState const& request) {
+  auto const found = state.outcomes.find(outcome_key(request));
+  if (found == state.outcomes.end()) return "never run on this target before";
+  std::string words;
+  for (auto const& outcome : found->second) {
+    if (outcome.id == request.id) continue;
+    words += (words.empty() ? "" : ", ") + std::string(to_string(outcome.phase)) + " " +
+             format_time(outcome.at).substr(0, 10) + " " + format_time(outcome.at).substr(11, 5);
+  }
+  return words.empty() ? "never run on this target before" : words;
+}
+
+std::string size_words(std::uint64_t bytes) {
+  return bytes < 1024 ? std::to_string(bytes) + " B" : std::to_string(bytes / 1024) + " KiB";
+}
+
+std::vector<Button> buttons_of(RequestState const& request, bool action_fits) {
+  auto const wish = request.pinned->approver_justification;
+  auto const form = !action_fits                      ? Button::Form::view
+                    : wish == Justification::required ? Button::Form::with_note
+                                                      : Button::Form::direct;
+  bool const required = wish == Justification::required;
+  std::vector<Button> buttons{
+      {.verdict = Verdict::approve, .form = form, .note_required = required, .label = "Approve"},
+      {.verdict = Verdict::deny,
+       .form = form == Button::Form::view ? Button::Form::with_note : form,
+       .note_required = required,
+       .label = "Deny"}};
+  if (form == Button::Form::direct && wish == Justification::optional) {
+    buttons.push_back({.verdict = Verdict::approve, .form = Button::Form::with_note, .label = "Approve with a note"});
+    buttons.push_back({.verdict = Verdict::deny, .form = Button::Form::with_note, .label = "Deny with a note"});
+  }
+  return buttons;
+}
+
+std::string vote_line(Vote const& vote) {
+  std::string line = vote.person +
+                     (vote.verdict == Verdict::approve ? " approved"
+                      : vote.verdict == Verdict::deny  ? " denied"
+                                                       : " withdrew") +
+                     " at " + format_clock(vote.at);
+  if (!vote.note.empty()) line += ": " + one_line(vote.note, 300);
+  return line;
+}
+
+}  // namespace
+
+std::vector<std::string> action_lines(Request const& request) {
+  std::vector<std::string> lines;
+  std::size_t number = 0;
+  for (auto const& step : request.steps) lines.push_back(step_line(++number, step));
+  if (!request.on_failure.empty()) lines.emplace_back("If a step fails:");
+  for (auto const& step : request.on_failure) lines.push_back(step_line(++number, step));
+  if (!request.run_as.empty()) lines.push_back("As user " + quoted(request.run_as));
+  for (auto const& [name, value] : request.environment) {
+    if (name != "PATH" && name != "LANG") lines.push_back("With " + name + "=" + quoted(value));
+  }
+  return lines;
+}
+
+Card make_card(State const& state, RequestState const& request, Time) {
+  Card card;
+  card.request_id = request.id.str();
+  card.short_id = request.id.short_name();
+  card.ledger_path = request.id.folder();
+  card.tone = tone_of(request.phase);
+  card.reason = visible_text(request.reason);
+  if (is_final(request.phase)) card.commit = request.last_commit;
+  Tally count;
+  if (request.bound) {
+    count = tally(*request.pinned, state.rules, request.behind(), request.votes);
+    auto const& r = *request.bound;
+    card.binding = request.binding;
+    card.code = code_of(request.binding);
+    card.title = one_line(r.summary, 200);
+    auto const who = requester_words(r);
+    card.facts.push_back({"Asked by", one_line(who, 100),
+                          r.requester.kind == Actor::Kind::person && r.initiator.empty() ? r.requester.key : ""});
+    card.facts.push_back({"Risk", to_string(r.risk), ""});
+    card.facts.push_back({"Target", one_line(r.target(), 200), ""});
+    card.facts.push_back({"Needs", needs_words(count), ""});
+    card.facts.push_back({"Until", format_time(r.expires_at).substr(0, 10) + " " + format_clock(r.expires_at), ""});
+    for (auto const& [name, value] : r.labels) {
+      if (card.facts.size() < 9) card.facts.push_back({one_line(name, 40), one_line(value, 100), ""});
+    }
+    card.facts.push_back({"Last runs", history_words(state, request), ""});
+    card.action = action_lines(r);
+    std::size_t bytes = 0;
+    for (auto const& line : card.action) bytes += line.size() + 1;
+    card.action_fits = bytes <= kMostActionBytes;
+    card.notification = one_line(card.short_id + " " + r.summary + " on " + r.target() + ", risk " + to_string(r.risk) +
+                                     ", until " + format_clock(r.expires_at),
+                                 150);
+    if (request.phase == Phase::pending) {
+      card.if_unanswered = one_line(r.if_unanswered, 300);
+      card.buttons = buttons_of(request, card.action_fits);
+      card.how_by_text = "/countersign approve " + card.short_id + " " + card.code;
+      for (auto const& group : request.pinned->notify) {
+        for (auto const& person : state.rules.members(group)) {
+          bool const asked =
+              (r.requester.kind == Actor::Kind::person && r.requester.key == person) || r.initiator == person;
+          if (!asked && std::ranges::find(card.mention, person) == card.mention.end()) card.mention.push_back(person);
+        }
+      }
+    }
+  } else {
+    auto const* runbook = state.rules.runbook(request.runbook);
+    auto const summary = runbook ? summary_of(*runbook, request.parameters) : Result<std::string>(request.runbook);
+    card.title = one_line(summary ? *summary : request.runbook, 200);
+    card.notification = one_line(card.short_id + " " + card.title, 150);
+    card.facts.push_back({"Asked by", one_line(request.requester.str(), 100), ""});
+  }
+  card.status = status_words(request, count);
+  if (request.phase != Phase::pending)
+    card.notification = one_line(card.short_id + " " + card.title + ": " + card.status, 150);
+  for (auto const& highlight : request.highlights)
+    card.highlights.push_back(one_line(highlight.exhibit + ": " + highlight.text, 300));
+  for (auto const& exhibit : request.exhibits) {
+    card.evidence.push_back(one_line(
+        exhibit.name + (exhibit.error.empty() ? ", " + size_words(exhibit.bytes) : ": " + exhibit.error), 200));
+  }
+  for (auto const& vote : request.votes) card.votes.push_back(vote_line(vote));
+  return card;
+}
+
+Note make_outcome_note(State const&, RequestState const& request) {
+  Note note;
+  auto const name = request.id.short_name();
+  auto const summary = request.bound ? one_line(request.bound->summary, 200) : request.runbook;
+  switch (request.phase) {
+    case Phase::succeeded:
+      note.text = name + " " + summary + ": succeeded" + took(request) + ", approved by " + approvers(request) + ".";
+      break;
+    case Phase::failed: note.text = name + " " + summary + ": failed " + failure_words(*request.run) + "."; break;
+    case Phase::interrupted:
+      note.text = name + " " + summary + ": " +
+                  (request.run->cause == "not_started" ? "never started: " : "interrupted: ") +
+                  one_line(request.run->explanation, 300) + ".";
+      break;
+    case Phase::denied:
+      note.text = name + " " + summary + ": denied by " + request.decision->actor.str() +
+                  (request.votes.empty() || request.votes.back().note.empty()
+                       ? "."
+                       : ": " + one_line(request.votes.back().note, 500));
+      break;
+    case Phase::expired:
+      note.text =
+          name + " " + summary + ": expired; " + request.decision->reason + ". Ask again if it is still needed.";
+      break;
+    case Phase::cancelled:
+      note.text = name + " " + summary + ": cancelled by " + request.decision->actor.str() + ".";
+      break;
+    case Phase::voided:
+      note.text = name + " " + summary + ": void; " + one_line(request.decision->reason, 500) + ".";
+      break;
+    default: break;
+  }
+  if (!request.last_commit.empty())
+    note.text += " Recorded in the ledger: " + request.id.folder() + ", commit " + request.last_commit + ".";
+  if (request.requester.kind == Actor::Kind::person) note.mention.push_back(request.requester.key);
+  if (!request.initiator.empty()) note.mention.push_back(request.initiator);
+  if (request.run) note.block = request.run->output_tail;
+  return note;
+}
+
+VoteView make_vote_view(RequestState const& request, Verdict verdict) {
+  VoteView view;
+  view.request_id = request.id.str();
+  view.binding = request.binding;
+  view.verdict = verdict;
+  view.title = std::string(verdict == Verdict::approve ? "Approve " : "Deny ") + request.id.short_name();
+  view.summary = one_line(request.bound->summary, 300);
+  view.action = action_lines(*request.bound);
+  view.show_action = verdict == Verdict::approve;
+  view.note_required = request.pinned->approver_justification == Justification::required;
+  view.ask_note = request.pinned->approver_justification != Justification::none;
+  return view;
+}
+
+}  // namespace core

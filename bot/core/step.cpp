@@ -1,0 +1,435 @@
+#include "bot/core/step.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <stdexcept>
+
+#include "bot/core/digest.hpp"
+#include "bot/core/entries.hpp"
+#include "bot/core/stepper.hpp"
+#include "bot/core/text.hpp"
+
+namespace core {
+
+void Stepper::append(Entry entry, std::string const& config_bytes) {
+  auto const lookup = [&](std::string_view) -> Result<std::string> { return config_bytes; };
+  auto const applied = apply(state, entry, lookup);
+  if (!applied) throw std::logic_error("an entry of our own making does not apply: " + applied.error().message);
+  effects.push_back(Append{std::move(entry)});
+}
+
+void Stepper::refuse_ask(Ticket ticket, Errc code, std::string text) {
+  if (ticket != 0) {
+    effects.push_back(Reply{.ticket = ticket, .code = code, .text = std::move(text)});
+  } else {
+    effects.push_back(Warn{std::move(text)});
+  }
+}
+
+void Stepper::decide(RequestState const& request, std::string verdict, Actor actor, std::vector<std::string> by,
+                     std::string reason, std::vector<NeedState> const& needs, Vote const* carried,
+                     std::string const& delivery) {
+  Decision const decision{.verdict = std::move(verdict),
+                          .actor = std::move(actor),
+                          .by = std::move(by),
+                          .at = at,
+                          .reason = std::move(reason)};
+  auto const id = request.id;
+  append(entries::decided(request, decision, needs, carried, delivery, state.config_digest));
+  effects.push_back(Refresh{id});
+}
+
+void Stepper::end_run(RequestState const& request, std::string const& result_state, std::string const& cause,
+                      std::string const& explanation) {
+  auto const id = request.id;
+  auto const result = Json::object({{"state", result_state},
+                                    {"cause", cause},
+                                    {"explanation", explanation},
+                                    {"step", Json()},
+                                    {"exit_code", Json()},
+                                    {"steps", Json::array()}});
+  append(entries::run_finished(at, request, result, ""));
+  effects.push_back(RunRecorded{id});
+  effects.push_back(Refresh{id});
+}
+
+void Stepper::start_next() {
+  std::set<std::string> busy;
+  for (auto const* request : state.open_requests()) {
+    if (request->phase == Phase::running) busy.insert(request->bound->target());
+  }
+  for (auto const* request : state.open_requests()) {
+    if (request->phase != Phase::approved || !busy.insert(request->bound->target()).second) continue;
+    effects.push_back(AskRunner{request->id});
+  }
+}
+
+void Stepper::collect(RequestState const& request, std::vector<Exhibit> attachments) {
+  auto const* runbook = state.rules.runbook(request.runbook);
+  if (!runbook) return;
+  CollectEvidence order{.case_id = request.id.case_id(),
+                        .request = request.id,
+                        .collectors = runbook->collect,
+                        .labels = request.labels,
+                        .attachments = std::move(attachments),
+                        .programs = {}};
+  for (auto const& [name, value] : request.parameters) order.labels[name] = value;
+  if (auto names = programs_of(*runbook, request.parameters)) order.programs = std::move(*names);
+  effects.push_back(std::move(order));
+}
+
+void Stepper::load(Rules const& rules, std::string const& config_bytes) {
+  static_cast<void>(rules);  // what counts is what the entry says: apply() reads the rules back from the bytes
+  auto const digest = digest_of(config_bytes);
+  if (digest == state.config_digest) return;
+  append(entries::config_loaded(at, service_counter(), config_bytes, !state.config_files.contains(digest)),
+         config_bytes);
+  effects.push_back(RulesChanged{});
+  std::vector<RequestId> changed;
+  for (auto const* request : state.open_requests()) {
+    if (request->phase != Phase::pending && request->phase != Phase::collecting) continue;
+    auto const* runbook = state.rules.runbook(request->runbook);
+    auto const* policy = runbook ? state.rules.policy_of(*runbook) : nullptr;
+    bool const same = runbook && policy &&
+                      (!request->bound || (request->bound->runbook_digest == digest_of(*runbook) &&
+                                           request->bound->policy_digest == digest_of(*policy)));
+    if (!same) changed.push_back(request->id);
+  }
+  for (auto const& id : changed)
+    decide(state.requests.at(id), "voided", Actor::service(), {},
+           "its runbook or its policy was changed; ask again under the new rules", {}, nullptr, {});
+  for (auto const* request : state.open_requests()) {
+    if (request->phase == Phase::pending) effects.push_back(Refresh{request->id});
+  }
+}
+
+std::uint32_t Stepper::service_counter() const {
+  auto counter = state.service_counter;
+  return counter.next(format_day(at));
+}
+
+namespace {
+
+void on(Stepper& step, ServiceStarted const& event) {
+  auto& state = step.state;
+  if (event.recovered_from_fsync_failure)
+    step.append(entries::ledger_recovered(step.at, step.service_counter(), event.dropped));
+  step.load(event.rules, event.config_bytes);
+  step.append(
+      entries::service_started(step.at, step.service_counter(), event.version, event.commit, state.config_digest));
+  std::vector<RequestId> open(state.open.begin(), state.open.end());
+  std::set<CaseId> again;  // cases whose own evidence is being collected again
+  for (auto const& id : open) {
+    auto const& request = state.requests.at(id);
+    switch (request.phase) {
+      case Phase::collecting:
+      case Phase::pending:
+        if (event.recovered_from_fsync_failure) {
+          step.decide(
+              request, "voided", Actor::service(), {},
+              "the ledger's disk failed while this was open, so what was recorded about it is in doubt; ask again", {},
+              nullptr, {});
+        } else if (request.phase == Phase::pending) {
+          step.effects.push_back(Refresh{id});
+        } else {
+          auto const& of = state.cases.at(id.case_id());
+          if (!of.trigger.empty() && of.evidence.empty() && again.insert(of.id).second) {
+            auto const rule = state.rules.triggers.find(of.trigger);
+            step.effects.push_back(CollectEvidence{
+                .case_id = of.id,
+                .request = std::nullopt,
+                .collectors = rule == state.rules.triggers.end() ? std::vector<std::string>() : rule->second.collect,
+                .labels = of.labels,
+                .attachments = {},
+                .programs = {}});
+          }
+          step.collect(request, {});
+        }
+        break;
+      case Phase::approved:
+        if (step.at >= request.bound->expires_at)
+          step.end_run(request, "interrupted", "not_started",
+                       "the service was not there to start it before it expired");
+        break;
+      case Phase::running:
+        if (event.started.contains(id.str())) {
+          step.end_run(
+              request, "interrupted", "crash",
+              "the service stopped while it was running; nobody can say how far it came, and it is not repeated");
+        } else {
+          step.end_run(request, "interrupted", "not_started", "the service stopped before its first step began");
+        }
+        break;
+      default: break;
+    }
+  }
+  // Whoever waits for an outcome that was decided but never told hears it now.
+  for (auto const& [id, request] : state.requests) {
+    if (!is_final(request.phase) || std::ranges::find(open, id) != open.end()) continue;
+    bool const card = std::ranges::any_of(request.posts, [](PostState const& post) { return post.purpose == "card"; });
+    bool const told = std::ranges::any_of(
+        request.posts, [](PostState const& post) { return post.purpose == "outcome" && post.ref.has_value(); });
+    auto const ended = request.run && request.run->finished_at ? *request.run->finished_at
+                       : request.decision                      ? request.decision->at
+                                                               : request.accepted_at;
+    if (card && !told && step.at - ended < std::chrono::hours(24)) step.effects.push_back(Refresh{id});
+  }
+  step.start_next();
+}
+
+void on(Stepper& step, ConfigReloaded const& event) { step.load(event.rules, event.config_bytes); }
+
+void on(Stepper& step, ServiceStopping const&) {
+  step.append(entries::service_stopped(step.at, step.service_counter()));
+}
+
+CaseState new_case(Stepper const& step, std::string title) {
+  auto const day = format_day(step.at);
+  auto counter = step.state.case_counter;
+  CaseState opened{.id = CaseId::make(day, counter.next(day))};
+  opened.title = std::move(title);
+  opened.opened_at = step.at;
+  return opened;
+}
+
+void on(Stepper& step, SignalFired const& event) {
+  auto const found = step.state.rules.triggers.find(event.trigger);
+  if (found == step.state.rules.triggers.end())
+    return step.effects.push_back(
+        Warn{"a signal of the trigger " + event.trigger + " came, but no such trigger is configured"});
+  auto const& rule = found->second;
+  auto opened = new_case(step, event.title);
+  opened.trigger = rule.name;
+  opened.dedupe_key = event.dedupe_key;
+  opened.labels = rule.labels;
+  opened.channels = rule.post_to;
+  auto const id = opened.id;
+  auto const text = visible_text(event.text);
+  step.append(entries::case_opened(opened, Actor::trigger(rule.name), text));
+  Exhibit signal{
+      .name = "signal", .collector = "trigger", .bytes = text, .total_bytes = text.size(), .started = step.at};
+  step.effects.push_back(CollectEvidence{.case_id = id,
+                                         .request = std::nullopt,
+                                         .collectors = rule.collect,
+                                         .labels = rule.labels,
+                                         .attachments = {std::move(signal)},
+                                         .programs = {}});
+  auto const proposals = rule.propose;  // the rule may not outlive what follows
+  for (auto const& proposal : proposals) {
+    Asked const ask{.requester = Actor::trigger(event.trigger),
+                    .initiator = {},
+                    .runbook = proposal.runbook,
+                    .reason = event.title,
+                    .parameters = proposal.with,
+                    .labels = rule.labels,
+                    .channels = rule.post_to,
+                    .origin = {.platform = "trigger", .account = {}, .channel = {}}};
+    step.accept(ask, id);
+  }
+}
+
+void on(Stepper& step, SignalRecovered const& event) {
+  for (auto& [id, of] : step.state.cases) {
+    if (of.trigger != event.trigger || of.recovered) continue;
+    of.recovered = true;
+    step.effects.push_back(NoteRecovery{id, event.text});
+  }
+}
+
+void on(Stepper& step, Collected const& event) {
+  auto& state = step.state;
+  auto const of = state.cases.find(event.case_id);
+  if (of == state.cases.end()) return;
+  if (!event.request) {
+    if (of->second.evidence.empty())
+      step.append(entries::evidence_collected(step.at, event.case_id, std::nullopt, event.evidence, {}));
+    return;
+  }
+  auto const* found = state.request(*event.request);
+  if (!found || found->phase != Phase::collecting) return;  // cancelled or voided meanwhile
+  auto const& request = *found;
+  if (request.evidence.empty())
+    step.append(entries::evidence_collected(step.at, event.case_id, request.id, event.evidence, of->second.exhibits));
+  auto const void_it = [&](std::string reason) {
+    step.decide(request, "voided", Actor::service(), {}, std::move(reason), {}, nullptr, {});
+  };
+  auto const* runbook = state.rules.runbook(request.runbook);
+  auto const* policy = runbook ? state.rules.policy_of(*runbook) : nullptr;
+  if (!runbook || !policy) return void_it("its runbook is no longer configured");
+  auto const parameters = check_parameters(*runbook, request.parameters);
+  if (!parameters) return void_it("its runbook was changed: " + parameters.error().message);
+  if (auto const why = why_not_request(*policy, state.rules, request.requester)) return void_it(*why);
+  Draft draft{.instance = state.instance,
+              .id = request.id,
+              .requester = request.requester,
+              .initiator = request.initiator,
+              .reason = request.reason,
+              .labels = request.labels,
+              .parameters = request.parameters,
+              .programs = {},
+              .evidence = request.evidence,
+              .opened_at = step.at};
+  for (auto const& [name, program] : event.programs) {
+    if (!program) return void_it("it can't run here: " + program.error().message);
+    draft.programs.emplace(name, *program);
+  }
+  auto bound = make_request(draft, *runbook, *policy);
+  if (!bound) return void_it(bound.error().message);
+  auto const id = request.id;
+  step.append(entries::request_opened(*bound));
+  step.effects.push_back(Refresh{id});
+}
+
+void on(Stepper& step, PostRendered const& event) {
+  auto const* request = step.state.request(event.request);
+  if (!request) return;
+  PostState const post{.number = request->post_files + 1,
+                       .purpose = event.purpose,
+                       .platform = event.platform,
+                       .channel = event.channel,
+                       .address = event.address,
+                       .key = event.key,
+                       .rendering = event.rendering,
+                       .at = step.at,
+                       .ref = std::nullopt};
+  step.append(entries::post_intent(step.at, *request, post, event.body));
+  step.effects.push_back(SendPost{event.request, post.number});
+}
+
+void on(Stepper& step, Posted const& event) {
+  auto const* request = step.state.request(event.request);
+  if (!request) return;
+  auto const post = std::ranges::find(request->posts, event.number, &PostState::number);
+  if (post == request->posts.end() || post->ref) return;
+  step.append(entries::posted(step.at, *request, *post, request->post_files + 1, event.ref));
+}
+
+void on(Stepper& step, RunnerAccepted const& event) {
+  auto const* request = step.state.request(event.request);
+  if (!request || request->phase != Phase::approved) return;
+  for (auto const* other : step.state.open_requests()) {
+    if (other->phase == Phase::running && other->bound->target() == request->bound->target())
+      return;  // its turn comes when that one ends
+  }
+  step.append(entries::run_started(step.at, *request));
+  step.effects.push_back(StartRun{event.request});
+  step.effects.push_back(Refresh{event.request});
+}
+
+void on(Stepper& step, RunnerRefused const& event) {
+  auto const* request = step.state.request(event.request);
+  if (!request || (request->phase != Phase::approved && request->phase != Phase::running)) return;
+  step.end_run(*request, "failed", "refused_by_runner", visible_text(event.why));
+  step.start_next();
+}
+
+void on(Stepper& step, RunEnded const& event) {
+  auto const* request = step.state.request(event.request);
+  if (!request || request->phase != Phase::running) return;
+  auto const words = event.result["state"].text();
+  auto const id = request->id;
+  if (words != "succeeded" && words != "failed" && words != "interrupted") {
+    step.end_run(*request, "interrupted", "crash", "the runner's report can't be read");
+  } else {
+    step.append(entries::run_finished(step.at, *request, event.result, event.output));
+    auto& run = *step.state.requests.at(id).run;
+    run.output_tail = event.output.size() > 1500 ? "…" + std::string(utf8_suffix(event.output, 1500)) : event.output;
+    step.effects.push_back(RunRecorded{id});
+    step.effects.push_back(Refresh{id});
+  }
+  step.start_next();
+}
+
+void on(Stepper& step, RunLost const& event) {
+  auto const* request = step.state.request(event.request);
+  if (!request || request->phase != Phase::running) return;
+  step.end_run(*request, "interrupted", "crash", visible_text(event.why));
+  step.start_next();
+}
+
+void on(Stepper&, Tick const&) {}  // what is due is done for every event
+
+// Everything that time alone brings about. Runs before the event itself, so that no vote can slip in past expiry.
+void pass_time(Stepper& step) {
+  std::vector<RequestId> open(step.state.open.begin(), step.state.open.end());
+  for (auto const& id : open) {
+    auto const& request = step.state.requests.at(id);
+    if (!request.bound || step.at < request.bound->expires_at) continue;
+    if (request.phase == Phase::pending) {
+      bool const delivered =
+          std::ranges::any_of(request.posts, [](PostState const& post) { return post.ref.has_value(); });
+      step.decide(request, "expired", Actor::service(), {},
+                  delivered ? "nobody decided in time" : "it could not be delivered anywhere, so nobody could decide",
+                  {}, nullptr, {});
+    } else if (request.phase == Phase::approved) {
+      step.end_run(request, "interrupted", "not_started", "it expired before its turn to start came");
+    }
+  }
+  step.flush_refusals();
+}
+
+}  // namespace
+
+std::vector<Effect> step(State& state, Event const& event) {
+  Stepper stepper{.state = state, .at = std::max(event.at, state.now), .effects = {}};
+  bool const starting = std::holds_alternative<ServiceStarted>(event.what);
+  if (!starting) pass_time(stepper);
+  std::visit([&](auto const& what) { on(stepper, what); }, event.what);
+  if (starting) pass_time(stepper);
+  return std::move(stepper.effects);
+}
+
+std::optional<Time> next_due(State const& state) {
+  std::optional<Time> due;
+  auto const consider = [&](Time time) {
+    if (!due || time < *due) due = time;
+  };
+  for (auto const* request : state.open_requests()) {
+    if (request->bound && (request->phase == Phase::pending || request->phase == Phase::approved))
+      consider(request->bound->expires_at);
+  }
+  for (auto const& [account, refusals] : state.refusals) consider(refusals.since + std::chrono::minutes(1));
+  return due;
+}
+
+Result<RequestId> find_request(State const& state, std::string_view text, std::string_view platform,
+                               std::string_view channel) {
+  std::string upper;
+  for (char const c : text.substr(0, 64)) upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  if (auto const full = RequestId::parse(upper)) {
+    if (state.request(*full)) return *full;
+    return make_error(Errc::not_found, "There is no request " + full->str() + ".");
+  }
+  if (auto const whole = CaseId::parse(upper)) return find_request(state, whole->str() + "-R1", platform, channel);
+  std::string_view rest = upper;
+  if (rest.starts_with("CS-")) rest.remove_prefix(3);
+  std::uint32_t number = 0, request_number = 0;
+  if (auto const dash = rest.find("-R"); dash != std::string_view::npos) {
+    auto const tail = rest.substr(dash + 2);
+    auto const [end, error] = std::from_chars(tail.data(), tail.data() + tail.size(), request_number);
+    if (error != std::errc() || end != tail.data() + tail.size() || request_number == 0) number = 0;
+    rest = rest.substr(0, dash);
+  }
+  auto const [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+  if (rest.empty() || error != std::errc() || end != rest.data() + rest.size())
+    return make_error(Errc::bad_input, "\"" + printable_ascii(text, 40) +
+                                           "\" is no request id; write it as it stands on the message, like CS-42.");
+  std::vector<RequestId> candidates;
+  for (auto const* request : state.open_requests()) {
+    if (request->id.case_id().counter() != number || (request_number != 0 && request->id.number() != request_number))
+      continue;
+    bool const here = channel.empty() || std::ranges::any_of(request->posts, [&](PostState const& post) {
+                        return post.platform == platform && post.address == channel;
+                      });
+    if (here) candidates.push_back(request->id);
+  }
+  if (candidates.size() == 1) return candidates.front();
+  if (candidates.empty())
+    return make_error(Errc::not_found, "No open request " + printable_ascii(text, 40) +
+                                           " was posted here. Write the full id, or use the command list.");
+  std::string list;
+  for (auto const& id : candidates) list += (list.empty() ? "" : ", ") + id.str();
+  return make_error(Errc::conflict, "That could be any of these; write the full id: " + list + ".");
+}
+
+}  // namespace core

@@ -1,0 +1,269 @@
+// Deciding: votes, cancelling, and what is recorded of those that don't count.
+#include <algorithm>
+
+#include "bot/core/entries.hpp"
+#include "bot/core/stepper.hpp"
+#include "bot/core/text.hpp"
+
+namespace core {
+
+namespace {
+
+constexpr std::uint32_t kRefusalsPerMinute = 5;  // of one account; more are folded into one entry a minute (T71)
+
+Actor actor_of(State const& state, std::string const& platform, std::string const& account) {
+  if (auto person = state.rules.person_of(platform, account)) return Actor::person(std::move(*person));
+  return Actor::unknown(platform + "." + account);
+}
+
+// Records that somebody tried and was refused, within the account's quota.
+void record_refusal(Stepper& step, RequestState const* request, entries::Refusal refusal) {
+  auto& quota = step.state.refusals[refusal.platform + "." + refusal.account];
+  if (quota.count == 0) quota.since = step.at;
+  if (++quota.count > kRefusalsPerMinute) {
+    ++quota.folded;
+    return;
+  }
+  step.append(request ? entries::vote_refused(*request, refusal)
+                      : entries::vote_refused_unknown(step.service_counter(), refusal));
+}
+
+std::string decided_words(RequestState const& request) {
+  switch (request.phase) {
+    case Phase::collecting: return "It is not open yet: its evidence is still being collected.";
+    case Phase::approved:
+    case Phase::running:
+    case Phase::succeeded:
+    case Phase::failed:
+    case Phase::interrupted: {
+      std::string by;
+      for (auto const& person : request.decision->by) by += (by.empty() ? "" : ", ") + person;
+      return "It was already approved by " + by + " at " + format_clock(request.decision->at) + ".";
+    }
+    case Phase::denied:
+    case Phase::cancelled:
+      return "It was already " + std::string(to_string(request.phase)) + " by " + request.decision->actor.str() +
+             " at " + format_clock(request.decision->at) + ".";
+    case Phase::expired: return "It expired at " + format_clock(request.decision->at) + ".";
+    case Phase::voided: return "It is void: " + request.decision->reason + ".";
+    case Phase::pending: break;
+  }
+  return "It is open.";
+}
+
+class Ballot {
+ public:
+  Ballot(Stepper& step, VoteCast const& cast) : step_(step), cast_(cast) {}
+
+  void run() {
+    auto found = find_request(step_.state, cast_.request, cast_.platform, cast_.via == "text" ? cast_.channel : "");
+    if (found) request_ = step_.state.request(*found);
+    actor_ = actor_of(step_.state, cast_.platform, cast_.account);
+    if (request_ && !cast_.delivery.empty() && request_->deliveries.contains(cast_.delivery))
+      return answer(Errc{}, "This was recorded already.");
+    if (!cast_.foreign.empty()) return refuse(cast_.foreign);
+    if (!request_) return refuse(found.error().message);
+    if (actor_.kind != Actor::Kind::person)
+      return refuse("You are not known here: no person in the configuration has this account.");
+    if (!right_binding())
+      return refuse(request_->phase == Phase::collecting
+                        ? decided_words(*request_)
+                        : "That does not name what stands on the message now; look at the message again.");
+    if (already_so())
+      return answer(Errc{}, std::string("Your ") + (cast_.verdict == Verdict::approve ? "approval" : "denial") +
+                                " is recorded already.");
+    if (request_->phase != Phase::pending) return refuse(decided_words(*request_));
+    auto const* runbook = step_.state.rules.runbook(request_->runbook);
+    auto const* in_force = runbook ? step_.state.rules.policy_of(*runbook) : nullptr;
+    if (!in_force) return refuse("Its policy is no longer configured.");
+    if (auto why = why_not_vote(*request_->pinned, step_.state.rules, request_->behind(), actor_.key))
+      return refuse(std::move(*why));
+    if (auto why = why_not_vote(*in_force, step_.state.rules, request_->behind(), actor_.key))
+      return refuse(std::move(*why));
+    bool const note_wanted =
+        request_->pinned->approver_justification == Justification::required && cast_.verdict != Verdict::withdraw;
+    if (note_wanted && cast_.note.find_first_not_of(" \n") == std::string::npos)
+      return refuse("Say why: the policy " + request_->pinned->name + " requires a note (by text: " +
+                    to_string(cast_.verdict) + " " + request_->id.short_name() + " CODE -- the note).");
+    if (!cast_.note.empty()) {
+      if (auto why = why_not_words(cast_.note, "note")) return refuse(std::move(*why));
+    }
+    if (cast_.verdict == Verdict::withdraw && !has_effective_vote())
+      return refuse("You have no vote on this to withdraw.");
+    count(*in_force);
+  }
+
+ private:
+  void answer(Errc code, std::string text) {
+    if (cast_.ticket != 0)
+      step_.effects.push_back(Reply{.ticket = cast_.ticket,
+                                    .code = code,
+                                    .text = std::move(text),
+                                    .request = request_ ? std::optional(request_->id) : std::nullopt});
+  }
+
+  void refuse(std::string why) {
+    record_refusal(step_, request_,
+                   {.at = step_.at,
+                    .actor = actor_,
+                    .platform = cast_.platform,
+                    .account = cast_.account,
+                    .verdict = to_string(cast_.verdict),
+                    .reason = why,
+                    .via = cast_.via,
+                    .envelope = cast_.envelope,
+                    .delivery = cast_.delivery,
+                    .claimed = printable_ascii(cast_.request, 64)});
+    auto const name = request_ ? request_->id.short_name() + ": " : std::string();
+    answer(Errc::forbidden, name + why);
+  }
+
+  bool right_binding() const {
+    if (request_->binding.empty()) return false;
+    if (cast_.via != "text") return cast_.binding == request_->binding;
+    std::string lower;
+    for (char const c : cast_.binding) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return lower == code_of(request_->binding);
+  }
+
+  bool already_so() const {
+    for (auto const& vote : effective_votes(request_->votes)) {
+      if (vote.person == actor_.key && vote.verdict == cast_.verdict) return true;
+    }
+    return false;
+  }
+
+  bool has_effective_vote() const {
+    auto const votes = effective_votes(request_->votes);
+    return std::ranges::find(votes, actor_.key, &Vote::person) != votes.end();
+  }
+
+  void count(Policy const& in_force) {
+    auto const& person = *step_.state.rules.person(actor_.key);
+    Vote const vote{.person = actor_.key,
+                    .verdict = cast_.verdict,
+                    .at = step_.at,
+                    .platform = cast_.platform,
+                    .account = cast_.account,
+                    .note = cast_.note,
+                    .via = cast_.via,
+                    .rendering = cast_.rendering,
+                    .envelope = cast_.envelope,
+                    .groups = person.groups,
+                    .number = request_->vote_files + 1};
+    auto votes = request_->votes;
+    votes.push_back(vote);
+    auto const id = request_->id;
+    if (cast_.verdict == Verdict::deny) {
+      step_.decide(*request_, "denied", actor_, {actor_.key}, vote.note.empty() ? "denied by an approver" : vote.note,
+                   tally(*request_->pinned, step_.state.rules, request_->behind(), votes).needs, &vote, cast_.delivery);
+      return answer(Errc{}, id.short_name() + " is denied, by you.");
+    }
+    auto const pinned = tally(*request_->pinned, step_.state.rules, request_->behind(), votes);
+    auto const now = tally(in_force, step_.state.rules, request_->behind(), votes);
+    if (cast_.verdict == Verdict::approve && pinned.satisfied && now.satisfied) {
+      step_.decide(*request_, "approved", actor_, pinned.counted,
+                   "the policy " + request_->pinned->name + " is satisfied", pinned.needs, &vote, cast_.delivery);
+      answer(Errc{}, id.short_name() + " is approved; it starts now.");
+      return step_.start_next();
+    }
+    step_.append(entries::vote(*request_, vote, cast_.delivery));
+    step_.effects.push_back(Refresh{id});
+    if (cast_.verdict == Verdict::withdraw) return answer(Errc{}, "Your vote on " + id.short_name() + " is withdrawn.");
+    answer(Errc{},
+           "Your approval of " + id.short_name() + " is recorded; still missing: " + what_is_missing(pinned) + ".");
+  }
+
+  Stepper& step_;
+  VoteCast const& cast_;
+  RequestState const* request_ = nullptr;
+  Actor actor_;
+};
+
+}  // namespace
+
+void on(Stepper& step, VoteCast const& event) { Ballot(step, event).run(); }
+
+void on(Stepper& step, CommandRefused const& event) {
+  auto const actor = actor_of(step.state, event.platform, event.account);
+  record_refusal(step, nullptr,
+                 {.at = step.at,
+                  .actor = actor,
+                  .platform = event.platform,
+                  .account = event.account,
+                  .verdict = "command",
+                  .reason = event.reason,
+                  .via = "text",
+                  .envelope = event.envelope,
+                  .delivery = event.delivery,
+                  .claimed = {}});
+}
+
+std::optional<std::string> why_not_cancel(State const& state, RequestState const& request, Actor const& by) {
+  if (is_final(request.phase) || request.phase == Phase::approved || request.phase == Phase::running)
+    return decided_words(request);
+  if (by == request.requester) return std::nullopt;
+  if (by.kind == Actor::Kind::person) {
+    if (by.key == request.initiator) return std::nullopt;
+    auto const* person = state.rules.person(by.key);
+    auto const* runbook = state.rules.runbook(request.runbook);
+    auto const* policy = request.pinned ? &*request.pinned : runbook ? state.rules.policy_of(*runbook) : nullptr;
+    if (person && policy &&
+        std::ranges::any_of(policy->approve, [&](Need const& need) { return person->groups.contains(need.group); }))
+      return std::nullopt;
+  }
+  return "Only the requester, the initiator or a member of an approving group may cancel it.";
+}
+
+void on(Stepper& step, CancelAsked const& event) {
+  auto const reply = [&](Errc code, std::string text, std::optional<RequestId> id = std::nullopt) {
+    if (event.ticket != 0)
+      step.effects.push_back(Reply{.ticket = event.ticket, .code = code, .text = std::move(text), .request = id});
+  };
+  auto const found = find_request(step.state, event.request, event.platform, event.channel);
+  if (!found) return reply(found.error().code, found.error().message);
+  auto const& request = *step.state.request(*found);
+  if (request.phase == Phase::cancelled)
+    return reply(Errc{}, request.id.short_name() + " is cancelled already.", request.id);
+  if (auto why = why_not_cancel(step.state, request, event.by))
+    return reply(is_final(request.phase) || request.phase == Phase::approved || request.phase == Phase::running
+                     ? Errc::conflict
+                     : Errc::forbidden,
+                 request.id.short_name() + ": " + *why, request.id);
+  if (!event.reason.empty()) {
+    if (auto why = why_not_words(event.reason, "reason")) return reply(Errc::bad_input, *why, request.id);
+  }
+  auto const id = request.id;
+  step.decide(request, "cancelled", event.by, {},
+              event.reason.empty() ? "cancelled by " + event.by.str() : event.reason, {}, nullptr, {});
+  reply(Errc{}, id.short_name() + " is cancelled.", id);
+}
+
+void Stepper::flush_refusals() {
+  for (auto it = state.refusals.begin(); it != state.refusals.end();) {
+    auto const& [account, quota] = *it;
+    if (at < quota.since + std::chrono::minutes(1)) {
+      ++it;
+      continue;
+    }
+    if (quota.folded > 0) {
+      auto const dot = account.find('.');
+      auto const platform = account.substr(0, dot), id = account.substr(dot + 1);
+      entries::Refusal const refusal{.at = at,
+                                     .actor = actor_of(state, platform, id),
+                                     .platform = platform,
+                                     .account = id,
+                                     .verdict = "many",
+                                     .reason = std::to_string(quota.folded) + " further refusals within a minute",
+                                     .via = {},
+                                     .envelope = {},
+                                     .delivery = {},
+                                     .claimed = {},
+                                     .folded = quota.folded};
+      append(entries::vote_refused_unknown(service_counter(), refusal));
+    }
+    it = state.refusals.erase(it);
+  }
+}
+
+}  // namespace core

@@ -1,0 +1,42 @@
+// Inside of step(): what the files step*.cpp share. Not for other folders.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bot/core/step.hpp"
+
+namespace core {
+
+struct Stepper {
+  State& state;
+  Time at;
+  std::vector<Effect> effects;
+
+  // Applies an entry of our own making and orders it written. `config_bytes`: for config.loaded.
+  void append(Entry entry, std::string const& config_bytes = {});
+  void refuse_ask(Ticket ticket, Errc code, std::string text);
+  void decide(RequestState const& request, std::string verdict, Actor actor, std::vector<std::string> by,
+              std::string reason, std::vector<NeedState> const& needs, Vote const* carried,
+              std::string const& delivery);
+  void end_run(RequestState const& request, std::string const& result_state, std::string const& cause,
+               std::string const& explanation);
+  void start_next();  // asks the runner about the first approved request of each free target
+  void collect(RequestState const& request, std::vector<Exhibit> attachments);
+  void load(Rules const& rules, std::string const& config_bytes);
+  void flush_refusals();  // step_vote.cpp: writes folded refusals whose minute is over
+  std::uint32_t service_counter() const;
+
+  // step_ask.cpp: accepts a request into `into`, or into a case of its own.
+  void accept(Asked const& ask, std::optional<CaseId> into);
+};
+
+void on(Stepper& step, Asked const& event);           // step_ask.cpp
+void on(Stepper& step, VoteCast const& event);        // step_vote.cpp
+void on(Stepper& step, CancelAsked const& event);     // step_vote.cpp
+void on(Stepper& step, CommandRefused const& event);  // step_vote.cpp
+
+// A note or reason of a person: 1-2,000 characters of text without control characters other than line feeds.
+std::optional<std::string> why_not_words(std::string_view text, std::string_view what);
+
+}  // namespace core
