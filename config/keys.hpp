@@ -1,0 +1,30 @@
+// Every key that the grammar knows, in one table: the loader refuses what is not here, the test compares it with
+// schema.json and README.md.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace config {
+
+struct Key {
+  std::string_view name;
+  bool required = false;
+  bool later = false;  // part of the contract, not of this release: an error that says so
+};
+
+// A map with fixed keys. `name` is also the definition's name in schema.json ("root" is the document itself).
+struct Section {
+  std::string_view name;
+  std::span<Key const> keys;
+};
+
+namespace sections {
+extern Section const root, person, robot, chat, slack, channel, collector, file_collector, command_collector,
+    host_collector, evidence, trigger, trigger_probe, noise, proposal, runbook, parameter, step, step_probe, retry,
+    limits, policy, need, justification, ledger, state, sandbox, api, redact, secret;
+}
+
+std::span<Section const* const> all_sections();
+
+}  // namespace config

@@ -1,0 +1,119 @@
+#include "config/loader.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "config/parts.hpp"
+
+namespace config {
+
+namespace {
+
+void collect_places(Node const& node, std::string const& path, Places& places) {
+  for (auto const& [key, value] : node.members) {
+    auto const own = path.empty() ? key.text : path + "." + key.text;
+    places.emplace(own, key.place);
+    places.emplace(own + "=", value.place);
+    collect_places(value, own, places);
+  }
+  std::size_t index = 0;
+  for (auto const& item : node.items) {
+    auto const own = path + "[" + std::to_string(index++) + "]";
+    places.emplace(own, item.place);
+    if (item.kind == Node::Kind::scalar) places.emplace(path + "=" + item.text, item.place);
+    collect_places(item, own, places);
+  }
+}
+
+void read_version(Map const& root) {
+  std::int64_t version = 1;
+  if (root.integer("version", version, 0, kMaxExact) && version != 1)
+    root.error("version", "is " + std::to_string(version) + "; this release reads version 1", "write version: 1");
+}
+
+void warn_of_exposed_secrets(Config const& config, Places const& places, Problems& problems) {
+  auto const look = [&](Secret const& secret, std::string const& path) {
+    auto const why = secret.exposure();
+    if (!why) return;
+    auto const found = places.find(path + "=");
+    problems.warning(found == places.end() ? Place{} : found->second, path + ": " + *why, "chmod 600");
+  };
+  look(config.ledger.key, "ledger.key");
+  if (config.chat.slack) {
+    look(config.chat.slack->app_token, "chat.slack.app_token");
+    look(config.chat.slack->bot_token, "chat.slack.bot_token");
+  }
+}
+
+enum class Look { text_only, secret_files };
+
+LoadOutcome load_text(std::string_view text, std::string file_name, Look look) {
+  LoadOutcome outcome;
+  Problems problems(std::move(file_name));
+  if (auto const root_node = parse_yaml(text, problems)) {
+    Reading reading{problems, {}};
+    collect_places(*root_node, "", reading.places);
+    Map const root(reading, *root_node, sections::root, "");
+    if (root_node->kind == Node::Kind::map) {
+      Config config;
+      read_version(root);
+      read_people(root, config);
+      read_chat(root, config);
+      read_wiring(root, config);
+      read_runbooks(root, config);
+      read_policies(root, config);
+      read_triggers(root, config);
+      resolve(reading, config);
+      if (look == Look::secret_files) warn_of_exposed_secrets(config, reading.places, problems);
+      if (!problems.has_errors()) outcome.config = std::move(config);
+    }
+  }
+  outcome.problems = problems.take_sorted();
+  return outcome;
+}
+
+// Reads at most kMaxConfigBytes + 1 bytes; why not, otherwise.
+core::Result<std::string> read_file(std::string const& path) {
+  auto const failed = [&](std::string why) { return core::make_error(core::Errc::io, std::move(why)); };
+  int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return failed(std::string("the file can't be opened: ") + std::strerror(errno));
+  struct Close {
+    int fd;
+    ~Close() { ::close(fd); }
+  } const close{fd};
+  struct stat info {};
+  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return failed("this is no regular file");
+  std::string bytes(kMaxConfigBytes + 1, '\0');
+  std::size_t have = 0;
+  while (have < bytes.size()) {
+    auto const got = ::read(fd, bytes.data() + have, bytes.size() - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed(std::string("the file can't be read: ") + std::strerror(errno));
+    if (got == 0) break;
+    have += static_cast<std::size_t>(got);
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+}  // namespace
+
+LoadOutcome load(std::string_view text, std::string file_name) {
+  return load_text(text, std::move(file_name), Look::text_only);
+}
+
+LoadOutcome load_file(std::string const& path) {
+  auto const text = read_file(path);
+  if (text) return load_text(*text, path, Look::secret_files);
+  Problems problems(path);
+  problems.error({}, text.error().message, "name the configuration file with -c FILE");
+  LoadOutcome outcome;
+  outcome.problems = problems.take_sorted();
+  return outcome;
+}
+
+}  // namespace config

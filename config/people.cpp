@@ -1,0 +1,142 @@
+// Sections people and robots.
+#include <algorithm>
+
+#include "config/parts.hpp"
+
+namespace config {
+
+namespace {
+
+constexpr char const* kPlatforms[] = {"slack", "teams", "matrix"};
+
+bool all_of_class(std::string_view text, bool (*is)(char)) { return std::ranges::all_of(text, is); }
+
+// Immutable ids only: a display name is never identity (design, invariant 5).
+std::string why_not_account(std::string_view platform, std::string_view id) {
+  if (id.size() > 256 || id.find(' ') != std::string_view::npos) return "is no account id";
+  if (platform == "slack") {
+    bool const fine = id.size() >= 2 && (id[0] == 'U' || id[0] == 'W') &&
+                      all_of_class(id, [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); });
+    return fine ? "" : "is no Slack member id, which looks like U0ALICE (profile, ⋮, Copy member ID)";
+  }
+  if (platform == "matrix") {
+    auto const colon = id.find(':');
+    bool const fine = id[0] == '@' && colon != std::string_view::npos && colon > 1 && colon + 1 < id.size();
+    return fine ? "" : "is no Matrix user id, which looks like @alice:example.org";
+  }
+  bool const fine = all_of_class(id, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  return fine ? "" : "is no Microsoft Entra object id";
+}
+
+void read_groups(Map const& map, std::set<std::string>& groups) {
+  map.name_set("groups", groups);
+  if (groups.contains("triggers")) {
+    auto const& places = map.reading().places;
+    auto const found = places.find(map.path("groups") + "=triggers");
+    map.reading().problems.error(found == places.end() ? map.place("groups") : found->second,
+                                 map.path("groups") + ": the group \"triggers\" is reserved for triggers",
+                                 "choose another name");
+  }
+}
+
+void read_token(Map const& map, std::string& digest) {
+  std::string value;
+  if (!map.text("token_sha256", value)) return;
+  bool const fine = value.size() == 64 && value.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!fine) {
+    // The value is never shown: it may be the token itself.
+    map.error("token_sha256", "is no SHA-256 digest of 64 lower-case hex digits",
+              "compute it with: printf %s \"$TOKEN\" | sha256sum");
+    return;
+  }
+  digest = std::move(value);
+}
+
+void read_scopes(Map const& map, std::set<std::string>& scopes) {
+  if (!map.has("scopes")) return;
+  std::vector<std::string> const known{"request", "read", "read_all"};
+  scopes.clear();
+  map.each_item("scopes", [&](Node const& item, std::string const& path) {
+    auto const value = read_text(map.reading(), item, path);
+    if (!value) return;
+    if (std::ranges::find(known, *value) == known.end()) {
+      auto const near = nearest(*value, known);
+      map.reading().problems.error(
+          item.place, path + " is " + shown(*value) + ", which is no scope",
+          near.empty() ? "scopes are request, read, read_all" : "did you mean \"" + near + "\"?");
+      return;
+    }
+    if (!scopes.insert(*value).second)
+      map.reading().problems.error(item.place, map.path("scopes") + " names " + shown(*value) + " twice",
+                                   "remove one of them");
+  });
+}
+
+void refuse_reserved(Map const& map, std::string_view section, std::string const& key) {
+  if (key != "countersign" && key != "unknown") return;
+  auto const found = map.reading().places.find(std::string(section) + "." + key);
+  map.reading().problems.error(found == map.reading().places.end() ? map.place() : found->second,
+                               std::string(section) + ": the name \"" + key + "\" is reserved",
+                               "the ledger uses it for the service itself and for strangers; choose another");
+}
+
+}  // namespace
+
+void read_people(Map const& root, Config& config) {
+  auto& reading = root.reading();
+  std::map<std::string, std::string> owners;  // account or token digest → who has it
+  root.each_named("people", [&](Node const& node, std::string const& key, std::string const& path) {
+    Map const map(reading, node, sections::person, path);
+    refuse_reserved(map, "people", key);
+    core::Person person;
+    map.text("name", person.name, {.max_bytes = 128});
+    if (map.text("email", person.email, {.max_bytes = 254}) &&
+        (person.email.find('@') == std::string::npos || person.email.find(' ') != std::string::npos))
+      map.error("email", "is " + shown(person.email) + ", which is no mail address");
+    read_groups(map, person.groups);
+    for (std::string const platform : kPlatforms) {
+      std::string account;
+      if (!map.text(platform, account)) continue;
+      if (auto why = why_not_account(platform, account); !why.empty()) {
+        map.error(platform, "is " + shown(account) + ": it " + why);
+        continue;
+      }
+      auto const [other, fresh] = owners.emplace(platform + " " + account, key);
+      if (!fresh) {
+        map.error(platform, "is " + shown(account) + ", which is " + other->second + "'s account already",
+                  "an account belongs to one person");
+        continue;
+      }
+      person.accounts.emplace(platform, std::move(account));
+    }
+    read_token(map, person.token_sha256);
+    if (!person.token_sha256.empty()) {
+      auto const [other, fresh] = owners.emplace("token " + person.token_sha256, key);
+      if (!fresh) map.error("token_sha256", "is the same as " + other->second + "'s", "give each its own token");
+    }
+    read_scopes(map, person.scopes);
+    config.rules.people.emplace(key, std::move(person));
+  });
+  if (auto const* people = root.find("people"); people && people->kind == Node::Kind::map && people->members.empty())
+    root.error("people", "names nobody", "name at least who asks and who approves");
+  root.each_named("robots", [&](Node const& node, std::string const& key, std::string const& path) {
+    Map const map(reading, node, sections::robot, path);
+    refuse_reserved(map, "robots", key);
+    if (config.rules.people.contains(key))
+      reading.problems.error(reading.places[path], "robots: \"" + key + "\" is a person's name too",
+                             "people and robots share one name space; rename one");
+    core::Robot robot;
+    read_groups(map, robot.groups);
+    read_token(map, robot.token_sha256);
+    if (!robot.token_sha256.empty()) {
+      auto const [other, fresh] = owners.emplace("token " + robot.token_sha256, key);
+      if (!fresh) map.error("token_sha256", "is the same as " + other->second + "'s", "give each its own token");
+    }
+    read_scopes(map, robot.scopes);
+    config.rules.robots.emplace(key, std::move(robot));
+  });
+}
+
+}  // namespace config

@@ -1,0 +1,162 @@
+// Sections collectors, evidence, ledger, state, sandbox, api, redact.
+#include <arpa/inet.h>
+
+#include "config/parts.hpp"
+
+namespace config {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+void read_collectors(Map const& root, Config& config) {
+  auto& reading = root.reading();
+  root.each_named("collectors", [&](Node const& node, std::string const& key, std::string const& path) {
+    Map const map(reading, node, sections::collector, path);
+    if (node.kind != Node::Kind::map) return;
+    auto const kind = exactly_one(map, {"file", "command", "host"});
+    if (kind.empty()) return;
+    auto const& section = kind == "file"      ? sections::file_collector
+                          : kind == "command" ? sections::command_collector
+                                              : sections::host_collector;
+    Map const source(reading, *map.find(kind), section, map.path(kind));
+    Collector collector;
+    if (kind == "file") {
+      FileCollector file;
+      source.absolute_path("path", file.path);
+      core::Duration since{};
+      if (source.duration("since", since, 1s, 24h * 30)) file.since = since;
+      collector.source = std::move(file);
+    } else if (kind == "command") {
+      CommandCollector command;
+      source.texts("run", command.run, {.lines = true, .empty = true});
+      if (source.has("run") && command.run.empty()) source.error("run", "names no program");
+      collector.source = std::move(command);
+    } else {
+      collector.source = HostCollector{};
+    }
+    source.duration("timeout", collector.timeout, 1ms, 10min);
+    source.size("max_bytes", collector.max_bytes, 1, 16 << 20);
+    config.collectors.emplace(key, std::move(collector));
+  });
+}
+
+void read_ledger(Map const& root, Config& config) {
+  auto const* node = root.find("ledger");
+  if (!node) return;
+  auto& reading = root.reading();
+  Map const map(reading, *node, sections::ledger, "ledger");
+  map.absolute_path("path", config.ledger.path);
+  if (map.secret("key", config.ledger.key) && config.ledger.key.kind() == Secret::Kind::env)
+    map.error("key", "must be a file", "write {file: /etc/countersign/ledger_ed25519}; keygen makes it");
+  std::string durability;
+  if (map.text("durability", durability) && durability != "local")
+    map.error("durability", "is " + shown(durability) + ", which is not in this release", "write local");
+  if (auto const* remotes = map.find("remotes");
+      remotes && !(remotes->kind == Node::Kind::sequence && remotes->items.empty()))
+    map.error("remotes", "must be empty: remotes are not in this release", "leave it out");
+}
+
+void read_state(Map const& root, Config& config) {
+  auto const slash = config.ledger.path.find_last_not_of('/');
+  auto const parent = config.ledger.path.substr(0, config.ledger.path.rfind('/', slash));
+  config.state = {parent + "/state", parent + "/side"};
+  auto const* node = root.find("state");
+  if (!node) return;
+  Map const map(root.reading(), *node, sections::state, "state");
+  map.absolute_path("path", config.state.path);
+  map.absolute_path("side", config.state.side);
+  if (!config.ledger.path.empty() && config.state.path == config.ledger.path)
+    map.error("path", "is the ledger's own path", "give it a folder of its own");
+}
+
+void read_sandbox(Map const& root, Config& config) {
+  auto const* node = root.find("sandbox");
+  if (!node) return;
+  auto& reading = root.reading();
+  Map const map(reading, *node, sections::sandbox, "sandbox");
+  std::string mode;
+  if (map.text("mode", mode) && mode != "basic") {
+    if (mode == "strict") {
+      map.error("mode", "is \"strict\", which is not in this release",
+                "write basic: it leaves the file system as it is, so rely on the service's own user and systemd unit");
+    } else {
+      map.error("mode", "is " + shown(mode) + "; it must be basic");
+    }
+  }
+  map.each_item("writable", [&](Node const& item, std::string const& path) {
+    auto const value = read_text(reading, item, path);
+    if (!value) return;
+    if (!value->starts_with('/')) {
+      reading.problems.error(item.place, path + " is " + shown(*value) + ", which is no absolute path",
+                             "begin it with \"/\"");
+      return;
+    }
+    config.sandbox.writable.push_back(*value);
+  });
+  if (!config.sandbox.writable.empty())
+    reading.problems.warning(map.place("writable"), "sandbox.writable has no effect in mode basic",
+                             "leave it out until mode strict exists");
+}
+
+void read_api(Map const& root, Config& config) {
+  auto const* node = root.find("api");
+  if (!node) return;
+  Map const map(root.reading(), *node, sections::api, "api");
+  std::string listen;
+  if (!map.text("listen", listen)) return;
+  auto const colon = listen.rfind(':');
+  auto host = listen.substr(0, colon == std::string::npos ? 0 : colon);
+  auto const port = colon == std::string::npos ? std::string() : listen.substr(colon + 1);
+  bool const bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  in_addr v4{};
+  in6_addr v6{};
+  bool const address = (!bracketed && (host == "localhost" || inet_pton(AF_INET, host.c_str(), &v4) == 1)) ||
+                       (bracketed && inet_pton(AF_INET6, host.c_str(), &v6) == 1);
+  bool const number = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos &&
+                      std::stoul(port) <= 65535;
+  if (!address || !number) {
+    map.error("listen", "is " + shown(listen) + ", which is no address to listen on",
+              "write an IP address and a port: 127.0.0.1:8080 or [::1]:8080");
+    return;
+  }
+  config.api = {host, static_cast<std::uint16_t>(std::stoul(port))};
+  if (host != "localhost" && !host.starts_with("127.") && host != "::1")
+    root.reading().problems.warning(map.place("listen"), "api.listen is reachable from other hosts over plain HTTP",
+                                    "listen on 127.0.0.1 and put a proxy that speaks TLS before it");
+}
+
+void read_redact(Map const& root, Config& config) {
+  auto const* node = root.find("redact");
+  if (!node) return;
+  auto& reading = root.reading();
+  Map const map(reading, *node, sections::redact, "redact");
+  map.each_item("patterns", [&](Node const& item, std::string const& path) {
+    auto const value = read_text(reading, item, path);
+    if (!value) return;
+    // Not shown: people write the secret itself as a pattern.
+    if (auto const why = why_not_pattern(*value); !why.empty()) {
+      reading.problems.error(item.place, path + " is no RE2 pattern", "see the syntax of RE2");
+      return;
+    }
+    config.redact_patterns.push_back(*value);
+  });
+}
+
+}  // namespace
+
+void read_wiring(Map const& root, Config& config) {
+  read_collectors(root, config);
+  if (auto const* node = root.find("evidence")) {
+    Map const map(root.reading(), *node, sections::evidence, "evidence");
+    map.duration("deadline", config.evidence_deadline, 100ms, 10min);
+  }
+  read_ledger(root, config);
+  read_state(root, config);
+  read_sandbox(root, config);
+  read_api(root, config);
+  read_redact(root, config);
+}
+
+}  // namespace config
