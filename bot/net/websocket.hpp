@@ -37,8 +37,8 @@ struct WebSocket {
   // if the connection ends before. May be called before on_open. After the end nothing happens.
   virtual void send(std::string text, std::function<void()> on_written = {}) = 0;
   virtual void send_binary(std::string bytes, std::function<void()> on_written = {}) = 0;
-  // Sends what is queued and a close frame, then waits `close_timeout` at most for the peer's and drops the connection:
-  // Slack never closes TCP by itself.
+  // Sends what is queued and a close frame and waits for the peer's, all within `close_timeout`, then drops the
+  // connection: Slack never closes TCP by itself.
   virtual void close(std::uint16_t code = 1000, std::string reason = {}) = 0;
   virtual bool is_open() const = 0;  // between on_open and close() or the end
 };

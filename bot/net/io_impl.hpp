@@ -1,0 +1,37 @@
+// What is behind Io. Private to net.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "bot/net/io.hpp"
+
+namespace net {
+
+struct Io::Impl {
+  struct Timer {
+    boost::asio::steady_timer timer;
+    std::function<void()> work;
+  };
+
+  boost::asio::io_context context{1};  // first: whatever refers to it goes before it
+  std::map<TimerId, std::unique_ptr<Timer>> timers{};
+  TimerId next_timer = 1;
+  std::optional<boost::asio::signal_set> signals{};
+  std::function<void(int)> on_signal{};
+  std::atomic<bool> stop_asked = false;
+
+  void wait_for_signal();
+};
+
+namespace detail {
+inline boost::asio::io_context& context_of(Io& io) { return io.impl().context; }
+}  // namespace detail
+
+}  // namespace net

@@ -1,0 +1,319 @@
+#include "bot/net/stream.hpp"
+
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl.hpp>
+#include <cerrno>
+#include <fstream>
+#include <optional>
+#include <stdexcept>
+
+#include "bot/net/io_impl.hpp"
+
+namespace net::detail {
+namespace ssl = asio::ssl;
+
+class TlsContext : public ssl::context {
+ public:
+  using ssl::context::context;
+};
+
+namespace {
+
+constexpr Duration kLinger{1'000};
+constexpr int kMaxLingering = 64;
+constexpr std::size_t kMaxAddresses = 8;  // tried of those that a name has
+
+std::shared_ptr<TlsContext> make_context(ssl::context::method method) {
+  auto context = std::make_shared<TlsContext>(method);
+  context->set_options(ssl::context::default_workarounds | ssl::context::no_compression | ssl::context::single_dh_use);
+  ::SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+  ::SSL_CTX_set_mode(context->native_handle(), SSL_MODE_RELEASE_BUFFERS);
+  return context;
+}
+
+bool is_address(std::string const& host) {
+  error_code error;
+  asio::ip::make_address(host, error);
+  return !error;
+}
+
+}  // namespace
+
+std::shared_ptr<TlsContext> make_client_tls(TlsOptions const& options) {
+  auto context = make_context(ssl::context::tls_client);
+  error_code error;
+  context->set_default_verify_paths(error);
+  if (error) throw std::runtime_error("The system's certificate store can't be read: " + error.message() + ".");
+  if (!options.extra_ca_file.empty()) {
+    context->load_verify_file(options.extra_ca_file, error);
+    if (error)
+      throw std::runtime_error("The CA file " + options.extra_ca_file + " can't be used: " + error.message() + ".");
+  }
+  context->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert);
+  return context;
+}
+
+std::shared_ptr<TlsContext> make_server_tls(std::string const& certificate_file, std::string const& key_file) {
+  auto context = make_context(ssl::context::tls_server);
+  error_code error;
+  context->use_certificate_chain_file(certificate_file, error);
+  if (error)
+    throw std::runtime_error("The certificate " + certificate_file + " can't be used: " + error.message() + ".");
+  context->use_private_key_file(key_file, ssl::context::pem, error);
+  if (error) throw std::runtime_error("The key " + key_file + " can't be used: " + error.message() + ".");
+  return context;
+}
+
+struct Stream::Body {
+  explicit Body(tcp::socket taken) : socket(std::move(taken)) {}
+
+  tcp::socket socket;
+  std::shared_ptr<TlsContext> context{};
+  std::optional<ssl::stream<tcp::socket&>> tls{};
+};
+
+Stream::Stream(tcp::socket socket) : body_(std::make_shared<Body>(std::move(socket))) {
+  error_code ignored;
+  body_->socket.set_option(tcp::no_delay{true}, ignored);
+}
+Stream::~Stream() = default;
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&&) noexcept = default;
+
+Stream::executor_type Stream::get_executor() noexcept {
+  // Ours are always made on an io_context.
+  return static_cast<asio::io_context&>(body_->socket.get_executor().context()).get_executor();
+}
+tcp::socket& Stream::socket() noexcept { return body_->socket; }
+bool Stream::tls() const noexcept { return body_->tls.has_value(); }
+
+void Stream::client_handshake(std::shared_ptr<TlsContext> tls, std::string const& host,
+                              std::function<void(error_code, std::string)> done) {
+  body_->context = std::move(tls);
+  body_->tls.emplace(body_->socket, *body_->context);
+  SSL* const handle = body_->tls->native_handle();
+  auto* const parameters = ::SSL_get0_param(handle);
+  bool ready = true;
+  if (is_address(host)) {
+    ready = ::X509_VERIFY_PARAM_set1_ip_asc(parameters, host.c_str()) == 1;
+  } else {
+    ::X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    ready = ::X509_VERIFY_PARAM_set1_host(parameters, host.c_str(), host.size()) == 1 &&
+            ::SSL_ctrl(handle, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                       const_cast<char*>(host.c_str())) == 1;  // OpenSSL copies it
+  }
+  static constexpr std::array<unsigned char, 9> kHttp11{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  ready = ready && ::SSL_set_alpn_protos(handle, kHttp11.data(), kHttp11.size()) == 0;
+  if (!ready) {
+    asio::post(get_executor(),
+               [done = std::move(done)] { done(make_error_code(Errc::tls_failed), "the host name can't be checked"); });
+    return;
+  }
+  body_->tls->async_handshake(
+      ssl::stream_base::client, [body = body_, handle, done = std::move(done)](error_code error) {
+        std::string why;
+        if (error) {
+          auto const verified = ::SSL_get_verify_result(handle);
+          why = verified == X509_V_OK ? error.message() : ::X509_verify_cert_error_string(verified);
+        }
+        done(error, std::move(why));
+      });
+}
+
+void Stream::server_handshake(std::shared_ptr<TlsContext> tls, std::function<void(error_code)> done) {
+  body_->context = std::move(tls);
+  body_->tls.emplace(body_->socket, *body_->context);
+  body_->tls->async_handshake(ssl::stream_base::server,
+                              [body = body_, done = std::move(done)](error_code error) { done(error); });
+}
+
+void Stream::close() noexcept {
+  error_code ignored;
+  if (body_) body_->socket.close(ignored);
+}
+
+void Stream::shutdown_send() noexcept {
+  error_code ignored;
+  body_->socket.shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+bool Stream::quiet() noexcept {
+  char byte = 0;
+  auto const count = ::recv(body_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+std::string Stream::remote_address() const {
+  error_code error;
+  auto const peer = body_->socket.remote_endpoint(error);
+  return error ? std::string{} : peer.address().to_string();
+}
+
+void Stream::read_some(asio::mutable_buffer buffer, Handler handler) {
+  auto held = [body = body_, handler = std::move(handler)](error_code error, std::size_t count) {
+    handler(error, count);
+  };
+  if (body_->tls)
+    body_->tls->async_read_some(buffer, std::move(held));
+  else
+    body_->socket.async_read_some(buffer, std::move(held));
+}
+
+void Stream::write_some(std::vector<asio::const_buffer> buffers, Handler handler) {
+  auto held = [body = body_, handler = std::move(handler)](error_code error, std::size_t count) {
+    handler(error, count);
+  };
+  if (body_->tls)
+    body_->tls->async_write_some(buffers, std::move(held));
+  else
+    body_->socket.async_write_some(buffers, std::move(held));
+}
+
+namespace {
+
+class Connector final : public Connecting, public std::enable_shared_from_this<Connector> {
+ public:
+  Connector(Io& io, Url url, std::shared_ptr<TlsContext> tls, Duration limit, std::function<void(Result<Stream>)> done)
+      : io_(io),
+        url_(std::move(url)),
+        tls_(std::move(tls)),
+        deadline_(std::chrono::steady_clock::now() + limit),
+        resolver_(context_of(io)),
+        done_(std::move(done)) {}
+
+  void start() {
+    error_code error;
+    auto const literal = asio::ip::make_address(url_.host, error);
+    if (!error) {
+      addresses_ = {tcp::endpoint{literal, url_.port}};
+      io_.post([self = shared_from_this()] { self->next_address(); });
+      return;
+    }
+    auto const found = [self = shared_from_this()](error_code failure, tcp::resolver::results_type const& results) {
+      if (!self->done_) return;
+      if (failure)
+        return self->fail(Errc::resolve_failed, "The name " + self->url_.host + " was not found: " + failure.message());
+      for (auto const& result : results) {
+        // A name that claims to be this machine must be it: plain text goes nowhere else.
+        if (!self->url_.tls() && !result.endpoint().address().is_loopback()) continue;
+        if (self->addresses_.size() < kMaxAddresses) self->addresses_.push_back(result.endpoint());
+      }
+      self->next_address();
+    };
+    resolver_.async_resolve(url_.host, std::to_string(url_.port), found);
+  }
+
+  void cancel() override {
+    done_ = nullptr;
+    resolver_.cancel();
+    io_.cancel(attempt_);
+    if (stream_) stream_->close();
+  }
+
+ private:
+  void next_address() {
+    if (!done_) return;
+    if (tried_ == addresses_.size()) {
+      if (last_why_.empty()) last_why_ = "it has no usable address";
+      return fail(Errc::connect_failed, "Can't connect to " + url_.origin() + ": " + last_why_);
+    }
+    // Each address gets its share of the time, so that one dead address doesn't eat it all.
+    auto const left = deadline_ - std::chrono::steady_clock::now();
+    auto const share = left / static_cast<int>(addresses_.size() - tried_);
+    auto const address = addresses_[tried_++];
+    stream_.emplace(tcp::socket{context_of(io_)});
+    io_.cancel(attempt_);
+    attempt_ = io_.call_after(std::chrono::duration_cast<Duration>(share), [self = shared_from_this()] {
+      if (self->tried_ < self->addresses_.size()) self->stream_->close();  // the caller's deadline ends the last one
+    });
+    stream_->socket().async_connect(address, [self = shared_from_this()](error_code error) {
+      if (!self->done_) return;
+      self->io_.cancel(self->attempt_);
+      if (error) {
+        self->last_why_ = error == asio::error::operation_aborted ? "no answer in time" : error.message();
+        return self->next_address();
+      }
+      self->secure();
+    });
+  }
+
+  void secure() {
+    error_code ignored;
+    stream_->socket().set_option(tcp::no_delay{true}, ignored);
+    if (!url_.tls()) return succeed();
+    stream_->client_handshake(tls_, url_.host, [self = shared_from_this()](error_code error, std::string const& why) {
+      if (!self->done_) return;
+      if (error) return self->fail(Errc::tls_failed, "No TLS with " + self->url_.origin() + ": " + why);
+      self->succeed();
+    });
+  }
+
+  void succeed() {
+    auto const done = std::exchange(done_, nullptr);
+    done(Result<Stream>{std::move(*stream_)});
+  }
+  void fail(Errc code, std::string text) {
+    auto const done = std::exchange(done_, nullptr);
+    io_.cancel(attempt_);
+    done(make_error(code, std::move(text) + "."));
+  }
+
+  Io& io_;
+  Url url_;
+  std::shared_ptr<TlsContext> tls_;
+  std::chrono::steady_clock::time_point deadline_;
+  tcp::resolver resolver_;
+  std::function<void(Result<Stream>)> done_;
+  std::vector<tcp::endpoint> addresses_{};
+  std::size_t tried_ = 0;
+  std::string last_why_{};
+  Io::TimerId attempt_ = 0;
+  std::optional<Stream> stream_{};
+};
+
+struct Lingering : std::enable_shared_from_this<Lingering> {
+  Lingering(Io& loop, std::shared_ptr<Stream> taken) : io(loop), stream(std::move(taken)) { ++count; }
+  ~Lingering() { --count; }
+
+  void start() {
+    stream->shutdown_send();
+    timer = io.call_after(kLinger, [self = shared_from_this()] { self->stream->close(); });
+    swallow();
+  }
+  void swallow() {
+    // The bare socket: what comes is not wanted, so it needn't be decrypted.
+    stream->socket().async_read_some(asio::buffer(buffer), [self = shared_from_this()](error_code error, std::size_t) {
+      if (!error) return self->swallow();
+      self->io.cancel(self->timer);
+      self->stream->close();
+    });
+  }
+
+  Io& io;
+  std::shared_ptr<Stream> stream;
+  Io::TimerId timer = 0;
+  std::array<char, 4096> buffer{};
+  static thread_local int count;
+};
+thread_local int Lingering::count = 0;
+
+}  // namespace
+
+std::shared_ptr<Connecting> connect(Io& io, Url const& url, std::shared_ptr<TlsContext> tls, Duration limit,
+                                    std::function<void(Result<Stream>)> done) {
+  auto connector = std::make_shared<Connector>(io, url, std::move(tls), limit, std::move(done));
+  connector->start();
+  return connector;
+}
+
+void linger(Io& io, std::shared_ptr<Stream> stream) {
+  if (Lingering::count >= kMaxLingering) return stream->close();
+  std::make_shared<Lingering>(io, std::move(stream))->start();
+}
+
+}  // namespace net::detail
