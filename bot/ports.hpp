@@ -20,6 +20,7 @@
 #include "bot/core/error.hpp"
 #include "bot/core/evidence.hpp"
 #include "bot/core/json.hpp"
+#include "bot/core/step.hpp"
 #include "bot/core/time.hpp"
 
 namespace ports {
@@ -217,6 +218,30 @@ struct Runner {
   virtual void check(std::string request) = 0;  // needs request.approved in the ledger
   virtual void run(std::string request) = 0;    // needs run.started in the ledger; a second order for an id is refused
   virtual void stop() = 0;
+};
+
+// Where a deny or a cancel goes while the ledger can't be written (design, invariant 1): another file system, lines
+// that are durable when append returns. Called on the loop: the file is small and the case is rare.
+struct SideFile {
+  virtual ~SideFile() = default;
+  virtual Result<void> append(std::string_view line) = 0;
+  virtual Result<std::vector<std::string>> read_all() = 0;
+  virtual Result<void> clear() = 0;
+};
+
+// The engine as the HTTP API, the triggers and the command line see it.
+struct RequestDesk {
+  virtual ~RequestDesk() = default;
+  // `done` comes once the request is durable (or refused). The ticket of `ask` is ignored.
+  virtual void ask(core::Asked ask, std::function<void(core::Reply)> done) = 0;
+  virtual void cancel(core::CancelAsked cancel, std::function<void(core::Reply)> done) = 0;
+  virtual void signal(core::SignalFired signal) = 0;
+  virtual void recovered(core::SignalRecovered signal) = 0;
+  virtual core::State const& state() const = 0;
+  virtual bool writable() const = 0;                           // false: the ledger can't be written
+  virtual std::map<std::string, bool> platforms() const = 0;   // connected and reconciled?
+  virtual bool ready() const = 0;                              // design, section 11: readyz
+  virtual std::map<std::string, double> counters() const = 0;  // for metrics; names without prefix, small closed set
 };
 
 }  // namespace ports

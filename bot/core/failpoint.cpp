@@ -3,6 +3,6 @@
 
 namespace core {
 
-void reached(Step, char const*) noexcept {}
+void reached(Failpoint, char const*) noexcept {}
 
 }  // namespace core

@@ -5,7 +5,7 @@
 
 namespace core {
 
-enum class Step {
+enum class Failpoint {
   K1_event_received = 1,
   K2_platform_acked,
   K3_validated,
@@ -23,6 +23,6 @@ enum class Step {
 };
 
 // `what`: the kind of the entry being written or the thing being done ("vote.approve"), so that an order can be aimed.
-void reached(Step step, char const* what = "") noexcept;
+void reached(Failpoint point, char const* what = "") noexcept;
 
 }  // namespace core

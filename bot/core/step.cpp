@@ -302,6 +302,7 @@ void on(Stepper& step, Posted const& event) {
   auto const post = std::ranges::find(request->posts, event.number, &PostState::number);
   if (post == request->posts.end() || post->ref) return;
   step.append(entries::posted(step.at, *request, *post, request->post_files + 1, event.ref));
+  step.effects.push_back(Refresh{event.request});  // what happened while it was being posted
 }
 
 void on(Stepper& step, RunnerAccepted const& event) {
@@ -347,7 +348,8 @@ void on(Stepper& step, RunLost const& event) {
   step.start_next();
 }
 
-void on(Stepper&, Tick const&) {}  // what is due is done for every event
+// What is due is done for every event; a runner that came back is asked again.
+void on(Stepper& step, Tick const&) { step.start_next(); }
 
 // Everything that time alone brings about. Runs before the event itself, so that no vote can slip in past expiry.
 void pass_time(Stepper& step) {

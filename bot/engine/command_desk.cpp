@@ -1,0 +1,171 @@
+#include "bot/engine/command_desk.hpp"
+
+#include <algorithm>
+
+#include "bot/core/text.hpp"
+#include "bot/engine/engine.hpp"
+
+namespace engine {
+
+namespace {
+
+char const* const kHelp =
+    "What you can type:\n"
+    "run RUNBOOK key=value … -- the reason   ask for a runbook\n"
+    "list                                    what waits for a decision here\n"
+    "show ID                                 one request: what, who, what is missing, why you may or may not decide\n"
+    "approve ID CODE [-- note]               decide by text; ID and CODE stand on the message (CS-42 7f3a)\n"
+    "deny ID CODE [-- note]\n"
+    "cancel ID [-- reason]                   take back what you asked for\n"
+    "help                                    this";
+
+// Everything after the word "--", with single blanks; empty when there is none. `words` keeps what stands before it.
+std::string cut_reason(std::vector<std::string>& words) {
+  auto const dashes = std::ranges::find(words, "--");
+  std::string reason;
+  for (auto it = dashes; it != words.end(); ++it) {
+    if (it == dashes) continue;
+    reason += (reason.empty() ? "" : " ") + *it;
+  }
+  words.erase(dashes, words.end());
+  return reason;
+}
+
+ports::Answer refused(std::string text) { return {.state = ports::Answer::State::refused, .text = std::move(text)}; }
+
+ports::Answer answer_of(core::Reply const& reply) {
+  auto const state = reply.code == core::Errc{}              ? ports::Answer::State::recorded
+                     : reply.code == core::Errc::unavailable ? ports::Answer::State::not_recorded
+                                                             : ports::Answer::State::refused;
+  return {.state = state, .text = reply.text};
+}
+
+}  // namespace
+
+void CommandDesk::handle(ports::IncomingCommand command, ports::Answered answered) {
+  auto const who = command.foreign.empty() ? engine_.actor_of(command.account) : std::nullopt;
+  auto const verb = command.words.empty() ? std::string("help") : command.words.front();
+  if (verb == "approve") return vote(command, core::Verdict::approve, std::move(answered));
+  if (verb == "deny") return vote(command, core::Verdict::deny, std::move(answered));
+  if (!who) {
+    engine_.enqueue(core::CommandRefused{
+        .platform = command.account.platform,
+        .account = command.account.id,
+        .channel = command.channel,
+        .reason = command.foreign.empty() ? "no person of the configuration has this account" : command.foreign,
+        .envelope = command.envelope,
+        .delivery = command.delivery});
+    return answered(refused(command.foreign.empty()
+                                ? "You are not known here: no person in the configuration has this account."
+                                : command.foreign));
+  }
+  if (verb == "help") return answered({.state = ports::Answer::State::recorded, .text = kHelp});
+  if (verb == "list") return answered({.state = ports::Answer::State::recorded, .text = list(command)});
+  if (verb == "show") return answered({.state = ports::Answer::State::recorded, .text = show(command, *who)});
+  if (verb == "run") return run(command, *who, std::move(answered));
+  if (verb == "cancel") return cancel(command, *who, std::move(answered));
+  answered(refused("There is no command " + core::printable_ascii(verb, 40) + ".\n" + kHelp));
+}
+
+void CommandDesk::run(ports::IncomingCommand const& command, core::Actor const& who, ports::Answered answered) {
+  auto words = command.words;
+  auto reason = cut_reason(words);
+  if (words.size() < 2) return answered(refused("Say which runbook: run RUNBOOK key=value … -- the reason"));
+  core::Asked ask{.requester = who, .initiator = {}, .runbook = words[1], .reason = std::move(reason)};
+  ask.origin = {.platform = command.account.platform, .account = command.account.id, .channel = command.channel};
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    auto const equals = words[i].find('=');
+    if (equals == std::string::npos || equals == 0)
+      return answered(refused("\"" + core::printable_ascii(words[i], 60) +
+                              "\" is no parameter; write key=value, and the reason after --"));
+    auto const name = words[i].substr(0, equals);
+    if (!ask.parameters.emplace(name, words[i].substr(equals + 1)).second)
+      return answered(refused("The parameter " + core::printable_ascii(name, 60) + " stands there twice."));
+  }
+  // It is posted where it was asked for, if that is a channel of ours; else everywhere.
+  for (auto const& [name, addresses] : engine_.state_.rules.channels) {
+    auto const found = addresses.find(command.account.platform);
+    if (found != addresses.end() && found->second == command.channel) ask.channels = {name};
+  }
+  ask.idempotency_key =
+      command.delivery.empty() ? "" : command.account.platform + ":" + command.delivery;  // Slack may deliver twice
+  ask.body_digest = "sha256:" + std::string(64, '0');
+  engine_.ask(std::move(ask),
+              [answered = std::move(answered)](core::Reply const& reply) { answered(answer_of(reply)); });
+}
+
+void CommandDesk::vote(ports::IncomingCommand const& command, core::Verdict verdict, ports::Answered answered) {
+  auto words = command.words;
+  auto note = cut_reason(words);
+  if (words.size() != 3)
+    return answered(refused(std::string("Name the id and the code that stand on the message: ") +
+                            core::to_string(verdict) + " CS-42 7f3a -- a note if you like"));
+  engine_.vote({.account = command.account,
+                .request = words[1],
+                .binding = words[2],
+                .verdict = verdict,
+                .note = std::move(note),
+                .via = "text",
+                .channel = command.channel,
+                .rendering = {},
+                .envelope = command.envelope,
+                .delivery = command.delivery,
+                .foreign = command.foreign},
+               std::move(answered));
+}
+
+void CommandDesk::cancel(ports::IncomingCommand const& command, core::Actor const& who, ports::Answered answered) {
+  auto words = command.words;
+  auto reason = cut_reason(words);
+  if (words.size() != 2) return answered(refused("Name the request: cancel CS-42 -- why"));
+  engine_.cancel({.by = who,
+                  .platform = command.account.platform,
+                  .account = command.account.id,
+                  .channel = command.channel,
+                  .request = words[1],
+                  .reason = std::move(reason)},
+                 [answered = std::move(answered)](core::Reply const& reply) { answered(answer_of(reply)); });
+}
+
+std::string CommandDesk::list(ports::IncomingCommand const& command) const {
+  auto const& state = engine_.state_;
+  std::string text;
+  std::size_t shown = 0;
+  for (auto const* request : state.open_requests()) {
+    bool const here = std::ranges::any_of(request->posts, [&](core::PostState const& post) {
+      return post.platform == command.account.platform && post.address == command.channel;
+    });
+    if (!here) continue;
+    if (++shown > 20) continue;
+    auto const card = core::make_card(state, *request, engine_.parts_.loop.now());
+    text += card.short_id + " " + card.code + "  " + card.title + ": " + card.status + "\n";
+  }
+  if (shown == 0) return "Nothing waits for a decision in this channel.";
+  if (shown > 20) text += "… and " + std::to_string(shown - 20) + " more.\n";
+  return text;
+}
+
+std::string CommandDesk::show(ports::IncomingCommand const& command, core::Actor const& who) const {
+  auto const& state = engine_.state_;
+  if (command.words.size() != 2) return "Name the request: show CS-42";
+  auto const id = core::find_request(state, command.words[1], command.account.platform, command.channel);
+  if (!id) return id.error().message;
+  auto const& request = *state.request(*id);
+  auto const card = core::make_card(state, request, engine_.parts_.loop.now());
+  std::string text =
+      card.request_id + (card.code.empty() ? "" : " " + card.code) + "\n" + card.title + "\n" + card.status + "\n";
+  for (auto const& fact : card.facts) text += fact.label + ": " + fact.value + "\n";
+  if (!card.reason.empty()) text += "Reason: " + card.reason + "\n";
+  if (!card.action.empty()) text += "Will run:\n";
+  for (auto const& line : card.action) text += "  " + line + "\n";
+  for (auto const& line : card.votes) text += line + "\n";
+  if (request.phase == core::Phase::pending) {
+    auto const why = core::why_not_vote(*request.pinned, state.rules, request.behind(), who.key);
+    text += why ? "You may not decide it: " + *why + "\n"
+                : "You may decide it: " + std::string("approve ") + card.short_id + " " + card.code + ", or deny.\n";
+  }
+  text += "Ledger: " + card.ledger_path;
+  return text;
+}
+
+}  // namespace engine

@@ -1,0 +1,484 @@
+#include "bot/engine/engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "bot/core/failpoint.hpp"
+#include "bot/core/policy.hpp"
+#include "bot/engine/command_desk.hpp"
+#include "bot/engine/side.hpp"
+
+namespace engine {
+
+namespace {
+
+constexpr std::size_t kMaxBatch = 512;                  // events stepped between two writes
+constexpr std::size_t kMaxQueue = 20'000;               // beyond it a click or command is turned away at once (T69)
+constexpr auto kAnswerLimit = std::chrono::seconds(2);  // design, section 7: acknowledge anyway
+constexpr auto kRetryWrites = std::chrono::seconds(5);  // how often a full disk is tried again
+
+// What still acts while the ledger can't be written: a deny and a cancel (design, invariant 1).
+bool acts_anyway(core::Event const& event) {
+  if (auto const* vote = std::get_if<core::VoteCast>(&event.what)) return vote->verdict == core::Verdict::deny;
+  return std::holds_alternative<core::CancelAsked>(event.what);
+}
+
+// What nobody waits for and must not be lost: it is stepped again once the ledger can be written.
+bool is_internal(core::Event const& event) {
+  return !std::holds_alternative<core::VoteCast>(event.what) &&
+         !std::holds_alternative<core::CancelAsked>(event.what) && !std::holds_alternative<core::Asked>(event.what) &&
+         !std::holds_alternative<core::CommandRefused>(event.what) && !std::holds_alternative<core::Tick>(event.what);
+}
+
+char const* const kCantWrite =
+    "Not recorded: the ledger can't be written at the moment, so nothing can be approved or started. Denying and "
+    "cancelling work.";
+
+}  // namespace
+
+Engine::Engine(Parts parts, core::State folded)
+    : parts_(std::move(parts)),
+      state_(std::move(folded)),
+      outbox_(parts_.loop, parts_.log, parts_.adapters, state_, [this](auto what) { enqueue(std::move(what)); }),
+      evidence_(parts_.loop, parts_.evidence, parts_.programs,
+                [this](core::Collected collected) { enqueue(std::move(collected)); }) {
+  for (auto const* adapter : parts_.adapters) connected_[adapter->platform()] = false;
+}
+
+Engine::~Engine() {
+  if (timer_ != 0) parts_.loop.cancel(timer_);
+  if (retry_timer_ != 0) parts_.loop.cancel(retry_timer_);
+}
+
+core::Ticket Engine::open_ticket(Replied replied) {
+  tickets_.emplace(++last_ticket_, std::move(replied));
+  return last_ticket_;
+}
+
+void Engine::start(core::ServiceStarted started) {
+  started_at_ = parts_.loop.now();
+  enqueue(std::move(started));
+  auto lines = parts_.side.read_all();
+  if (!lines) {
+    parts_.log.error("the side file can't be read", {{"why", lines.error().message}});
+  } else {
+    for (auto const& line : *lines) {
+      auto event = parse_side(line);
+      if (!event) {
+        parts_.log.error("a line of the side file can't be read", {{"why", event.error().message}});
+        continue;
+      }
+      queue_.push_back({.event = std::move(*event), .from_side = true});
+    }
+  }
+  started_ = true;
+  pump();
+  outbox_.reconcile();
+}
+
+void Engine::reload(core::Rules rules, std::string config_bytes) {
+  enqueue(core::ConfigReloaded{std::move(rules), std::move(config_bytes)});
+}
+
+void Engine::stop(std::function<void()> done) {
+  auto const ticket = open_ticket([done = std::move(done)](core::Reply const&) { done(); });
+  enqueue(core::ServiceStopping{}, ticket);
+  stopping_ = true;
+}
+
+void Engine::enqueue(decltype(core::Event::what) what, core::Ticket ticket) {
+  if (stopping_) return;
+  queue_.push_back({.event = {.at = parts_.loop.now(), .what = std::move(what)}, .ticket = ticket});
+  if (started_ && !writing_) parts_.loop.post([this] { pump(); });
+}
+
+void Engine::pump() {
+  if (writing_ || queue_.empty() || !started_) return;
+  std::vector<core::Effect> effects;
+  while (!queue_.empty() && batch_.size() < kMaxBatch) {
+    auto waiting = std::move(queue_.front());
+    queue_.pop_front();
+    if (waiting.ticket != 0 && !tickets_.contains(waiting.ticket)) continue;  // dropped after 2.0 s: it never counts
+    if (degraded_) {
+      take_aside(std::move(waiting));
+      continue;
+    }
+    core::reached(core::Failpoint::K3_validated);
+    auto stepped = core::step(state_, waiting.event);
+    effects.insert(effects.end(), std::make_move_iterator(stepped.begin()), std::make_move_iterator(stepped.end()));
+    if (std::holds_alternative<core::ServiceStopping>(waiting.event.what))
+      effects.push_back(core::Reply{.ticket = waiting.ticket});
+    batch_.push_back(std::move(waiting));
+  }
+  for (auto const& effect : effects) {
+    if (auto const* append = std::get_if<core::Append>(&effect)) batch_entries_.push_back(append->entry);
+  }
+  batch_effects_ = std::move(effects);
+  if (batch_entries_.empty()) {
+    batch_.clear();
+    perform(std::exchange(batch_effects_, {}));
+    arm_timer();
+    if (!queue_.empty()) parts_.loop.post([this] { pump(); });
+    return;
+  }
+  writing_ = true;
+  parts_.ledger.append(batch_entries_,
+                       [this](core::Result<std::vector<core::Receipt>> result) { written(std::move(result)); });
+}
+
+void Engine::written(core::Result<std::vector<core::Receipt>> result) {
+  writing_ = false;
+  if (!result) return write_failed(result.error());
+  for (std::size_t i = 0; i < batch_entries_.size() && i < result->size(); ++i) {
+    auto const& entry = batch_entries_[i];
+    counters_["entries_total"] += 1;
+    if (entry.kind == "run.started") core::reached(core::Failpoint::K11_run_started_durable);
+    if (entry.kind == "run.finished") core::reached(core::Failpoint::K14_run_finished_durable);
+    if (auto const id = core::RequestId::parse(entry.request_id)) {
+      auto const found = state_.requests.find(*id);
+      if (found != state_.requests.end()) found->second.last_commit = (*result)[i].commit;
+    }
+  }
+  bool const side_recorded = std::ranges::any_of(batch_, &Waiting::from_side);
+  batch_.clear();
+  batch_entries_.clear();
+  if (side_recorded && std::ranges::none_of(queue_, &Waiting::from_side)) {
+    if (auto const cleared = parts_.side.clear(); !cleared)
+      parts_.log.error("the side file can't be cleared", {{"why", cleared.error().message}});
+  }
+  perform(std::exchange(batch_effects_, {}));
+  arm_timer();
+  pump();
+}
+
+void Engine::write_failed(core::Error const& error) {
+  parts_.log.error("the ledger can't be written", {{"class", core::to_string(error.code)}, {"why", error.message}});
+  counters_["ledger_write_failures_total"] += 1;
+  auto failed = std::exchange(batch_, {});
+  batch_entries_.clear();
+  batch_effects_.clear();
+  if (error.code == core::Errc::fsync_failed) {
+    // What the disk holds is unknown: answer everybody, write nothing more, let the next start find out.
+    for (auto const& waiting : failed)
+      reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
+    degraded_ = true;
+    retry_ = false;
+    return parts_.stop_service(error);
+  }
+  auto folded = parts_.refold();
+  if (!folded) {
+    parts_.log.error("the ledger can't be read again", {{"why", folded.error().message}});
+    for (auto const& waiting : failed)
+      reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
+    return parts_.stop_service(folded.error());
+  }
+  state_ = std::move(*folded);
+  retry_ = error.code == core::Errc::no_space;
+  set_degraded(true, error.message);
+  auto const earlier = std::exchange(aside_, {});
+  for (auto const& waiting : earlier) static_cast<void>(core::step(state_, waiting.event));  // stay in force
+  aside_ = earlier;
+  for (auto& waiting : failed) take_aside(std::move(waiting));
+  pump();
+  if (retry_ && retry_timer_ == 0) retry_timer_ = parts_.loop.call_after(kRetryWrites, [this] { try_again(); });
+}
+
+void Engine::take_aside(Waiting waiting) {
+  if (waiting.from_side && std::ranges::any_of(aside_, [&](Waiting const& known) {
+        return known.ticket == waiting.ticket && known.event.at == waiting.event.at;
+      }))
+    return;
+  if (acts_anyway(waiting.event)) {
+    if (!waiting.from_side) {
+      auto const kept = parts_.side.append(write_side(waiting.event));
+      if (!kept) {
+        parts_.log.error("the side file can't be written either", {{"why", kept.error().message}});
+        return reply({.ticket = waiting.ticket,
+                      .code = core::Errc::unavailable,
+                      .text = "Not recorded: neither the ledger nor the side file can be written. Act by hand and tell "
+                              "the operator."});
+      }
+      waiting.from_side = true;
+    }
+    auto const effects = core::step(state_, waiting.event);
+    for (auto const& effect : effects) {
+      if (auto const* refresh = std::get_if<core::Refresh>(&effect)) outbox_.refresh(refresh->request);
+      if (auto const* told = std::get_if<core::Reply>(&effect))
+        reply({.ticket = told->ticket,
+               .code = told->code,
+               .text = told->text +
+                       " (The ledger can't be written at the moment; this is kept aside and will be recorded first.)",
+               .request = told->request});
+    }
+    aside_.push_back(std::move(waiting));
+    return;
+  }
+  if (is_internal(waiting.event)) {
+    deferred_.push_back(std::move(waiting));
+    return;
+  }
+  reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
+}
+
+void Engine::try_again() {
+  retry_timer_ = 0;
+  if (!degraded_ || writing_) return;
+  auto folded = parts_.refold();
+  if (!folded) {
+    retry_timer_ = parts_.loop.call_after(kRetryWrites, [this] { try_again(); });
+    return;
+  }
+  state_ = std::move(*folded);
+  // First what was acted on, then what could wait, then whoever came last; any failure brings us back here.
+  std::deque<Waiting> first;
+  for (auto& waiting : std::exchange(aside_, {})) {
+    waiting.ticket = 0;
+    first.push_back(std::move(waiting));
+  }
+  for (auto& waiting : std::exchange(deferred_, {})) first.push_back(std::move(waiting));
+  if (first.empty())
+    first.push_back({.event = {.at = parts_.loop.now(),
+                               .what = core::CommandRefused{.platform = "service",
+                                                            .account = "ledger",
+                                                            .channel = {},
+                                                            .reason = "the ledger could not be written for a while",
+                                                            .envelope = {},
+                                                            .delivery = {}}}});
+  queue_.insert(queue_.begin(), std::make_move_iterator(first.begin()), std::make_move_iterator(first.end()));
+  set_degraded(false, "trying again");
+  pump();
+}
+
+void Engine::set_degraded(bool degraded, std::string const& why) {
+  if (std::exchange(degraded_, degraded) == degraded) return;
+  counters_["ledger_writable"] = degraded ? 0 : 1;
+  parts_.log.warn(
+      degraded ? "nothing is approved or started until the ledger can be written" : "the ledger is tried again",
+      {{"why", why}});
+  if (!degraded) return;
+  std::set<std::string> told;
+  for (auto const* request : state_.open_requests()) {
+    auto const of = request->id.case_id();
+    if (told.insert(of.str()).second)
+      outbox_.say_in_thread(of,
+                            "The ledger can't be written at the moment: nothing is approved or started until it can. "
+                            "Deny and cancel work.");
+  }
+}
+
+void Engine::perform(std::vector<core::Effect> const& effects) {
+  for (auto const& effect : effects) perform(effect);
+}
+
+void Engine::perform(core::Effect const& effect) {
+  std::visit(
+      [this](auto const& what) {
+        using T = std::decay_t<decltype(what)>;
+        if constexpr (std::is_same_v<T, core::Reply>) {
+          reply(what);
+        } else if constexpr (std::is_same_v<T, core::CollectEvidence>) {
+          evidence_.order(what);
+        } else if constexpr (std::is_same_v<T, core::Refresh>) {
+          outbox_.refresh(what.request);
+        } else if constexpr (std::is_same_v<T, core::SendPost>) {
+          outbox_.send(what.request, what.number, /*in_doubt=*/false);
+        } else if constexpr (std::is_same_v<T, core::AskRunner>) {
+          if (parts_.runner.ready() && asked_runner_.insert(what.request).second)
+            parts_.runner.check(what.request.str());
+        } else if constexpr (std::is_same_v<T, core::StartRun>) {
+          counters_["runs_started_total"] += 1;
+          parts_.runner.run(what.request.str());
+        } else if constexpr (std::is_same_v<T, core::RunRecorded>) {
+          asked_runner_.erase(what.request);
+          parts_.forget_started(what.request);
+        } else if constexpr (std::is_same_v<T, core::NoteRecovery>) {
+          outbox_.say_in_thread(what.case_id, what.text);
+        } else if constexpr (std::is_same_v<T, core::RulesChanged>) {
+          if (parts_.rules_changed) parts_.rules_changed();
+        } else if constexpr (std::is_same_v<T, core::Warn>) {
+          parts_.log.warn("refused", {{"why", what.text}});
+        }
+      },
+      effect);
+}
+
+void Engine::reply(core::Reply const& reply) {
+  auto const found = tickets_.find(reply.ticket);
+  if (found == tickets_.end()) return;
+  auto const replied = std::move(found->second);
+  tickets_.erase(found);
+  replied(reply);
+}
+
+void Engine::arm_timer() {
+  if (timer_ != 0) parts_.loop.cancel(timer_);
+  timer_ = 0;
+  auto const due = core::next_due(state_);
+  if (!due) return;
+  auto const delay = std::max(core::Duration(1), *due - parts_.loop.now());
+  timer_ = parts_.loop.call_after(delay, [this] {
+    timer_ = 0;
+    enqueue(core::Tick{});
+  });
+}
+
+// --- chat -----------------------------------------------------------------------------------------------------------
+
+void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
+  core::reached(core::Failpoint::K1_event_received, "vote");
+  counters_["votes_received_total"] += 1;
+  if (stopping_ || !started_ || queue_.size() >= kMaxQueue)
+    return answered(
+        {.state = ports::Answer::State::not_recorded, .text = "Not recorded, try again: too much is going on."});
+  // A click on a message whose post is still in doubt waits for its look-up.
+  if (auto const id = core::RequestId::parse(vote.request); id && outbox_.in_doubt(*id)) {
+    return outbox_.when_settled(*id, [this, vote = std::move(vote), answered = std::move(answered)]() mutable {
+      this->vote(std::move(vote), std::move(answered));
+    });
+  }
+  struct Progress {
+    bool answered = false;
+    ports::Loop::TimerId timer = 0;
+  };
+  auto const progress = std::make_shared<Progress>();
+  auto const ticket = open_ticket([this, progress, answered](core::Reply const& reply) {
+    if (progress->timer != 0) parts_.loop.cancel(progress->timer);
+    auto const state = reply.code == core::Errc{}              ? ports::Answer::State::recorded
+                       : reply.code == core::Errc::unavailable ? ports::Answer::State::not_recorded
+                                                               : ports::Answer::State::refused;
+    answered({.state = state, .text = reply.text});
+  });
+  progress->timer = parts_.loop.call_after(kAnswerLimit, [this, progress, ticket, answered] {
+    progress->timer = 0;
+    bool const queued = std::ranges::any_of(queue_, [&](Waiting const& waiting) { return waiting.ticket == ticket; });
+    if (!queued)
+      return answered(
+          {.state = ports::Answer::State::still_recording, .text = "Still being recorded; you will be told."});
+    tickets_.erase(ticket);  // pump() leaves it out: it never counts later
+    answered({.state = ports::Answer::State::not_recorded,
+              .text = "Not recorded, try again: the ledger is slow at the moment."});
+  });
+  enqueue(core::VoteCast{.ticket = ticket,
+                         .platform = vote.account.platform,
+                         .account = vote.account.id,
+                         .channel = vote.channel,
+                         .request = vote.request,
+                         .binding = vote.binding,
+                         .verdict = vote.verdict,
+                         .note = vote.note,
+                         .via = vote.via,
+                         .rendering = vote.rendering,
+                         .envelope = vote.envelope,
+                         .delivery = vote.delivery,
+                         .foreign = vote.foreign},
+          ticket);
+}
+
+void Engine::command(ports::IncomingCommand command, ports::Answered answered) {
+  core::reached(core::Failpoint::K1_event_received, "command");
+  CommandDesk(*this).handle(std::move(command), std::move(answered));
+}
+
+core::Result<core::VoteView> Engine::view(ports::Account const& account, std::string const& request,
+                                          std::string const& binding, core::Verdict verdict) {
+  auto const id = core::RequestId::parse(request);
+  auto const* found = id ? state_.request(*id) : nullptr;
+  auto const person = state_.rules.person_of(account.platform, account.id);
+  if (!person)
+    return core::make_error(core::Errc::forbidden,
+                            "You are not known here: no person in the configuration has this account.");
+  if (!found) return core::make_error(core::Errc::not_found, "This request is not known here.");
+  if (found->phase != core::Phase::pending || found->binding != binding)
+    return core::make_error(core::Errc::conflict, found->id.short_name() + " is no longer open: it is " +
+                                                      core::to_string(found->phase) + ".");
+  if (auto why = core::why_not_vote(*found->pinned, state_.rules, found->behind(), *person))
+    return core::make_error(core::Errc::forbidden, std::move(*why));
+  return core::make_vote_view(*found, verdict);
+}
+
+void Engine::connection(std::string const& platform, bool connected, std::string const& detail) {
+  bool const before = std::exchange(connected_[platform], connected);
+  counters_["connected_" + platform] = connected ? 1 : 0;
+  if (before != connected || !detail.empty())
+    parts_.log.info(connected ? "platform connected" : "platform not connected",
+                    {{"platform", platform}, {"detail", detail}});
+}
+
+std::map<std::string, bool> Engine::platforms() const {
+  auto result = connected_;
+  for (auto& [platform, fine] : result) fine = fine && !outbox_.reconciling(platform);
+  return result;
+}
+
+bool Engine::ready() const {
+  if (!started_ || !parts_.runner.ready() || degraded_) return false;
+  auto const all = platforms();
+  bool const connected = std::ranges::all_of(all, [](auto const& entry) { return entry.second; });
+  return connected || parts_.loop.now() - started_at_ >= std::chrono::seconds(10);
+}
+
+std::optional<core::Actor> Engine::actor_of(ports::Account const& account) const {
+  if (auto person = state_.rules.person_of(account.platform, account.id))
+    return core::Actor::person(std::move(*person));
+  return std::nullopt;
+}
+
+// --- runner ---------------------------------------------------------------------------------------------------------
+
+void Engine::runner_ready() {
+  asked_runner_.clear();
+  enqueue(core::Tick{});  // asks about everything that is approved
+}
+
+void Engine::runner_gone(std::string const& why) {
+  parts_.log.error("the runner is gone", {{"why", why}});
+  asked_runner_.clear();
+  for (auto const* request : state_.open_requests()) {
+    if (request->phase == core::Phase::running)
+      enqueue(core::RunLost{request->id, "the runner ended while it was running: " + why});
+  }
+}
+
+void Engine::runner_accepted(std::string const& request) {
+  if (auto const id = core::RequestId::parse(request)) {
+    asked_runner_.erase(*id);
+    enqueue(core::RunnerAccepted{*id});
+  }
+}
+
+void Engine::runner_refused(std::string const& request, std::string const& why) {
+  if (auto const id = core::RequestId::parse(request)) {
+    asked_runner_.erase(*id);
+    enqueue(core::RunnerRefused{*id, why});
+  }
+}
+
+void Engine::runner_output(std::string const& request, std::string const& step, std::string const& text) {
+  parts_.log.debug("output", {{"request", request}, {"step", step}, {"bytes", std::uint64_t{text.size()}}});
+}
+
+void Engine::runner_finished(std::string const& request, core::Json const& result, std::string const& output) {
+  if (auto const id = core::RequestId::parse(request)) enqueue(core::RunEnded{*id, result, output});
+}
+
+// --- desk -----------------------------------------------------------------------------------------------------------
+
+void Engine::ask(core::Asked ask, std::function<void(core::Reply)> done) {
+  if (stopping_ || queue_.size() >= kMaxQueue)
+    return done({.code = core::Errc::unavailable, .text = "Too much is going on; try again."});
+  ask.ticket = open_ticket([done = std::move(done)](core::Reply const& reply) { done(reply); });
+  auto const ticket = ask.ticket;
+  enqueue(std::move(ask), ticket);
+}
+
+void Engine::cancel(core::CancelAsked cancel, std::function<void(core::Reply)> done) {
+  cancel.ticket = open_ticket([done = std::move(done)](core::Reply const& reply) { done(reply); });
+  auto const ticket = cancel.ticket;
+  enqueue(std::move(cancel), ticket);
+}
+
+void Engine::signal(core::SignalFired signal) { enqueue(std::move(signal)); }
+
+void Engine::recovered(core::SignalRecovered signal) { enqueue(std::move(signal)); }
+
+}  // namespace engine

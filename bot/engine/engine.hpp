@@ -1,0 +1,123 @@
+// The shell around the core: one queue, one consumer, ledger first, effects after.
+//
+// The life of an event: it waits in the queue while a batch is being written; then everything that waits is stepped
+// through the core in order, the entries go to the ledger as one batch, and only when that is durable are the effects
+// carried out, in order. So state is never more than one batch ahead of the disk, and what was not written is stepped
+// again or refused, never half done.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "bot/core/step.hpp"
+#include "bot/engine/evidence_desk.hpp"
+#include "bot/engine/outbox.hpp"
+#include "bot/ports.hpp"
+
+namespace engine {
+
+struct Parts {
+  ports::Loop& loop;
+  ports::Ledger& ledger;
+  ports::EvidenceRoom& evidence;
+  ports::Programs& programs;
+  ports::Runner& runner;
+  ports::SideFile& side;
+  ports::Log& log;
+  std::vector<ports::ChatAdapter*> adapters;
+  std::function<core::Result<core::State>()> refold;           // reads the ledger again after a failed write
+  std::function<void(core::RequestId const&)> forget_started;  // its run.finished is durable
+  std::function<void()> rules_changed;                         // triggers and adapters take the new rules
+  std::function<void(core::Error const&)> stop_service;  // the ledger may have lost data: write nothing more, stop
+};
+
+class Engine final : public ports::ChatSink, public ports::RunnerEvents, public ports::RequestDesk {
+ public:
+  Engine(Parts parts, core::State folded);
+  ~Engine() override;
+
+  // Records the start (and what it ends: runs cut off, requests expired), then serves. Side events of an earlier
+  // process are recorded before any vote.
+  void start(core::ServiceStarted started);
+  void reload(core::Rules rules, std::string config_bytes);
+  // Records service.stopped; `done` when that is durable or has failed.
+  void stop(std::function<void()> done);
+
+  // ChatSink
+  void vote(ports::IncomingVote vote, ports::Answered answered) override;
+  void command(ports::IncomingCommand command, ports::Answered answered) override;
+  core::Result<core::VoteView> view(ports::Account const& account, std::string const& request,
+                                    std::string const& binding, core::Verdict verdict) override;
+  void connection(std::string const& platform, bool connected, std::string const& detail) override;
+
+  // RunnerEvents
+  void runner_ready() override;
+  void runner_gone(std::string const& why) override;
+  void runner_accepted(std::string const& request) override;
+  void runner_refused(std::string const& request, std::string const& why) override;
+  void runner_output(std::string const& request, std::string const& step, std::string const& text) override;
+  void runner_finished(std::string const& request, core::Json const& result, std::string const& output) override;
+
+  // RequestDesk
+  void ask(core::Asked ask, std::function<void(core::Reply)> done) override;
+  void cancel(core::CancelAsked cancel, std::function<void(core::Reply)> done) override;
+  void signal(core::SignalFired signal) override;
+  void recovered(core::SignalRecovered signal) override;
+  core::State const& state() const override { return state_; }
+  bool writable() const override { return !degraded_; }
+  std::map<std::string, bool> platforms() const override;
+  bool ready() const override;
+  std::map<std::string, double> counters() const override { return counters_; }
+
+ private:
+  struct Waiting {  // one event in the queue or in the batch being written
+    core::Event event;
+    core::Ticket ticket = 0;
+    bool from_side = false;  // it stands in the side file
+  };
+  using Replied = std::function<void(core::Reply const&)>;
+
+  core::Ticket open_ticket(Replied replied);
+  void enqueue(decltype(core::Event::what) what, core::Ticket ticket = 0);
+  void pump();
+  void written(core::Result<std::vector<core::Receipt>> result);
+  void write_failed(core::Error const& error);
+  void take_aside(Waiting waiting);  // an event that came while the ledger can't be written
+  void try_again();
+  void perform(std::vector<core::Effect> const& effects);
+  void perform(core::Effect const& effect);
+  void reply(core::Reply const& reply);
+  void arm_timer();
+  void set_degraded(bool degraded, std::string const& why);
+  std::optional<core::Actor> actor_of(ports::Account const& account) const;
+  friend class CommandDesk;
+
+  Parts parts_;
+  core::State state_;
+  Outbox outbox_;
+  EvidenceDesk evidence_;
+  std::deque<Waiting> queue_;
+  bool started_ = false, writing_ = false, stopping_ = false;
+  std::vector<Waiting> batch_;  // what is being written, to be redone if it fails
+  std::vector<core::Entry> batch_entries_;
+  std::vector<core::Effect> batch_effects_;
+  bool degraded_ = false;
+  bool retry_ = false;             // the failure may pass (no space)
+  std::vector<Waiting> aside_;     // acted on (denies, cancels), in the side file, not yet in the ledger
+  std::vector<Waiting> deferred_;  // internal events to be stepped once the ledger can be written again
+  std::map<core::Ticket, Replied> tickets_;
+  core::Ticket last_ticket_ = 0;
+  ports::Loop::TimerId timer_ = 0, retry_timer_ = 0;
+  std::set<core::RequestId> asked_runner_;
+  std::map<std::string, bool> connected_;
+  core::Time started_at_{};
+  std::map<std::string, double> counters_;
+};
+
+}  // namespace engine

@@ -1,0 +1,243 @@
+#include "bot/engine/outbox.hpp"
+
+#include <algorithm>
+
+#include "bot/core/failpoint.hpp"
+
+namespace engine {
+
+namespace {
+
+std::string post_key(core::RequestId const& id, std::string const& purpose, std::string const& channel) {
+  return id.str() + ":" + purpose + ":" + channel;
+}
+
+}  // namespace
+
+ports::ChatAdapter* Outbox::adapter(std::string const& platform) const {
+  auto const found =
+      std::ranges::find_if(adapters_, [&](auto const* candidate) { return candidate->platform() == platform; });
+  return found == adapters_.end() ? nullptr : *found;
+}
+
+core::PostState const* Outbox::card_on(core::RequestState const& request, std::string const& platform,
+                                       std::string const& channel) const {
+  for (auto const& post : request.posts) {
+    if (post.purpose == "card" && post.platform == platform && post.channel == channel) return &post;
+  }
+  return nullptr;
+}
+
+void Outbox::refresh(core::RequestId const& id) {
+  auto const* request = state_.request(id);
+  if (!request || request->phase == core::Phase::collecting) return;
+  std::set<std::string> mentioned;  // platforms whose first channel already carries the mention
+  for (auto const& channel : request->channels) {
+    auto const addresses = state_.rules.channels.find(channel);
+    if (addresses == state_.rules.channels.end()) continue;
+    for (auto const& [platform, address] : addresses->second) {
+      if (!adapter(platform)) continue;
+      bool const mention = mentioned.insert(platform).second;
+      auto const* card = card_on(*request, platform, channel);
+      if (!card) {
+        intend(*request, "card", channel, platform, address, mention);
+      } else if (card->ref) {
+        update(*request, *card);
+      }
+    }
+  }
+}
+
+void Outbox::intend(core::RequestState const& request, std::string const& purpose, std::string const& channel,
+                    std::string const& platform, std::string const& address, bool mention) {
+  auto const key = post_key(request.id, purpose, channel);
+  if (!intended_.insert(key + platform).second) return;
+  auto* const to = adapter(platform);
+  try {
+    ports::Rendered rendered;
+    if (purpose == "card") {
+      auto card = core::make_card(state_, request, loop_.now());
+      if (!mention) card.mention.clear();
+      rendered = to->render(card, key);
+    } else {
+      rendered = to->render(core::make_outcome_note(state_, request), key);
+    }
+    bodies_[key + platform] = rendered.body;
+    submit_(core::PostRendered{.request = request.id,
+                               .purpose = purpose,
+                               .platform = platform,
+                               .channel = channel,
+                               .address = address,
+                               .key = key,
+                               .rendering = rendered.digest,
+                               .body = std::move(rendered.body)});
+  } catch (std::exception const& problem) {
+    log_.error("a message could not be rendered",
+               {{"request", request.id.str()}, {"platform", platform}, {"why", std::string(problem.what())}});
+  }
+}
+
+void Outbox::send(core::RequestId const& id, std::uint32_t number, bool in_doubt) {
+  auto const* request = state_.request(id);
+  if (!request) return;
+  auto const post = std::ranges::find(request->posts, number, &core::PostState::number);
+  if (post == request->posts.end() || post->ref || !sending_.insert({id, number}).second) return;
+  auto* const to = adapter(post->platform);
+  if (!to) return;
+  if (!in_doubt) return post_now(id, number);
+  doubtful_[post->platform].insert({id, number});
+  auto const* card = post->purpose == "card" ? nullptr : card_on(*request, post->platform, post->channel);
+  to->find(post->address, card ? card->ref : std::nullopt, post->key, post->at,
+           [this, id, number, platform = post->platform](core::Result<std::optional<ports::MessageRef>> found) {
+             if (!found)
+               log_.warn("an earlier message could not be looked for",
+                         {{"request", id.str()}, {"platform", platform}, {"why", found.error().message}});
+             if (found && *found) {
+               submit_(core::Posted{id, number, **found});
+               settled(id, number);
+               sending_.erase({id, number});
+               return;
+             }
+             post_now(id, number);  // the adapter itself looks again before it repeats anything
+           });
+}
+
+void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
+  auto const* request = state_.request(id);
+  auto const post = request ? std::ranges::find(request->posts, number, &core::PostState::number)
+                            : std::vector<core::PostState>::const_iterator{};
+  if (!request || post == request->posts.end()) return;
+  auto* const to = adapter(post->platform);
+  auto const copy_key = post->key + post->platform;
+  std::optional<ports::MessageRef> thread;
+  if (post->purpose != "card") {
+    auto const* card = card_on(*request, post->platform, post->channel);
+    if (card) thread = card->ref;
+  }
+  core::Json body;
+  if (auto const known = bodies_.find(copy_key); known != bodies_.end()) {
+    body = std::move(known->second);
+    bodies_.erase(known);
+  } else if (post->purpose == "card") {
+    body = to->render(core::make_card(state_, *request, loop_.now()), post->key).body;
+  } else {
+    body = to->render(core::make_outcome_note(state_, *request), post->key).body;
+  }
+  auto const sent = core::dump(body);
+  to->post(post->address, std::move(thread), std::move(body), post->key, post->at,
+           [this, id, number, copy_key, sent, platform = post->platform](core::Result<ports::MessageRef> result) {
+             sending_.erase({id, number});
+             settled(id, number);
+             if (!result) {
+               log_.error("a message could not be posted",
+                          {{"request", id.str()}, {"platform", platform}, {"why", result.error().message}});
+               return;
+             }
+             copies_[copy_key].last_body = sent;
+             intended_.erase(copy_key);
+             submit_(core::Posted{
+                 id, number, *result});  // once that is recorded, refresh() brings it up to what happened meanwhile
+           });
+}
+
+void Outbox::update(core::RequestState const& request, core::PostState const& post) {
+  auto& copy = copies_[post.key + post.platform];
+  if (copy.busy) {
+    copy.again = true;
+    return;
+  }
+  auto* const to = adapter(post.platform);
+  core::Json body;
+  try {
+    auto card = core::make_card(state_, request, loop_.now());
+    card.mention.clear();
+    body = to->render(card, post.key).body;
+  } catch (std::exception const& problem) {
+    log_.error("a message could not be rendered",
+               {{"request", request.id.str()}, {"platform", post.platform}, {"why", std::string(problem.what())}});
+    return;
+  }
+  auto const text = core::dump(body);
+  if (text == copy.last_body) return update_done(request.id, post, text, {});
+  copy.busy = true;
+  to->update(*post.ref, std::move(body), [this, id = request.id, post, text](core::Result<void> result) {
+    core::reached(core::Failpoint::K10_chat_updated);
+    auto& done = copies_[post.key + post.platform];
+    done.busy = false;
+    if (std::exchange(done.again, false)) return refresh(id);
+    update_done(id, post, text, result);
+  });
+}
+
+void Outbox::update_done(core::RequestId const& id, core::PostState const& post, std::string const& body,
+                         core::Result<void> const& result) {
+  if (result) {
+    copies_[post.key + post.platform].last_body = body;
+  } else {
+    log_.warn("a message could not be updated",
+              {{"request", id.str()}, {"platform", post.platform}, {"why", result.error().message}});
+  }
+  auto const* request = state_.request(id);
+  if (!request || !core::is_final(request->phase)) return;
+  // The card tells the end; now the thread does, once, mentioning who asked.
+  auto const key = post_key(id, "outcome", post.channel);
+  auto const told = std::ranges::find_if(request->posts, [&](core::PostState const& other) {
+    return other.key == key && other.platform == post.platform;
+  });
+  if (told == request->posts.end()) intend(*request, "outcome", post.channel, post.platform, post.address, false);
+}
+
+void Outbox::reconcile() {
+  std::vector<std::pair<core::RequestId, std::uint32_t>> open;
+  for (auto const& [id, request] : state_.requests) {
+    for (auto const& post : request.posts) {
+      bool const recent = loop_.now() - post.at < std::chrono::hours(24 * 7);
+      if (!post.ref && recent && adapter(post.platform)) open.emplace_back(id, post.number);
+    }
+  }
+  for (auto const& [id, number] : open) send(id, number, /*in_doubt=*/true);
+}
+
+void Outbox::say_in_thread(core::CaseId const& of, std::string const& text) {
+  std::set<std::string> said;
+  for (auto const& [id, request] : state_.requests) {
+    if (id.case_id() != of) continue;
+    for (auto const& post : request.posts) {
+      auto* const to = adapter(post.platform);
+      if (post.purpose != "card" || !post.ref || !to || !said.insert(post.platform + post.address).second) continue;
+      auto const key = of.str() + ":recovered:" + post.channel;
+      to->post(post.address, post.ref, to->render(core::Note{.text = text}, key).body, key, loop_.now(),
+               [this, of](core::Result<ports::MessageRef> result) {
+                 if (!result)
+                   log_.warn("a note could not be posted", {{"case", of.str()}, {"why", result.error().message}});
+               });
+    }
+  }
+}
+
+void Outbox::settled(core::RequestId const& id, std::uint32_t number) {
+  for (auto& [platform, posts] : doubtful_) posts.erase({id, number});
+  if (in_doubt(id)) return;
+  auto const found = waiting_.find(id);
+  if (found == waiting_.end()) return;
+  auto const then = std::move(found->second);
+  waiting_.erase(found);
+  for (auto const& work : then) work();
+}
+
+bool Outbox::reconciling(std::string const& platform) const {
+  auto const found = doubtful_.find(platform);
+  return found != doubtful_.end() && !found->second.empty();
+}
+
+bool Outbox::in_doubt(core::RequestId const& id) const {
+  return std::ranges::any_of(doubtful_, [&](auto const& entry) {
+    return std::ranges::any_of(entry.second, [&](auto const& post) { return post.first == id; });
+  });
+}
+
+void Outbox::when_settled(core::RequestId const& id, std::function<void()> then) {
+  waiting_[id].push_back(std::move(then));
+}
+
+}  // namespace engine

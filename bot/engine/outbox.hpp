@@ -1,0 +1,67 @@
+// Keeps every copy of every message true. Durable without a file of its own: what has to stand where follows from state
+// (intents, references, outcomes), so a restart finds out by looking at state and at the platform. Private to engine.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "bot/core/step.hpp"
+#include "bot/ports.hpp"
+
+namespace engine {
+
+class Outbox {
+ public:
+  using Submit = std::function<void(decltype(core::Event::what))>;
+
+  Outbox(ports::Loop& loop, ports::Log& log, std::vector<ports::ChatAdapter*> adapters, core::State const& state,
+         Submit submit)
+      : loop_(loop), log_(log), adapters_(std::move(adapters)), state_(state), submit_(std::move(submit)) {}
+
+  // Compares what should stand for this request with what does and starts what is missing: intents first, then posts,
+  // updates of what stands, the outcome in the thread at the end.
+  void refresh(core::RequestId const& id);
+  // The intent of this post is durable: post it. After a restart (`in_doubt`) look for it first.
+  void send(core::RequestId const& id, std::uint32_t number, bool in_doubt);
+  // Posts intended by an earlier process that nobody knows to stand: look for each.
+  void reconcile();
+  void say_in_thread(core::CaseId const& of, std::string const& text);
+  // Still looking for posts of an earlier process on this platform?
+  bool reconciling(std::string const& platform) const;
+  // Is the post that a vote names still being looked for? Its vote waits (design, section 7).
+  bool in_doubt(core::RequestId const& id) const;
+  void when_settled(core::RequestId const& id, std::function<void()> then);
+
+ private:
+  struct Copy {             // of a message that stands on a platform
+    std::string last_body;  // as last sent, to leave out updates that change nothing
+    bool busy = false, again = false;
+  };
+  ports::ChatAdapter* adapter(std::string const& platform) const;
+  void intend(core::RequestState const& request, std::string const& purpose, std::string const& channel,
+              std::string const& platform, std::string const& address, bool mention);
+  void update(core::RequestState const& request, core::PostState const& post);
+  void update_done(core::RequestId const& id, core::PostState const& post, std::string const& body,
+                   core::Result<void> const& result);
+  void post_now(core::RequestId const& id, std::uint32_t number);
+  void settled(core::RequestId const& id, std::uint32_t number);
+  core::PostState const* card_on(core::RequestState const& request, std::string const& platform,
+                                 std::string const& channel) const;
+
+  ports::Loop& loop_;
+  ports::Log& log_;
+  std::vector<ports::ChatAdapter*> adapters_;
+  core::State const& state_;
+  Submit submit_;
+  std::map<std::string, Copy> copies_;        // by post key
+  std::map<std::string, core::Json> bodies_;  // of intents of this process, by post key, until posted
+  std::set<std::string> intended_;            // post keys whose intent is on its way to the ledger
+  std::set<std::pair<core::RequestId, std::uint32_t>> sending_;
+  std::map<std::string, std::set<std::pair<core::RequestId, std::uint32_t>>> doubtful_;  // by platform
+  std::map<core::RequestId, std::vector<std::function<void()>>> waiting_;
+};
+
+}  // namespace engine
