@@ -1,0 +1,49 @@
+// What every collector is: a blocking function from the question to one exhibit.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "bot/core/evidence.hpp"
+#include "bot/core/time.hpp"
+#include "bot/ports.hpp"
+
+namespace collectors {
+
+struct Context {
+  ports::Redactor const* redactor = nullptr;  // required
+  core::Time now;                             // when collecting began
+  core::Time since;                           // start of the time that matters; the epoch when unknown
+  std::map<std::string, std::string> labels;  // what {{name}} may stand for
+  core::Duration deadline{10'000};            // how long the answer is of use: whatever can be bounded is bounded by it
+};
+
+// Called on worker threads, also several times at once; keeps nothing between calls. Fills bytes (redacted, visible,
+// within its own limit), total_bytes, truncated, redactions, media_type and error; the room fills the rest. Never
+// throws for what the outside world does: that is an error in the exhibit.
+struct Collector {
+  virtual ~Collector() = default;
+  virtual core::Exhibit collect(Context const& context) const = 0;
+};
+
+// Which part stays when a text is too long.
+enum class Keep { head, tail, ends };
+
+inline constexpr std::size_t kCutContext = 16u
+                                           << 10;  // read beyond a cut, so that a secret on the border is recognised
+
+// Makes evidence of raw bytes: redacts all of them, shows what hides, then cuts to `max_bytes` at a line border where
+// one is near. `raw` should hold kCutContext more than is kept on the side of a cut. `total`: how long the source is.
+// Binary data (more than a twentieth of the bytes are controls) is left out and exhibit.error says so.
+void fill_text(core::Exhibit& exhibit, std::string raw, std::uint64_t total, Context const& context,
+               std::size_t max_bytes, Keep keep);
+
+// Cuts visible text. Answers whether it did.
+bool cut_text(std::string& text, std::size_t max_bytes, Keep keep);
+
+// Puts the labels in for {{name}}; what stands there is never looked at again. bad_input: an unknown name or an open
+// brace pair.
+core::Result<std::string> expand(std::string_view text, std::map<std::string, std::string> const& labels);
+
+}  // namespace collectors

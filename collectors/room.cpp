@@ -1,0 +1,236 @@
+#include "collectors/room.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "bot/core/ids.hpp"
+#include "bot/core/text.hpp"
+#include "collectors/highlights.hpp"
+
+namespace collectors {
+namespace {
+
+constexpr std::size_t kInlineBytes = 64u << 10;  // attachments up to this are redacted at once, workers or not
+constexpr std::size_t kMaxError = 1000;
+
+struct Produced {
+  core::Exhibit exhibit;
+  std::vector<Candidate> candidates;
+};
+
+// The last gate, whatever a collector did: redacted, visible, one line of error.
+Produced guarded(core::Exhibit exhibit, Context const& context) {
+  if (!exhibit.error.empty()) {
+    exhibit.redactions += context.redactor->redact(exhibit.error);
+    exhibit.error = core::one_line(exhibit.error, kMaxError);
+  }
+  exhibit.redactions += context.redactor->redact(exhibit.bytes);
+  exhibit.bytes = core::visible_text(exhibit.bytes);
+  exhibit.total_bytes = std::max<std::uint64_t>(exhibit.total_bytes, exhibit.truncated ? 0 : exhibit.bytes.size());
+  auto candidates = candidates_of(exhibit.bytes);
+  return {std::move(exhibit), std::move(candidates)};
+}
+
+// Runs on a worker thread.
+Produced run_collector(Collector const& collector, Context const& context) {
+  auto const began = std::chrono::steady_clock::now();
+  core::Exhibit exhibit;
+  try {
+    exhibit = collector.collect(context);
+  } catch (std::exception const& problem) {
+    exhibit = {};
+    exhibit.error = std::string("The collector failed: ") + problem.what();
+  }
+  auto produced = guarded(std::move(exhibit), context);
+  produced.exhibit.duration = std::chrono::duration_cast<core::Duration>(std::chrono::steady_clock::now() - began);
+  return produced;
+}
+
+bool is_text_type(std::string_view type) {
+  type = type.substr(0, type.find_first_of("; "));
+  return type == "text/plain" || type == "application/json" || type == "text/x-diff" || type == "text/markdown";
+}
+
+// What a caller attached: only its bytes and its kind are taken over.
+class Attachment final : public Collector {
+ public:
+  Attachment(std::string bytes, std::size_t max_bytes) : bytes_(std::move(bytes)), max_bytes_(max_bytes) {}
+  core::Exhibit collect(Context const& context) const override {
+    core::Exhibit exhibit;
+    fill_text(exhibit, bytes_, bytes_.size(), context, max_bytes_, Keep::head);
+    return exhibit;
+  }
+
+ private:
+  std::string bytes_;
+  std::size_t max_bytes_;
+};
+
+}  // namespace
+
+struct Room::Order {
+  Context context;
+  std::shared_ptr<ports::Redactor const> redactor;
+  RoomSettings settings;
+  struct Slot {
+    core::Exhibit exhibit;  // name, collector, media type and start from the beginning
+    std::vector<Candidate> candidates;
+    bool open = true;
+    ports::Loop::TimerId timer = 0;
+  };
+  std::vector<Slot> slots;
+  std::size_t waiting = 0;
+  std::function<void(core::Evidence)> done;
+
+  void put(std::size_t index, Produced produced) {
+    auto& slot = slots[index];
+    auto& exhibit = produced.exhibit;
+    exhibit.name = slot.exhibit.name;
+    exhibit.collector = slot.exhibit.collector;
+    exhibit.media_type = slot.exhibit.media_type;
+    exhibit.started = slot.exhibit.started;
+    slot.exhibit = std::move(exhibit);
+    slot.candidates = std::move(produced.candidates);
+  }
+};
+
+Room::Room(ports::Loop& loop, ports::Workers& workers, std::shared_ptr<ports::Redactor const> redactor,
+           Collectors collectors, RoomSettings settings)
+    : loop_(loop),
+      workers_(workers),
+      redactor_(std::move(redactor)),
+      collectors_(std::move(collectors)),
+      settings_(settings) {}
+
+Room::~Room() {
+  *alive_ = false;
+  for (auto const& [key, order] : orders_) {
+    for (auto const& slot : order->slots) loop_.cancel(slot.timer);
+  }
+}
+
+void Room::replace(Collectors collectors, RoomSettings settings, std::shared_ptr<ports::Redactor const> redactor) {
+  collectors_ = std::move(collectors);
+  settings_ = settings;
+  redactor_ = std::move(redactor);
+}
+
+void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence)> done) {
+  auto const order = std::make_shared<Order>();
+  order->redactor = redactor_;
+  order->settings = settings_;
+  order->context = {redactor_.get(), loop_.now(), asked.since, std::move(asked.labels), settings_.each};
+  order->done = std::move(done);
+  orders_[order.get()] = order;
+
+  std::set<std::string> names;
+  auto const add = [&](std::string const& wanted, std::string const& collector, std::string_view media_type) {
+    auto const name = core::is_name(wanted) ? wanted : std::string("exhibit");
+    auto unique = name;
+    for (int n = 2; !names.insert(unique).second; ++n) unique = name.substr(0, 56) + "-" + std::to_string(n);
+    auto& slot = order->slots.emplace_back();
+    slot.exhibit.name = std::move(unique);
+    slot.exhibit.collector = collector;
+    slot.exhibit.media_type = media_type;
+    slot.exhibit.started = order->context.now;
+    ++order->waiting;
+    return order->slots.size() - 1;
+  };
+  core::Exhibit const plain;
+
+  // Every exhibit has its place before anybody starts: a worker may be done at once.
+  std::vector<std::pair<std::size_t, Place>> starting;
+  std::vector<std::pair<std::size_t, std::string>> refused;
+  for (auto& given : asked.attachments) {
+    auto const index =
+        add(given.name, given.collector, is_text_type(given.media_type) ? given.media_type : plain.media_type);
+    bool const small = given.bytes.size() <= kInlineBytes;
+    auto attachment = std::make_shared<Attachment>(std::move(given.bytes), settings_.max_total_bytes);
+    if (small) {
+      order->put(index, run_collector(*attachment, order->context));
+      refused.emplace_back(index, "");
+    } else {
+      starting.emplace_back(index, Place{std::move(attachment)});
+    }
+  }
+  std::set<std::string> seen;
+  for (auto const& key : asked.collectors) {
+    if (!seen.insert(key).second) continue;
+    auto const index = add(key, key, plain.media_type);
+    auto const known = collectors_.find(key);
+    if (seen.size() > settings_.max_collectors) {
+      refused.emplace_back(
+          index, "Not collected: one order takes at most " + std::to_string(settings_.max_collectors) + " collectors.");
+    } else if (known == collectors_.end() || !known->second.collector) {
+      refused.emplace_back(
+          index, "There is no collector named '" + core::printable_ascii(key, 64) + "' in the configuration.");
+    } else {
+      starting.emplace_back(index, known->second);
+    }
+  }
+  for (auto& [index, why] : refused) {
+    if (!why.empty()) order->slots[index].exhibit.error = std::move(why);
+    order->slots[index].open = false;
+    --order->waiting;
+  }
+  if (order->waiting == 0) {
+    loop_.post([this, order, alive = alive_] {
+      if (*alive) finish(order);
+    });
+  }
+  for (auto& [index, place] : starting) start(order, index, std::move(place));
+}
+
+void Room::start(std::shared_ptr<Order> const& order, std::size_t index, Place place) {
+  auto limit = place.timeout.count() > 0 ? place.timeout : order->settings.each;
+  limit = std::min(limit, order->settings.overall);
+  order->slots[index].timer = loop_.call_after(limit, [this, order, index, limit] { give_up(order, index, limit); });
+  auto context = order->context;
+  context.deadline = limit;
+  workers_.run(
+      [this, &loop = loop_, order, index, context = std::move(context), place = std::move(place), alive = alive_] {
+        auto produced = std::make_shared<Produced>(run_collector(*place.collector, context));
+        loop.post([this, order, index, produced, alive] {
+          if (!*alive || !order->slots[index].open) return;  // too late: it has been reported as missing
+          order->put(index, std::move(*produced));
+          close(order, index);
+        });
+      });
+}
+
+void Room::give_up(std::shared_ptr<Order> const& order, std::size_t index, core::Duration after) {
+  auto& slot = order->slots[index];
+  if (!slot.open) return;
+  slot.exhibit.duration = after;
+  slot.exhibit.error = "No answer within " + core::format_duration(after) + ": this evidence is missing.";
+  close(order, index);
+}
+
+void Room::close(std::shared_ptr<Order> const& order, std::size_t index) {
+  auto& slot = order->slots[index];
+  loop_.cancel(slot.timer);
+  slot.timer = 0;
+  slot.open = false;
+  if (--order->waiting == 0) finish(order);
+}
+
+void Room::finish(std::shared_ptr<Order> const& order) {
+  orders_.erase(order.get());
+  core::Evidence evidence;
+  std::vector<std::vector<Candidate>> candidates;
+  auto left = order->settings.max_total_bytes;
+  for (auto& slot : order->slots) {
+    if (cut_text(slot.exhibit.bytes, left, Keep::tail)) slot.exhibit.truncated = true;
+    left -= std::min(left, slot.exhibit.bytes.size());
+    evidence.exhibits.push_back(std::move(slot.exhibit));
+    candidates.push_back(std::move(slot.candidates));
+  }
+  evidence.highlights = pick_highlights(evidence.exhibits, candidates);
+  auto const done = std::move(order->done);
+  done(std::move(evidence));
+}
+
+}  // namespace collectors
