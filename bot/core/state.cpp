@@ -26,10 +26,15 @@ class Application {
 
   void run() {
     require(!entry_.files.empty(), "an entry adds no file");
-    require(entry_.time >= state_.now, "its time lies before the entry before it");
     auto parsed = parse_json(entry_.files.front().bytes, {.max_bytes = 8 << 20, .max_string = 4 << 20});
     if (!parsed) broken("its main file is no JSON: " + parsed.error().message);
     main_ = std::move(*parsed);
+    // A commit knows whole seconds only; the file has the milliseconds.
+    auto const time = parse_time(main_[entry_.kind == "request.opened" ? "opened_at" : "time"].text());
+    if (!time) broken("its main file tells no time");
+    time_ = *time;
+    require(std::chrono::floor<std::chrono::seconds>(time_) == std::chrono::floor<std::chrono::seconds>(entry_.time), "the time in its file is not the entry's");
+    require(time_ >= state_.now, "its time lies before the entry before it");
     static constexpr std::array<std::pair<std::string_view, void (Application::*)()>, 23> kHandlers{{
         {"ledger.opened", &Application::ledger_opened},
         {"ledger.recovered", &Application::service_note},
@@ -68,7 +73,7 @@ class Application {
         state_.open.erase(*id);
       }
     }
-    state_.now = entry_.time;
+    state_.now = time_;
     ++state_.entries;
   }
 
@@ -78,7 +83,7 @@ class Application {
     ObjectReader reader(main_, entry_.kind);
     reader.schema(1);
     require(reader.text("kind") == entry_.kind, "the kind in its file is not the entry's");
-    require(reader.time("time") == entry_.time, "the time in its file is not the entry's");
+    static_cast<void>(reader.time("time"));
     require(reader.text("actor") == entry_.actor.str(), "the actor in its file is not the entry's");
     return reader;
   }
@@ -114,9 +119,9 @@ class Application {
   }
 
   void count_service_file() {
-    auto const day = format_day(entry_.time);
+    auto const day = format_day(time_);
     auto const counter = state_.service_counter.next(day);
-    main_path(entries::service_path(entry_.time, counter));
+    main_path(entries::service_path(time_, counter));
     state_.service_counter = {day, counter};
   }
 
@@ -180,9 +185,9 @@ class Application {
     opened.channels = reader.texts("channels");
     static_cast<void>(reader.text("signal"));
     reader.done();
-    opened.opened_at = entry_.time;
+    opened.opened_at = time_;
     main_path(opened.id.folder() + "/case.json");
-    auto const day = format_day(entry_.time);
+    auto const day = format_day(time_);
     require(opened.id.day() == day, "the case's day is not the day of its entry");
     require(opened.id.counter() == state_.case_counter.next(day), "the case's number is not the next of its day");
     state_.case_counter = {day, opened.id.counter()};
@@ -219,7 +224,7 @@ class Application {
     require(policy != nullptr, "its policy is not in the configuration");
     if (auto const why = why_not_request(*policy, state_.rules, request.requester))
       broken("the requester may not ask for it: " + *why);
-    request.accepted_at = entry_.time;
+    request.accepted_at = time_;
     ++found->second.requests;
     auto const id = request.id;
     if (idempotent) state_.idempotency.insert_or_assign(idempotent->first, std::pair{idempotent->second, id});
@@ -278,7 +283,7 @@ class Application {
             "request.json is not what was accepted");
     require(!about.evidence.empty() && r.evidence == about.evidence,
             "request.json names other evidence than was collected");
-    require(r.opened_at == entry_.time, "it was opened at another time than its entry");
+    require(r.opened_at == time_, "it was opened at another time than its entry");
     auto const* runbook = state_.rules.runbook(r.runbook);
     auto const* policy = runbook ? state_.rules.policy_of(*runbook) : nullptr;
     require(runbook && policy, "its runbook or policy is not in the configuration");
@@ -305,7 +310,7 @@ class Application {
     post.rendering = reader.digest("rendering");
     static_cast<void>(reader.text("body"));
     reader.done();
-    post.at = entry_.time;
+    post.at = time_;
     require(post.number == about.post_files + 1, "the post's number is not the next");
     about.post_files = post.number;
     about.posts.push_back(std::move(post));
@@ -332,7 +337,7 @@ class Application {
     require(about.phase == Phase::pending, "a vote on a request that is not pending");
     require(json["binding"].text() == about.binding, "the vote names another binding");
     require(json["request"].text() == entry_.request_id, "the vote names another request");
-    require(vote->at == entry_.time && entry_.actor == Actor::person(vote->person),
+    require(vote->at == time_ && entry_.actor == Actor::person(vote->person),
             "the vote's person or time is not the entry's");
     require(vote->at < about.bound->expires_at, "a vote after the request expired");
     require(vote->number == about.vote_files + 1, "the vote's number is not the next");
@@ -397,7 +402,7 @@ class Application {
     Decision decision{.verdict = std::string(verdict),
                       .actor = entry_.actor,
                       .by = reader.texts("by"),
-                      .at = entry_.time,
+                      .at = time_,
                       .reason = reader.text("reason")};
     static_cast<void>(reader.any("needs"));
     static_cast<void>(reader.any("vote"));
@@ -412,7 +417,7 @@ class Application {
     auto decision = read_decision(about, "approved");
     take_vote(about, main_["vote"]);
     require(about.votes.back().verdict == Verdict::approve, "the vote that it carries is no approval");
-    require(entry_.time < about.bound->expires_at, "approved after it expired");
+    require(time_ < about.bound->expires_at, "approved after it expired");
     auto const pinned = tally(*about.pinned, state_.rules, about.behind(), about.votes);
     auto const in_force = tally(*policy_in_force(about), state_.rules, about.behind(), about.votes);
     require(pinned.satisfied, "the votes do not satisfy the policy pinned at the request");
@@ -434,7 +439,7 @@ class Application {
     auto& about = request();
     require(about.phase == Phase::pending, "only a pending request can expire");
     auto decision = read_decision(about, "expired");
-    require(entry_.time >= about.bound->expires_at, "expired before its time");
+    require(time_ >= about.bound->expires_at, "expired before its time");
     require(entry_.actor.kind == Actor::Kind::service, "only the service lets a request expire");
     finish(about, std::move(decision), Phase::expired);
   }
@@ -478,7 +483,7 @@ class Application {
     reader.done();
     main_path(about.id.folder() + "/started.json");
     about.phase = Phase::running;
-    about.run = RunState{.started_at = entry_.time};
+    about.run = RunState{.started_at = time_};
   }
 
   void run_finished() {
@@ -494,7 +499,7 @@ class Application {
             "an end without a start before it");
     if (!about.run) about.run = RunState{};
     about.run->cause = cause;
-    about.run->finished_at = entry_.time;
+    about.run->finished_at = time_;
     if (result.has("exit_code")) about.run->exit_code = result.signed_integer("exit_code");
     if (result.has("step")) about.run->step = result.text("step");
     if (result.has("explanation")) about.run->explanation = result.text("explanation");
@@ -502,7 +507,7 @@ class Application {
     reader.done();
     about.phase = words == 0 ? Phase::succeeded : words == 1 ? Phase::failed : Phase::interrupted;
     auto& history = state_.outcomes[outcome_key(about)];
-    history.push_front({about.id, about.phase, entry_.time});
+    history.push_front({about.id, about.phase, time_});
     if (history.size() > 3) history.pop_back();
   }
 
@@ -510,6 +515,7 @@ class Application {
   Entry const& entry_;
   FileLookup const& lookup_;
   Json main_;
+  Time time_{};
 };
 
 }  // namespace

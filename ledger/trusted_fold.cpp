@@ -1,0 +1,97 @@
+#include "ledger/trusted_fold.hpp"
+
+#include <algorithm>
+
+#include "ledger/commit_text.hpp"
+#include "ledger/signer.hpp"
+
+namespace ledger {
+
+namespace {
+
+core::Error at(core::StoredEntry const& stored, std::string const& why) {
+  return core::make_error(core::Errc::corrupt, "entry " + std::to_string(stored.seq) + " of the ledger (" +
+                                                   stored.commit.substr(0, 12) + "): " + why);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TrustedFold>> TrustedFold::open(std::filesystem::path const& repository, Trust trust,
+                                                       std::string pin) {
+  if (trust == Trust::checked && pin.empty())
+    return core::make_error(core::Errc::bad_input,
+                            "without the pinned key's fingerprint nothing in a ledger can be trusted");
+  auto reader = Reader::open(repository);
+  if (!reader) return reader.error();
+  return std::unique_ptr<TrustedFold>(new TrustedFold(std::move(*reader), trust, std::move(pin)));
+}
+
+TrustedFold::~TrustedFold() = default;
+
+Result<void> TrustedFold::advance() {
+  if (broken_) return *broken_;
+  std::optional<core::Error> stopped;
+  auto const files = trust_ == Trust::checked ? Files::all : Files::main_only;
+  auto const walked = reader_.walk(last_commit_, files, [&](core::StoredEntry&& stored) {
+    auto const taken = take(stored);
+    if (!taken) stopped = taken.error();
+    return !stopped.has_value();
+  });
+  if (!stopped && !walked) return walked.error();  // the disk's own trouble may pass
+  if (stopped) {
+    broken_ = stopped;
+    return *stopped;
+  }
+  return {};
+}
+
+Result<void> TrustedFold::take(core::StoredEntry const& stored) {
+  if (stored.seq != next_seq_) return at(stored, "its number should be " + std::to_string(next_seq_));
+  if (trust_ == Trust::checked) {
+    if (auto const fine = check(stored); !fine) return fine.error();
+  }
+  auto const lookup = [&](std::string_view path) -> Result<std::string> {
+    for (auto const& file : stored.entry.files) {
+      if (file.path == path && !file.bytes.empty()) return file.bytes;
+    }
+    auto found = reader_.file(path);
+    if (!found) return found.error();
+    if (!*found) return core::make_error(core::Errc::not_found, "the ledger holds no file " + std::string(path));
+    return std::move(**found);
+  };
+  if (auto const applied = core::apply(state_, stored.entry, lookup); !applied)
+    return at(stored, applied.error().message);
+  if (auto const id = core::RequestId::parse(stored.entry.request_id)) {
+    auto const request = state_.requests.find(*id);
+    if (request != state_.requests.end()) request->second.last_commit = stored.commit;
+  }
+  last_commit_ = stored.commit;
+  ++next_seq_;
+  return {};
+}
+
+Result<void> TrustedFold::check(core::StoredEntry const& stored) {
+  auto const raw = reader_.raw_commit(stored.commit);
+  if (!raw) return raw.error();
+  auto const commit = parse_commit(*raw);
+  if (!commit.problems.empty()) return at(stored, commit.problems.front());
+  bool const first = next_seq_ == 0;
+  if (first ? !commit.parents.empty() : commit.parents.size() != 1 || commit.parents.front().hex() != last_commit_)
+    return at(stored, "it does not follow the entry before it");
+  auto const signature = parse_sshsig(commit.armor);
+  if (!signature) return at(stored, signature.error().message);
+  if (first) {
+    if (signature->key.fingerprint() != pin_)
+      return at(stored, "it is signed by " + signature->key.fingerprint() + ", not by the pinned key " + pin_);
+    key_ = signature->key;
+  }
+  if (!(signature->key == *key_)) return at(stored, "it is signed by another key than the pinned one");
+  if (signature->name_space != kGitNamespace || !sshsig_matches(*signature, commit.payload))
+    return at(stored, "its signature is not good");
+  if (commit.trailer("Seq") != std::to_string(stored.seq) ||
+      commit.trailer("Digest") != digest_of_files(stored.entry.files))
+    return at(stored, "its trailers do not fit what it adds");
+  return {};
+}
+
+}  // namespace ledger
