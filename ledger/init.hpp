@@ -16,6 +16,6 @@ struct Initialised {
 };
 
 // Makes the bare repository and `ledger.opened`. conflict when `repository` exists and is not an empty directory.
-Result<Initialised> init(std::filesystem::path const& repository, SigningKey const& key, core::Time now);
+Result<Initialised> init(std::filesystem::path const& repository, SigningKey key, core::Time now);
 
 }  // namespace ledger

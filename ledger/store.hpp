@@ -28,6 +28,7 @@ inline constexpr std::size_t kMaxFilesPerEntry = 1000;
 
 struct StoreOptions {
   FileOps* files = &FileOps::real();
+  bool empty = false;  // `ledger init` alone: the branch doesn't exist yet
 };
 
 // Where the ledger stood when it failed for good; goes into STATE/fsync-failed.

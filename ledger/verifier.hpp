@@ -43,33 +43,44 @@ struct VerifiedEntry {
   std::string_view raw_commit;
 };
 
-class Rule {
+// Counts the checks of one rule and keeps its first failures.
+class Tally {
  public:
   // `required`: on a ledger with entries, zero checks is a failure of the rule (it must never pass silently).
   // Otherwise zero checks reads "nothing to check".
-  Rule(std::string name, std::string description, bool required);
-  virtual ~Rule() = default;
-  virtual void see(VerifiedEntry const& entry) = 0;  // in order of seq, once each
-  virtual void finish() {}                           // after the last
-  RuleResult const& result() const noexcept { return result_; }
-  bool required() const noexcept { return required_; }
-
- protected:
-  // Counts one check; on !ok keeps the failure.
-  void check(bool ok, core::StoredEntry const& at, std::string text);
-  void check(bool ok, std::uint64_t seq, std::string commit, std::string text);
-  void pass() noexcept { ++result_.checked; }
+  Tally(std::string name, std::string description, bool required);
+  void check(bool ok, std::uint64_t seq, std::string_view commit, std::string_view text);  // on !ok keeps the failure
+  void count(bool on) noexcept { counting_ = on; }  // off: checks are made but neither counted nor kept
+  bool counting() const noexcept { return counting_; }
+  RuleResult result(std::uint64_t entries) const;
 
  private:
   RuleResult result_;
   bool required_;
+  bool counting_ = true;
+};
+
+class Rule {
+ public:
+  Rule(std::string name, std::string description, bool required)
+      : tally_(std::move(name), std::move(description), required) {}
+  virtual ~Rule() = default;
+  virtual void see(VerifiedEntry const& entry) = 0;  // in order of seq, once each
+  virtual void finish() {}                           // after the last
+  Tally& tally() noexcept { return tally_; }
+
+ protected:
+  void check(bool ok, core::StoredEntry const& at, std::string_view text) { tally_.check(ok, at.seq, at.commit, text); }
+
+ private:
+  Tally tally_;
 };
 
 struct VerifyOptions {
   std::optional<std::string> pin;   // "SHA256:…" of the first key
   std::optional<std::string> from;  // a revision already verified: only later entries are checked (rules that need
                                     // the whole history still see the earlier ones, but nothing of them is counted)
-  std::vector<Rule*> rules;         // rules on meaning; only run on entries whose structure holds
+  std::vector<Rule*> rules;         // rules on meaning; they see every entry whose files can be read
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;  // every few hundred entries; may be empty
 };
 
