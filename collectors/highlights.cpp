@@ -24,7 +24,7 @@ struct Words {
       R"((?i)(?:\b|_)(?:err|error|errors|exception|refused|denied|timeout|time-out|timed out|deadline exceeded|failed|failure|fail|unreachable|unavailable|reset by peer|broken pipe|aborted|not found|cannot|can't|unable|rejected|invalid|abort|crash(?:ed)?|exit code [1-9]\d*|status[ =:"]+5\d\d|HTTP/[\d.]+" 5\d\d)\b|[a-z](?:Error|Exception)\b)"};
   RE2 warning{R"((?i)\bwarn(?:ing)?\b)"};
   RE2 denied{
-      R"((?i)\b(?:0|no|zero|without) (?:errors?|failures?|failed|warnings?|exceptions?|timeouts?)\b|\berrors?[=: ]+(?:0|null|nil|none|""|false)(?:\W|$)|\bfailed[=: ]+0\b)"};
+      R"((?i)(?:^|[\s(\[,=])(?:0|no|zero|without) (?:errors?|failures?|failed|warnings?|exceptions?|timeouts?)\b|\berrors?[=: ]+(?:0|null|nil|none|""|false)(?:\W|$)|\bfailed[=: ]+0\b)"};
   RE2 calm{R"((?i)\blevel[=:"]+(?:info|debug|trace)\b|\[(?:info|debug|trace)\]|\b(?:INFO|DEBUG|TRACE)\b[ :])"};
   RE2 frame{R"(^\s+(?:at |File "|\.\.\. \d+ more|#\d+ )|^\s*goroutine \d+)"};
 };

@@ -1,6 +1,7 @@
 #include "collectors/redactor.hpp"
 
 #include <chrono>
+#include <cstdio>
 
 #include "bot/core/text.hpp"
 #include "tests/support/catch.hpp"

@@ -1,0 +1,39 @@
+#include "collectors/highlights.hpp"
+
+#include "bot/core/text.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace collectors;
+
+TEST_CASE("highlights: severe first, later first, one a shape, calm lines never") {
+  std::string text = "level=info all good\n0 errors, 0 failures\n";
+  for (int n = 0; n < 1000; ++n) text += "10:00:" + std::to_string(n) + " error: connection refused by 10.0.0.7\n";
+  text += "10:20 warn: slow\n10:21 request timeout after 5s\n10:22 panic: nil map\n\tat main.go:12\nbye\n";
+  auto const found = candidates_of(text);
+  REQUIRE(found.size() == 4);
+  CHECK(found[0].text == "10:22 panic: nil map");
+  CHECK(found[1].text == "10:21 request timeout after 5s");
+  CHECK(found[2].text == "10:00:999 error: connection refused by 10.0.0.7");
+  CHECK(found[2].count == 1000);
+  CHECK(found[3].text == "10:20 warn: slow");
+}
+
+TEST_CASE("highlights: five at most over all exhibits, each one short line, errors of collectors among them") {
+  std::vector<core::Exhibit> exhibits(2);
+  exhibits[0].name = "web-log";
+  exhibits[1].name = "host";
+  exhibits[1].error = "No answer within 10s: this evidence is missing.";
+  std::string text;
+  for (char const* word : {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta"}) {
+    text += std::string("error in ") + word + " " + std::string(2000, 'x') + "\n";
+  }
+  auto const picked = pick_highlights(exhibits, {candidates_of(text), {}});
+  REQUIRE(picked.size() == 5);
+  CHECK(picked[0].exhibit == "host");
+  CHECK(picked[1].exhibit == "web-log");
+  CHECK(picked[1].text.starts_with("error in eta"));
+  for (auto const& highlight : picked) {
+    CHECK(highlight.text.size() <= 300);
+    CHECK_FALSE(core::has_control(highlight.text));
+  }
+}

@@ -1,0 +1,154 @@
+#include "collectors/room.hpp"
+
+#include "bot/core/text.hpp"
+#include "collectors/command.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/virtual_loop.hpp"
+
+using namespace collectors;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Saying final : Collector {
+  std::string text;
+  explicit Saying(std::string words) : text(std::move(words)) {}
+  core::Exhibit collect(Context const&) const override {
+    core::Exhibit exhibit;
+    exhibit.bytes = text;
+    exhibit.total_bytes = text.size();
+    return exhibit;
+  }
+};
+struct Throwing final : Collector {
+  core::Exhibit collect(Context const&) const override { throw std::runtime_error("token=abc\nno"); }
+};
+
+Place place(std::string text) { return {std::make_shared<Saying>(std::move(text))}; }
+
+struct House {
+  support::VirtualLoop loop;
+  support::ManualWorkers workers;
+  std::shared_ptr<Redactor const> redactor = Redactor::make().value();
+  std::unique_ptr<Room> room;
+  std::optional<core::Evidence> evidence;
+  int answers = 0;
+
+  explicit House(Room::Collectors collectors, RoomSettings settings = {}) {
+    room = std::make_unique<Room>(loop, workers, redactor, std::move(collectors), settings);
+  }
+  void ask(std::vector<std::string> names, std::vector<core::Exhibit> attachments = {}) {
+    ports::EvidenceOrder order;
+    order.collectors = std::move(names);
+    order.attachments = std::move(attachments);
+    room->collect(std::move(order), [this](core::Evidence given) {
+      evidence = std::move(given);
+      ++answers;
+    });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("room: exhibits in the order asked, whatever order they come in") {
+  House house({{"a", place("error: A")}, {"b", place("B")}});
+  core::Exhibit attachment;
+  attachment.name = "attempts";
+  attachment.bytes = "password=hunter2 \xe2\x80\xae";
+  house.ask({"b", "a", "b", "nobody"}, {attachment});
+  CHECK(house.answers == 0);
+  house.workers.run_one(1);
+  house.workers.run_one(0);
+  house.loop.run_posted();
+  REQUIRE(house.evidence);
+  auto const& exhibits = house.evidence->exhibits;
+  REQUIRE(exhibits.size() == 4);
+  CHECK(exhibits[0].name == "attempts");
+  CHECK(exhibits[0].bytes == "password=[redacted] \\u{202E}");
+  CHECK(exhibits[0].redactions == 1);
+  CHECK(exhibits[1].name == "b");
+  CHECK(exhibits[2].bytes == "error: A");
+  CHECK(exhibits[3].error == "There is no collector named 'nobody' in the configuration.");
+  REQUIRE(house.evidence->highlights.size() == 2);
+  CHECK(house.loop.timers() == 0);
+  CHECK(house.room->under_way() == 0);
+}
+
+TEST_CASE("F29 room: a collector that hangs yields an exhibit that says so, and its late answer is let go") {
+  House house({{"slow", place("late")}, {"good", place("here")}});
+  house.ask({"slow", "good"});
+  house.workers.run_one(1);
+  house.loop.advance(9'999ms);
+  CHECK(house.answers == 0);
+  house.loop.advance(1ms);
+  REQUIRE(house.answers == 1);
+  CHECK(house.evidence->exhibits[0].error == "No answer within 10s: this evidence is missing.");
+  CHECK(house.evidence->exhibits[0].duration == 10s);
+  CHECK(house.evidence->exhibits[1].bytes == "here");
+  house.workers.run_all();
+  house.loop.advance(1h);
+  CHECK(house.answers == 1);
+  CHECK(house.evidence->exhibits[0].bytes.empty());
+}
+
+TEST_CASE("room: own limits, within the overall one") {
+  RoomSettings settings;
+  settings.overall = 5s;
+  House house({{"short", {std::make_shared<Saying>("x"), 1s}}, {"long", {std::make_shared<Saying>("x"), 1h}}},
+              settings);
+  house.ask({"short", "long"});
+  house.loop.advance(5s);
+  REQUIRE(house.answers == 1);
+  CHECK(house.evidence->exhibits[0].error == "No answer within 1s: this evidence is missing.");
+  CHECK(house.evidence->exhibits[1].error == "No answer within 5s: this evidence is missing.");
+}
+
+TEST_CASE("T32 T61 F30 room: whatever a collector does, what leaves is redacted, visible and bounded") {
+  RoomSettings settings;
+  settings.max_total_bytes = 1000;
+  House house({{"raw", place(std::string("\x1b[2J password=hunter2 \xff\n"))},
+               {"throws", {std::make_shared<Throwing>()}},
+               {"flood", place(std::string(100'000, 'x'))},
+               {"after", place("too much")}},
+              settings);
+  house.ask({"raw", "throws", "flood", "after"});
+  house.workers.run_all();
+  house.loop.run_posted();
+  REQUIRE(house.evidence);
+  std::size_t total = 0;
+  for (auto const& exhibit : house.evidence->exhibits) {
+    total += exhibit.bytes.size();
+    CHECK_FALSE(core::has_control(exhibit.bytes, "\n\t"));
+    CHECK_FALSE(core::has_control(exhibit.error));
+    CHECK((exhibit.bytes + exhibit.error).find("hunter2") == std::string::npos);
+    CHECK((exhibit.bytes + exhibit.error).find("abc") == std::string::npos);
+  }
+  CHECK(total <= 1000);
+  CHECK(house.evidence->exhibits[2].truncated);
+  CHECK(house.evidence->exhibits[2].total_bytes == 100'000);
+  CHECK(house.evidence->exhibits[3].truncated);
+}
+
+TEST_CASE("room: nothing to collect, an early end, and a real command on a real thread") {
+  House house({{"a", place("A")}});
+  house.ask({});
+  CHECK(house.answers == 0);
+  house.loop.run_posted();
+  CHECK(house.answers == 1);
+  CHECK(house.evidence->exhibits.empty());
+  house.ask({"a"});
+  house.room.reset();
+  house.workers.run_all();
+  house.loop.advance(1h);
+  CHECK(house.answers == 1);
+
+  support::VirtualLoop loop;
+  support::ThreadWorkers workers;
+  Room room(loop, workers, Redactor::make().value(), {{"echo", {make_command_collector({{"echo", "hello"}})}}});
+  std::optional<core::Evidence> got;
+  ports::EvidenceOrder order;
+  order.collectors = {"echo"};
+  room.collect(std::move(order), [&](core::Evidence evidence) { got = std::move(evidence); });
+  REQUIRE(loop.run_until([&] { return got.has_value(); }));
+  CHECK(got->exhibits[0].bytes == "hello\n");
+}
