@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -196,9 +197,9 @@ class SlackStandIn {
 
   // --- what happened ------------------------------------------------------------------------------------------------
   Interaction const* interaction(std::uint64_t id) const;
-  std::vector<Interaction> const& interactions() const;
+  std::deque<Interaction> const& interactions() const;
   std::vector<Ping> const& pings() const;
-  std::vector<ApiCall> const& calls() const;  // the last 10,000
+  std::deque<ApiCall> const& calls() const;  // the last 10,000
   // Messages as stored, oldest first; ephemeral ones have "is_ephemeral" and "ephemeral_user". Metadata is included.
   std::vector<core::Json> messages(std::string_view channel) const;
   std::optional<core::Json> message(std::string_view channel, std::string_view ts) const;
@@ -212,8 +213,9 @@ class SlackStandIn {
   std::uint64_t on_change(std::function<void()> fn);
   void forget(std::uint64_t observer);
 
-  // One call of the control API: path without the "/control/" in front.
-  net::HttpResponse control(std::string_view method, std::string_view path, std::string_view body);
+  // One call of the control API, as /control/WHAT does it: the arguments are the query or the JSON body. See README.md.
+  net::HttpResponse control(std::string_view what, core::Json const& arguments);
+  static bool only_looks(std::string_view what);  // changes nothing, so a GET may do it
 
  private:
   struct Impl;
