@@ -1,0 +1,33 @@
+// The subcommands of `countersign`, a file each. Every one adds itself to the parser and leaves an exit code:
+// 0 done; 1 the answer is no; 2 wrong use; 3 could not run or finish checking; 4 approved, but the run failed or was
+// interrupted; 5 gave up waiting (design, section 8).
+#pragma once
+
+#include <CLI/App.hpp>
+#include <functional>
+#include <string>
+
+namespace cli {
+
+enum Exit : int { kDone = 0, kNo = 1, kUsage = 2, kFailed = 3, kRunFailed = 4, kGaveUp = 5 };
+
+// What a subcommand does once the line is parsed; set by its callback, run by main.
+using Action = std::function<int()>;
+
+void add_serve(CLI::App& app, Action& action);
+void add_runner(CLI::App& app, Action& action);
+void add_check(CLI::App& app, Action& action);
+void add_keygen(CLI::App& app, Action& action);
+void add_ledger(CLI::App& app, Action& action);
+void add_request(CLI::App& app, Action& action);
+void add_playground(CLI::App& app, Action& action);
+void add_hidden(CLI::App& app, Action& action);  // probe-step, demo-service: what our own children are started with
+
+std::string version_line();                      // "countersign 0.1.0 (commit 1a2b3c4d5e6f)"
+extern char const* const kVersion;
+extern char const* const kCommit;
+
+// Reads a small file for a command; throws core::Failure.
+std::string read_text_file(std::string const& path, std::size_t max_bytes);
+
+}  // namespace cli

@@ -1,0 +1,164 @@
+#include "bot/cli/host.hpp"
+
+#include <spdlog/async.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "bot/core/text.hpp"
+#include "bot/process/program.hpp"
+
+namespace cli {
+
+namespace {
+
+core::Time wall_now() { return std::chrono::floor<core::Duration>(std::chrono::system_clock::now()); }
+
+class JsonLog final : public ports::Log {
+ public:
+  JsonLog(std::string const& level, std::shared_ptr<ports::Redactor const> redactor) : redactor_(std::move(redactor)) {
+    pool_ = std::make_shared<spdlog::details::thread_pool>(8192, 1);
+    logger_ = std::make_shared<spdlog::async_logger>("countersign", std::make_shared<spdlog::sinks::stderr_sink_mt>(), pool_, spdlog::async_overflow_policy::overrun_oldest);
+    logger_->set_pattern("%v");
+    logger_->set_level(spdlog::level::from_str(level));
+    logger_->flush_on(spdlog::level::trace);
+  }
+
+  void write(Level level, std::string_view message, Fields fields) override {
+    static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
+    static constexpr char const* kWords[] = {"debug", "info", "warn", "error"};
+    auto const index = static_cast<std::size_t>(level);
+    if (!logger_->should_log(kLevels[index])) return;
+    auto line = core::Json::object({{"time", core::format_time(wall_now())}, {"level", kWords[index]}, {"message", message}});
+    for (auto& [name, value] : fields) {
+      if (auto const* text = value.if_string()) {
+        auto clean = *text;
+        if (redactor_) redactor_->redact(clean);
+        value = core::one_line(clean, 4000);
+      }
+      line.set(name, std::move(value));
+    }
+    logger_->log(kLevels[index], "{}", core::dump(line));
+  }
+
+ private:
+  std::shared_ptr<ports::Redactor const> redactor_;
+  std::shared_ptr<spdlog::details::thread_pool> pool_;
+  std::shared_ptr<spdlog::async_logger> logger_;
+};
+
+core::Result<core::ProgramIdentity> identify(std::string const& name) {
+  auto const opened = process::open_program(name);
+  if (!opened) return core::make_error(core::Errc::not_found, "the program " + core::printable_ascii(name, 200) + ": " + opened.error().text);
+  auto const& found = opened->identity();
+  core::ProgramIdentity identity{.path = found.path, .sha256 = found.sha256};
+  if (found.interpreter) identity.interpreter = core::ProgramIdentity::Interpreter{found.interpreter->path, found.interpreter->sha256, found.interpreter->argument.value_or("")};
+  return identity;
+}
+
+class HostPrograms final : public ports::Programs {
+ public:
+  HostPrograms(ports::Loop& loop, ports::Workers& workers) : loop_(loop), workers_(workers) {}
+
+  void identify(std::vector<std::string> names, std::function<void(Found)> done) override {
+    workers_.run([this, names = std::move(names), done = std::move(done)] {
+      Found found;
+      for (auto const& name : names) found.emplace(name, cli::identify(name));
+      loop_.post([done, found = std::move(found)]() mutable { done(std::move(found)); });
+    });
+  }
+
+ private:
+  ports::Loop& loop_;
+  ports::Workers& workers_;
+};
+
+class StateSideFile final : public ports::SideFile {
+ public:
+  explicit StateSideFile(ledger::StateDir const& state) : state_(state) {}
+  core::Result<void> append(std::string_view line) override {
+    auto json = core::parse_json(line);
+    return json ? state_.side_append(*json) : core::Result<void>(json.error());
+  }
+  core::Result<std::vector<std::string>> read_all() override {
+    auto values = state_.side_read();
+    if (!values) return values.error();
+    std::vector<std::string> lines;
+    for (auto const& value : *values) lines.push_back(core::dump(value));
+    return lines;
+  }
+  core::Result<void> clear() override { return state_.side_clear(); }
+
+ private:
+  ledger::StateDir const& state_;
+};
+
+}  // namespace
+
+IoLoop::IoLoop(net::Io& io) : io_(io), last_(wall_now()), last_steady_(std::chrono::steady_clock::now()) {}
+
+void IoLoop::not_before(core::Time time) { last_ = std::max(now(), time); }
+
+core::Time IoLoop::now() const {
+  auto const steady = std::chrono::steady_clock::now();
+  auto const passed = std::chrono::floor<core::Duration>(steady - last_steady_);
+  last_steady_ += passed;  // keeps the fraction of a millisecond for the next call
+  last_ = std::max(last_ + passed, wall_now());
+  return last_;
+}
+
+struct WorkerPool::Impl {
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::deque<std::function<void()>> queue;
+  bool ending = false;
+  std::vector<std::thread> threads;
+
+  void serve() {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      wake.wait(lock, [&] { return ending || !queue.empty(); });
+      if (queue.empty()) return;
+      auto work = std::move(queue.front());
+      queue.pop_front();
+      lock.unlock();
+      work();
+      work = nullptr;
+      lock.lock();
+    }
+  }
+};
+
+WorkerPool::WorkerPool(unsigned threads) : impl_(std::make_unique<Impl>()) {
+  for (unsigned i = 0; i < threads; ++i) impl_->threads.emplace_back([this] { impl_->serve(); });
+}
+
+WorkerPool::~WorkerPool() {
+  {
+    std::lock_guard const lock(impl_->mutex);
+    impl_->ending = true;
+  }
+  impl_->wake.notify_all();
+  for (auto& thread : impl_->threads) thread.join();
+}
+
+void WorkerPool::run(std::function<void()> work) {
+  {
+    std::lock_guard const lock(impl_->mutex);
+    impl_->queue.push_back(std::move(work));
+  }
+  impl_->wake.notify_one();
+}
+
+std::unique_ptr<ports::Log> make_log(std::string const& level, std::shared_ptr<ports::Redactor const> redactor) { return std::make_unique<JsonLog>(level, std::move(redactor)); }
+
+std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers& workers) { return std::make_unique<HostPrograms>(loop, workers); }
+
+std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state) { return std::make_unique<StateSideFile>(state); }
+
+}  // namespace cli

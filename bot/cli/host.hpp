@@ -1,0 +1,51 @@
+// What the host gives to the parts: loop and clock, threads, log, programs, side file. Adapters of ports.hpp to net,
+// process and ledger; only this folder knows both sides.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "bot/net/io.hpp"
+#include "bot/ports.hpp"
+#include "ledger/state.hpp"
+
+namespace cli {
+
+// Time that never goes back (design, invariant 7): at start the later of wall clock and last entry; from then on it
+// advances with the monotonic clock and follows the wall upward only.
+class IoLoop final : public ports::Loop {
+ public:
+  explicit IoLoop(net::Io& io);
+  void not_before(core::Time time);
+  core::Time now() const override;
+  void post(std::function<void()> work) override { io_.post(std::move(work)); }
+  TimerId call_after(core::Duration delay, std::function<void()> work) override { return io_.call_after(delay, std::move(work)); }
+  void cancel(TimerId timer) override { io_.cancel(timer); }
+
+ private:
+  net::Io& io_;
+  mutable core::Time last_;
+  mutable std::chrono::steady_clock::time_point last_steady_;
+};
+
+// A fixed number of threads; what they were given is finished before the object goes.
+class WorkerPool final : public ports::Workers {
+ public:
+  explicit WorkerPool(unsigned threads);
+  ~WorkerPool() override;
+  void run(std::function<void()> work) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// JSON lines on standard error: {"time", "level", "message", facts…}. Written by a thread of its own; text is made
+// visible first, so no line can be forged (T73).
+std::unique_ptr<ports::Log> make_log(std::string const& level, std::shared_ptr<ports::Redactor const> redactor);
+
+std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers& workers);
+
+std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state);
+
+}  // namespace cli

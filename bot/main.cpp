@@ -1,0 +1,43 @@
+// The composition root: parses the command line and runs one subcommand.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "bot/cli/commands.hpp"
+#include "bot/core/error.hpp"
+#include "bot/core/text.hpp"
+
+int main(int argc, char** argv) {
+  CLI::App app{"Countersign: evidence, approval, runbook, record.", "countersign"};
+  app.set_version_flag("--version", cli::version_line());
+  app.require_subcommand(1);
+  app.footer("Examples:\n"
+             "  countersign playground                    see the whole story on one page\n"
+             "  countersign check -c countersign.yaml     every mistake in the configuration, with its place\n"
+             "  countersign serve -c countersign.yaml     the service\n"
+             "  countersign ledger verify --ledger DIR --key SHA256:…   the auditor's proof\n"
+             "Each command has its own --help with examples.");
+  cli::Action action;
+  cli::add_serve(app, action);
+  cli::add_runner(app, action);
+  cli::add_check(app, action);
+  cli::add_request(app, action);
+  cli::add_ledger(app, action);
+  cli::add_keygen(app, action);
+  cli::add_playground(app, action);
+  cli::add_hidden(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (CLI::ParseError const& problem) {
+    return app.exit(problem) == 0 ? cli::kDone : cli::kUsage;  // CLI11 itself uses 100 and above
+  }
+  try {
+    return action ? action() : cli::kUsage;
+  } catch (core::Failure const& failure) {
+    std::fprintf(stderr, "countersign: %s\n", core::visible_text(failure.error().message).c_str());
+    return failure.error().code == core::Errc::bad_input ? cli::kUsage : cli::kFailed;
+  } catch (std::exception const& problem) {
+    std::fprintf(stderr, "countersign: %s\n", core::visible_text(problem.what()).c_str());
+    return cli::kFailed;
+  }
+}
