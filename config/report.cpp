@@ -35,7 +35,8 @@ std::string check_report(LoadOutcome const& outcome) {
   auto const errors = count(outcome, Problem::Severity::error), warnings = count(outcome, Problem::Severity::warning);
   if (outcome.config) {
     auto const& rules = outcome.config->rules;
-    text += "The configuration is valid: " + plural(rules.people.size(), "person") + ", " +
+    text += "The configuration is valid: " +
+            (rules.people.size() == 1 ? "1 person" : std::to_string(rules.people.size()) + " people") + ", " +
             plural(rules.runbooks.size(), "runbook") + ", " + plural(rules.triggers.size(), "trigger") +
             (warnings == 0 ? "" : "; " + plural(warnings, "warning")) + ".\n";
   } else {

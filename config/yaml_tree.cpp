@@ -146,6 +146,7 @@ class TreeBuilder : public YAML::EventHandler {
           "remove one of them");
       return;
     }
+    if (value.kind == Node::Kind::null) value.place = key.place;  // yaml-cpp names the next token's place
     map.members.emplace_back(std::move(key), std::move(value));
   }
 
