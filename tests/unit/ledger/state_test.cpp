@@ -1,0 +1,55 @@
+#include "ledger/state.hpp"
+
+#include "tests/support/catch.hpp"
+#include "tests/support/ledger_kit.hpp"
+
+using core::Errc;
+using core::Json;
+
+TEST_CASE("state directory: started-markers, locks, the marker of a failed fsync") {
+  support::TempDir dir;
+  auto const state = ledger::StateDir::open(dir / "state", dir / "side").value();
+  CHECK(!state.is_started("CS-20261121-000001-R1"));
+  REQUIRE(state.mark_started("CS-20261121-000001-R1"));
+  CHECK(state.is_started("CS-20261121-000001-R1"));
+  CHECK(state.mark_started("CS-20261121-000001-R1").error().code == Errc::conflict);
+  CHECK(state.mark_started("../../etc/passwd").error().code == Errc::bad_input);
+  CHECK(state.started().value() == std::vector<std::string>{"CS-20261121-000001-R1"});
+  REQUIRE(state.clear_started("CS-20261121-000001-R1"));
+  CHECK(state.started().value().empty());
+
+  {
+    auto const lock = state.lock_runner().value();
+    CHECK(state.lock_runner().error().code == Errc::conflict);
+    CHECK(state.lock_serve().has_value());
+  }
+  CHECK(state.lock_runner().has_value());
+
+  CHECK(!state.fsync_failed().value());
+  REQUIRE(state.mark_fsync_failed({{41, std::string(40, 'a')}, {"pack-x"}, "syncing failed", support::kNoon}));
+  auto const marker = state.fsync_failed().value();
+  REQUIRE(marker);
+  CHECK(marker->acknowledged.seq == 41);
+  CHECK(marker->suspects == std::vector<std::string>{"pack-x"});
+  CHECK(marker->time == support::kNoon);
+  support::write_file(dir / "state/fsync-failed", "{");
+  CHECK(state.fsync_failed().error().code == Errc::corrupt);
+  REQUIRE(state.clear_fsync_failed());
+  CHECK(!state.fsync_failed().value());
+}
+
+TEST_CASE("side file: keeps every whole line, also around a torn one") {
+  support::TempDir dir;
+  auto const state = ledger::StateDir::open(dir / "state", dir / "side").value();
+  CHECK(state.side_read().value().empty());
+  REQUIRE(state.side_append(Json::object({{"n", 1}})));
+  support::run("printf '{\"n\":' >> '" + (dir / "side/side.jsonl").string() +
+               "'");  // a kill in the middle of an append
+  CHECK(state.side_read().value().size() == 1);
+  REQUIRE(state.side_append(Json::object({{"n", 2}})));
+  auto const read = state.side_read().value();
+  REQUIRE(read.size() == 2);
+  CHECK(read[1]["n"].integer() == 2);
+  REQUIRE(state.side_clear());
+  CHECK(state.side_read().value().empty());
+}
