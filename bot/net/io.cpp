@@ -2,13 +2,18 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "bot/net/io_impl.hpp"
 
 namespace net {
 
 Io::Io() : impl_(std::make_unique<Impl>()) {}
-Io::~Io() = default;
+
+Io::~Io() {
+  impl_->closing = true;
+  auto const timers = std::exchange(impl_->timers, {});
+}
 
 void Io::run() {
   auto const guard = boost::asio::make_work_guard(impl_->context);
@@ -33,9 +38,12 @@ void Io::stop() {
   impl_->context.stop();
 }
 
-void Io::post(std::function<void()> work) { boost::asio::post(impl_->context, std::move(work)); }
+void Io::post(std::function<void()> work) {
+  if (!impl_->closing) boost::asio::post(impl_->context, std::move(work));
+}
 
 Io::TimerId Io::call_after(Duration delay, std::function<void()> work) {
+  if (impl_->closing) return 0;
   auto const id = impl_->next_timer++;
   auto& slot = impl_->timers[id];
   slot = std::make_unique<Impl::Timer>(Impl::Timer{boost::asio::steady_timer{impl_->context, delay}, std::move(work)});
@@ -51,6 +59,7 @@ Io::TimerId Io::call_after(Duration delay, std::function<void()> work) {
 }
 
 void Io::cancel(TimerId timer) {
+  if (impl_->closing) return;
   auto const node = impl_->timers.extract(timer);  // outlives the map's own bookkeeping: its work may own anything
 }
 

@@ -20,7 +20,9 @@ struct Io::Impl {
     std::function<void()> work;
   };
 
-  boost::asio::io_context context{1};  // first: whatever refers to it goes before it
+  // In order of need: what the context drops when it dies may still ask for timers, and hears no.
+  std::atomic<bool> closing = false;
+  boost::asio::io_context context{1};
   std::map<TimerId, std::unique_ptr<Timer>> timers{};
   TimerId next_timer = 1;
   std::optional<boost::asio::signal_set> signals{};

@@ -1,8 +1,11 @@
 #include "bot/net/url.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <charconv>
 
 #include "bot/net/http_message.hpp"
 #include "bot/net/http_target.hpp"
@@ -59,9 +62,9 @@ std::optional<std::string_view> find_header(Headers const& headers, std::string_
 
 bool Url::is_loopback() const noexcept {
   if (host == "localhost" || host == "::1") return true;
-  // Digits and dots only, so that 127.evil.example is a name and not an address.
-  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos &&
-         std::ranges::count(host, '.') == 3;
+  // A whole dotted address: 127.evil.example is a name, and 127.1 is not read as others might.
+  in_addr bytes{};
+  return host.starts_with("127.") && ::inet_pton(AF_INET, host.c_str(), &bytes) == 1;
 }
 
 std::string Url::host_header() const {
@@ -83,29 +86,40 @@ Result<Url> parse_url(std::string_view text) {
   url.scheme = to_lower(std::string_view{parsed->scheme().data(), parsed->scheme().size()});
   if (url.scheme != "http" && url.scheme != "https" && url.scheme != "ws" && url.scheme != "wss")
     return bad("must begin with http://, https://, ws:// or wss://.");
-  if (parsed->has_userinfo()) return bad("must not hold a user name or password.");
-  bool const ipv6 = parsed->host_type() == boost::urls::host_type::ipv6;
-  if (parsed->host_type() == boost::urls::host_type::ipvfuture) return bad("has a host of a kind that we don't know.");
-  auto const host = parsed->encoded_host();
-  url.host = to_lower(std::string_view{host.data(), host.size()});
-  if (ipv6) url.host = url.host.substr(1, url.host.size() - 2);
+  // Boost 1.81 reads "127.0.0.1.example.org" as an address and drops the rest, so the authority is taken apart here.
+  auto const begin = text.find("://");
+  if (begin == text.npos) return bad("has no host.");
+  auto const rest = text.substr(begin + 3);
+  auto const end = std::min(rest.find_first_of("/?#"), rest.size());
+  auto const authority = rest.substr(0, end);
+  if (authority.find('@') != authority.npos) return bad("must not hold a user name or password.");
+  bool const ipv6 = authority.starts_with('[');
+  auto const bracket = ipv6 ? authority.find(']') : 0;
+  if (bracket == authority.npos) return bad("has a broken IPv6 address.");
+  auto const colon = authority.find(':', bracket);
+  auto const host = authority.substr(0, colon);
+  if (ipv6 && host.size() != bracket + 1) return bad("has a broken IPv6 address.");
+  url.host = to_lower(ipv6 ? host.substr(1, bracket - 1) : host);
   if (url.host.empty() || url.host.size() > kMaxHostBytes) return bad("has no host, or one that is too long.");
   // Escapes and the odd characters that RFC 3986 allows in names have no place in a host of ours.
   auto const host_char = [&](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || (ipv6 && c == ':');
   };
   if (!std::ranges::all_of(url.host, host_char)) return bad("has a host with characters that no host name has.");
+  in6_addr ipv6_bytes{};
+  if (ipv6 && ::inet_pton(AF_INET6, url.host.c_str(), &ipv6_bytes) != 1) return bad("has a broken IPv6 address.");
   url.port = url.tls() ? 443 : 80;
-  if (parsed->has_port() && !parsed->port().empty()) {
-    url.port = parsed->port_number();
-    if (url.port == 0) return bad("has a port outside 1 to 65535.");
+  if (colon != authority.npos) {
+    auto const digits = authority.substr(colon + 1);
+    unsigned port = 0;
+    auto const [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (error != std::errc{} || stop != digits.data() + digits.size() || port == 0 || port > 65535)
+      return bad("has a port outside 1 to 65535.");
+    url.port = static_cast<std::uint16_t>(port);
   }
-  url.target = std::string{parsed->encoded_path().data(), parsed->encoded_path().size()};
-  if (url.target.empty()) url.target = "/";
-  if (parsed->has_query()) {
-    url.target += '?';
-    url.target.append(parsed->encoded_query().data(), parsed->encoded_query().size());
-  }
+  auto const target = rest.substr(end);
+  url.target = std::string{target.substr(0, target.find('#'))};
+  if (!url.target.starts_with('/')) url.target.insert(0, "/");
   return url;
 }
 

@@ -1,0 +1,256 @@
+// WebSockets of both sides, and peers that go silent, flood, or never say goodbye.
+#include "bot/net/websocket.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
+#include "tests/unit/net/support.hpp"
+
+using namespace net_test;
+using net::Errc;
+
+namespace {
+
+struct Server {
+  net::Io& io;
+  Heard heard{};
+  net::WebSocketOptions options{};
+  std::unique_ptr<net::WebSocket> socket{};
+  std::unique_ptr<net::HttpServer> http = serve(io, [this](net::HttpRequestIn request, auto responder) {
+    last = request;
+    if (request.path == "/no") return responder->respond({429, {{"Retry-After", "7"}}, ""});
+    socket = responder->accept_websocket(options, heard.handler());
+  });
+  net::HttpRequestIn last{};
+
+  std::string url(std::string const& path = "/") const { return net_test::url(*http, path, "ws"); }
+};
+
+// The upgrade done by hand, so that the peer can then do as it likes (RFC 6455 section 4.2.2).
+Socket accept_upgrade(net::Io& io, RawListener const& listener) {
+  auto peer = accept(io, listener);
+  auto const head = read_head(io, peer);
+  auto const at = head.find("Sec-WebSocket-Key: ") + 19;
+  auto const key = head.substr(at, head.find("\r\n", at) - at) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  unsigned char digest[SHA_DIGEST_LENGTH];
+  SHA1(reinterpret_cast<unsigned char const*>(key.data()), key.size(), digest);
+  unsigned char accept[64];
+  auto const size = EVP_EncodeBlock(accept, digest, SHA_DIGEST_LENGTH);
+  peer.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+             std::string(reinterpret_cast<char*>(accept), static_cast<std::size_t>(size)) + "\r\n\r\n");
+  return peer;
+}
+
+}  // namespace
+
+TEST_CASE("websocket: messages go both ways, text and binary, before and after it opens") {
+  net::Io io;
+  Server server{io};
+  Heard heard;
+  auto const dialer = net::make_websocket_dialer(io);
+  net::WebSocketOptions options;
+  options.headers = {{"Authorization", "Bearer t"}};
+  auto const socket = dialer->dial(server.url("/path?q=1"), options, heard.handler());
+  bool written = false;
+  socket->send("early", [&] { written = true; });
+  socket->send_binary(std::string{"\0\xff", 2});
+  REQUIRE(run_until(io, [&] { return server.heard.messages.size() == 2; }));
+  CHECK(heard.open);
+  CHECK(written);
+  CHECK(server.last.header("authorization") == "Bearer t");
+  CHECK(server.last.target == "/path?q=1");
+  CHECK(server.heard.messages[0] == "early");
+  CHECK_FALSE(server.heard.binary[0]);
+  CHECK(server.heard.binary[1]);
+  for (int i = 0; i < 100; ++i) server.socket->send(std::to_string(i));
+  REQUIRE(run_until(io, [&] { return heard.messages.size() == 100; }));
+  CHECK(heard.messages[99] == "99");
+
+  server.socket->close(4001, "enough");
+  REQUIRE(run_until(io, [&] { return heard.end && server.heard.end; }));
+  CHECK_FALSE(heard.end->error.code);
+  CHECK(heard.end->close_code == 4001);
+  CHECK(heard.end->close_reason == "enough");
+  CHECK_FALSE(server.heard.end->error.code);
+  socket->send("to nobody");
+  CHECK(run_until(io, [&] { return server.http->connections() == 0; }));
+}
+
+TEST_CASE("websocket: closing sends first what is queued") {
+  net::Io io;
+  Server server{io};
+  Heard heard;
+  auto const socket = net::make_websocket_dialer(io)->dial(server.url(), {}, heard.handler());
+  REQUIRE(run_until(io, [&] { return heard.open; }));
+  for (int i = 0; i < 50; ++i) socket->send("m");
+  socket->close();
+  CHECK_FALSE(socket->is_open());
+  REQUIRE(run_until(io, [&] { return server.heard.end && heard.end; }));
+  CHECK(server.heard.messages.size() == 50);
+  CHECK(server.heard.end->close_code == 1000);
+}
+
+TEST_CASE("websocket: why it never opened is said") {
+  net::Io io;
+  Server server{io};
+  auto const dialer = net::make_websocket_dialer(io);
+  auto const end = [&](std::string const& url, net::WebSocketOptions const& options = {}) {
+    Heard heard;
+    auto const socket = dialer->dial(url, options, heard.handler());
+    CHECK_FALSE(heard.end.has_value());
+    REQUIRE(run_until(io, [&] { return heard.end.has_value(); }));
+    CHECK_FALSE(heard.open);
+    return *heard.end;
+  };
+  CHECK(end("http://127.0.0.1/").error.code == Errc::bad_url);
+  CHECK(end("ws://192.0.2.1/").error.code == Errc::insecure_transport);
+  auto const refused = end(server.url("/no"));
+  CHECK(refused.error.code == Errc::refused);
+  CHECK(refused.http_status == 429);
+  CHECK(net::find_header(refused.http_headers, "retry-after") == "7");
+  std::uint16_t port = 0;
+  {
+    RawListener const gone;
+    port = gone.port();
+  }
+  CHECK(end("ws://127.0.0.1:" + std::to_string(port) + "/").error.code == Errc::connect_failed);
+  RawListener const silent;
+  net::WebSocketOptions hasty;
+  hasty.handshake_timeout = 150ms;
+  CHECK(end(silent.url("ws"), hasty).error.code == Errc::timed_out);
+  hasty.headers = {{"X", "a\r\nb"}};
+  CHECK(end(silent.url("ws"), hasty).error.code == Errc::protocol);
+}
+
+TEST_CASE("websocket: a half-open link is noticed within the idle limit, after a ping") {
+  net::Io io;
+  RawListener const listener;
+  Heard heard;
+  net::WebSocketOptions options;
+  options.idle_limit = 300ms;
+  auto const socket = net::make_websocket_dialer(io)->dial(listener.url("ws"), options, heard.handler());
+  auto const peer = accept_upgrade(io, listener);
+  REQUIRE(run_until(io, [&] { return heard.open; }));
+  auto const from = std::chrono::steady_clock::now();
+  REQUIRE(run_until(io, [&] { return heard.end.has_value(); }));
+  CHECK(heard.end->error.code == Errc::idle);
+  CHECK(std::chrono::steady_clock::now() - from < 2s);
+  auto const bytes = read_to_end(io, peer);
+  REQUIRE(bytes.size() >= 2);
+  CHECK(bytes[0] == static_cast<char>(0x89));  // FIN and opcode 9, ping: RFC 6455 section 5.5.2
+}
+
+TEST_CASE("websocket: with pongs instead of pings nothing is asked, and silence is no end") {
+  net::Io io;
+  RawListener const listener;
+  Heard heard;
+  net::WebSocketOptions options;
+  options.idle_limit = 60ms;
+  options.keep_alive = net::KeepAlive::pong;
+  auto const socket = net::make_websocket_dialer(io)->dial(listener.url("ws"), options, heard.handler());
+  auto const peer = accept_upgrade(io, listener);
+  auto const bytes = read_until(io, peer, [](std::string const& text) { return text.size() >= 60; });
+  for (std::size_t at = 0; at + 6 <= bytes.size(); at += 6)  // masked and empty: six bytes each
+    REQUIRE(bytes[at] == static_cast<char>(0x8a));           // opcode 10, pong
+  CHECK_FALSE(heard.end.has_value());
+}
+
+TEST_CASE("websocket: a message beyond the limit ends the connection") {
+  net::Io io;
+  Server server{io};
+  server.options.max_message_bytes = 100;
+  Heard heard;
+  auto const socket = net::make_websocket_dialer(io)->dial(server.url(), {}, heard.handler());
+  socket->send(std::string(100, 'x'));
+  socket->send(std::string(101, 'x'));
+  REQUIRE(run_until(io, [&] { return server.heard.end && heard.end; }));
+  CHECK(server.heard.messages.size() == 1);
+  CHECK(server.heard.end->error.code == Errc::too_large);
+}
+
+TEST_CASE("websocket: a peer that doesn't read ends with a full outbox, by count and by bytes") {
+  net::Io io;
+  RawListener const listener;
+  Heard heard;
+  net::WebSocketOptions options;
+  bool const by_count = GENERATE(true, false);
+  if (by_count)
+    options.max_outbox_messages = 10;
+  else
+    options.max_outbox_bytes = 1u << 20;
+  auto const socket = net::make_websocket_dialer(io)->dial(listener.url("ws"), options, heard.handler());
+  auto const peer = accept_upgrade(io, listener);
+  REQUIRE(run_until(io, [&] { return heard.open; }));
+  int sent = 0;
+  while (!heard.end && sent < 2000) {
+    socket->send(std::string(64u << 10, 'x'));
+    ++sent;
+    io.run_until([&] { return heard.end.has_value(); }, 1ms);
+  }
+  REQUIRE(heard.end.has_value());
+  CHECK(heard.end->error.code == Errc::outbox_full);
+}
+
+TEST_CASE("websocket: a peer that ignores our close is dropped after the limit") {
+  net::Io io;
+  RawListener const listener;
+  Heard heard;
+  net::WebSocketOptions options;
+  options.close_timeout = 100ms;
+  auto const socket = net::make_websocket_dialer(io)->dial(listener.url("ws"), options, heard.handler());
+  auto const peer = accept_upgrade(io, listener);
+  REQUIRE(run_until(io, [&] { return heard.open; }));
+  socket->close();
+  REQUIRE(run_until(
+      io, [&] { return heard.end.has_value(); }, 5s));
+  CHECK_FALSE(heard.end->error.code);
+  CHECK_FALSE(read_to_end(io, peer).empty());  // the close frame, and then the end of TCP
+}
+
+TEST_CASE("websocket: a peer that closes in words but keeps TCP open doesn't keep us") {
+  net::Io io;
+  RawListener const listener;
+  Heard heard;
+  auto const socket = net::make_websocket_dialer(io)->dial(listener.url("ws"), {}, heard.handler());
+  auto const peer = accept_upgrade(io, listener);
+  peer.write(std::string{"\x88\x02\x03\xe8", 4});  // close, 1000
+  REQUIRE(run_until(
+      io, [&] { return heard.end.has_value(); }, 5s));
+  CHECK(heard.end->close_code == 1000);
+  read_to_end(io, peer);
+}
+
+TEST_CASE("websocket: a broken frame and a cut connection are told apart") {
+  net::Io io;
+  RawListener const listener;
+  Heard heard;
+  auto const socket = net::make_websocket_dialer(io)->dial(listener.url("ws"), {}, heard.handler());
+  std::optional<Socket> peer = accept_upgrade(io, listener);
+  auto const [bytes, code] = GENERATE(table<std::string, Errc>({{"\xf1\x01x", Errc::protocol},         // reserved bits
+                                                                {"\x81\x02\xc3\x28", Errc::protocol},  // not UTF-8
+                                                                {"\x81\x05half", Errc::closed}}));
+  peer->write(bytes);
+  if (code == Errc::closed) peer.reset();
+  REQUIRE(run_until(io, [&] { return heard.end.has_value(); }));
+  CHECK(heard.end->error.code == code);
+}
+
+TEST_CASE("websocket: destroying it from its own callback is safe and silent") {
+  net::Io io;
+  Server server{io};
+  bool closed = false;
+  std::unique_ptr<net::WebSocket> socket;
+  net::WebSocketHandler handler;
+  auto const token = std::make_shared<int>(0);
+  handler.on_message = [&socket, token](std::string, bool) {
+    socket.reset();
+    CHECK(token.use_count() >= 1);  // the running callback is still whole
+  };
+  handler.on_close = [&](net::WebSocketEnd) { closed = true; };
+  socket = net::make_websocket_dialer(io)->dial(server.url(), {}, std::move(handler));
+  REQUIRE(run_until(io, [&] { return server.heard.open; }));
+  server.socket->send("end yourself");
+  REQUIRE(run_until(io, [&] { return server.heard.end.has_value(); }));
+  CHECK_FALSE(socket);
+  CHECK_FALSE(closed);
+}
