@@ -1,0 +1,158 @@
+#include "adapters/slack/adapter.hpp"
+
+#include "adapters/slack/interactions.hpp"
+#include "adapters/slack/outbox.hpp"
+#include "adapters/slack/socket_mode.hpp"
+#include "adapters/slack/web_api.hpp"
+#include "bot/net/url.hpp"
+
+namespace slack {
+
+namespace {
+
+using core::Errc;
+
+[[noreturn]] void refuse(std::string const& what) { throw core::Failure(core::make_error(Errc::bad_input, what)); }
+
+Settings checked(Settings settings) {
+  auto const url = net::parse_url(settings.api_url);
+  if (url.has_error() || url->websocket() || !settings.api_url.ends_with('/'))
+    refuse("chat.slack.api_url must be an https:// URL that ends with \"/\".");
+  if (auto const allowed = net::check_transport(*url); allowed.has_error())
+    refuse("chat.slack.api_url: " + allowed.error().text);
+  if (settings.workspace.empty()) refuse("chat.slack.workspace is missing: give the workspace's id, e.g. T0123456789.");
+  if (settings.app_token.empty() || settings.bot_token.empty())
+    refuse("chat.slack needs two tokens: app_token (xapp-) and bot_token (xoxb-).");
+  for (auto const* token : {&settings.app_token, &settings.bot_token}) {
+    for (char const c : *token) {
+      if (c <= 0x20 || c >= 0x7f) refuse("A Slack token holds a blank or control character: check the secret's file.");
+    }
+  }
+  if (settings.connections < 1 || settings.connections > 10) refuse("chat.slack.connections must be 1 to 10.");
+  return settings;
+}
+
+}  // namespace
+
+struct Adapter::Impl {
+  Impl(Settings given, Parts const& given_parts)
+      : settings(checked(std::move(given))),
+        parts(given_parts),
+        api(parts, settings, counters, [this](core::Error const& error) { give_up(error); }),
+        outbox(parts, api, counters) {}
+
+  void start(ports::ChatSink& to) {
+    sink = &to;
+    sockets = std::make_unique<SocketMode>(
+        parts, settings, api, counters,
+        SocketMode::Handler{alive.guard([this](SocketMode::LinkId link, std::string frame, Envelope const& envelope) {
+                              if (interactions) interactions->take(link, frame, envelope);
+                            }),
+                            alive.guard([this](bool connected, std::string const& detail) {
+                              sink->connection("slack", connected, detail);
+                            })});
+    WebApi::Call call;
+    call.method = "auth.test";
+    call.form = WebApi::Form::form;
+    call.tries = WebApi::kForEver;
+    api.call(std::move(call), alive.guard([this](WebApi::Outcome const& outcome) { identified(outcome); }));
+  }
+
+  void identified(WebApi::Outcome const& outcome) {
+    if (!outcome.ok()) {
+      return give_up(outcome.answer ? to_error("auth.test", *outcome.answer)
+                                    : core::make_error(Errc::unavailable, outcome.failure));
+    }
+    auto const& body = outcome.answer->body;
+    auto const team = body["team_id"].text();
+    auto const bot = body["bot_id"].text();
+    if (team != settings.workspace)
+      return give_up(core::make_error(Errc::forbidden,
+                                      "The bot token belongs to another Slack workspace than "
+                                      "chat.slack.workspace names: correct one of the two."));
+    if (bot.empty() || bot.size() > 64)
+      return give_up(core::make_error(
+          Errc::forbidden, "chat.slack.bot_token is not the token of a bot: give the one that begins with xoxb-."));
+    Interactions::Self self;
+    self.bot_id = bot;
+    self.app = [this] { return sockets->app(); };
+    self.foreign = [this] { return sockets->foreign(); };
+    self.on_uninstalled = alive.guard([this](std::string const& event) {
+      give_up(core::make_error(Errc::forbidden, "Slack says \"" + event +
+                                                    "\": the app was removed from the workspace. "
+                                                    "Install it again and give the new tokens."));
+    });
+    interactions = std::make_unique<Interactions>(
+        parts, settings, api, counters, *sink, std::move(self),
+        [this](SocketMode::LinkId link, std::string const& envelope, core::Json const& payload) {
+          sockets->acknowledge(link, envelope, payload);
+        });
+    outbox.open(bot);
+    sockets->start();
+  }
+
+  void give_up(core::Error const& error) {
+    if (given_up) return;
+    given_up = true;
+    outbox.fail(core::make_error(Errc::forbidden, error.message));
+    if (sockets) {
+      sockets->give_up(error);
+    } else if (sink) {
+      sink->connection("slack", false, error.message);
+    }
+  }
+
+  Settings settings;
+  Parts parts;
+  Counters counters;
+  Alive alive;
+  WebApi api;
+  Outbox outbox;
+  std::unique_ptr<SocketMode> sockets;
+  std::unique_ptr<Interactions> interactions;
+  ports::ChatSink* sink = nullptr;
+  bool given_up = false;
+};
+
+Adapter::Adapter(Settings settings, Parts parts) : impl_(std::make_unique<Impl>(std::move(settings), parts)) {}
+Adapter::~Adapter() { stop(); }
+
+void Adapter::start(ports::ChatSink& sink) { impl_->start(sink); }
+
+void Adapter::stop() {
+  impl_->alive.end();
+  impl_->api.stop();
+  impl_->outbox.stop();
+  if (impl_->sockets) impl_->sockets->stop();
+  if (impl_->interactions) impl_->interactions->stop();
+}
+
+ports::Rendered Adapter::render(core::Card const& card, std::string const& key) const {
+  return render_card(card, key, impl_->settings.people);
+}
+ports::Rendered Adapter::render(core::Note const& note, std::string const& key) const {
+  return render_note(note, key, impl_->settings.people);
+}
+
+void Adapter::post(std::string channel, std::optional<ports::MessageRef> thread, core::Json body, std::string key,
+                   ports::Time since, std::function<void(ports::Result<ports::MessageRef>)> done) {
+  impl_->outbox.post(std::move(channel), thread, std::move(body), std::move(key), since, std::move(done));
+}
+void Adapter::update(ports::MessageRef message, core::Json body, std::function<void(ports::Result<void>)> done) {
+  impl_->outbox.update(message, std::move(body), std::move(done));
+}
+void Adapter::find(std::string channel, std::optional<ports::MessageRef> thread, std::string key, ports::Time since,
+                   std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) {
+  impl_->outbox.find(std::move(channel), thread, std::move(key), since, std::move(done));
+}
+void Adapter::whisper(ports::Account const& to, std::string channel, std::string text) {
+  if (impl_->interactions) impl_->interactions->whisper(to.id, channel, text);
+}
+
+void Adapter::set_people_and_channels(People people, std::vector<std::string> channels) {
+  impl_->settings.people = std::move(people);
+  impl_->settings.channels = std::move(channels);
+}
+Counters const& Adapter::counters() const { return impl_->counters; }
+
+}  // namespace slack

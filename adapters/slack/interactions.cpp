@@ -1,0 +1,356 @@
+#include "adapters/slack/interactions.hpp"
+
+#include <algorithm>
+
+#include "bot/core/digest.hpp"
+#include "bot/core/text.hpp"
+
+namespace slack {
+
+namespace {
+
+using namespace std::chrono_literals;
+using core::Json;
+
+// Slack shows an error after 3 s without acknowledgement; the engine answers within 2.0 s (design, section 7).
+constexpr core::Duration kAckLimit = 2500ms;
+// Retries of events come within 5 minutes; a click's copies within seconds.
+constexpr core::Duration kRemember = 15min;
+constexpr std::size_t kMaxRemembered = 40'000;  // about 10 MB: 20,000 clicks in 15 minutes
+
+constexpr std::string_view kRecording = "Still being recorded. You will hear how it ended.";
+
+Json ephemeral(std::string_view text) {
+  Json message = render_whisper(text);
+  message.set("response_type", "ephemeral");
+  return message;
+}
+
+Json error_on_note(std::string_view text) {
+  auto const words = core::one_line(text, 600);
+  return Json::object({{"response_action", "errors"},
+                       {"errors", Json::object({{std::string(kNoteBlock), words.empty() ? "Refused." : words}})}});
+}
+
+Json show_instead(std::string_view title, std::string_view text) {
+  return Json::object({{"response_action", "update"}, {"view", render_answer_view(title, text)}});
+}
+
+}  // namespace
+
+Interactions::Interactions(Parts const& parts, Settings const& settings, WebApi& api, Counters& counters,
+                           ports::ChatSink& sink, Self self, Acknowledge acknowledge)
+    : parts_(parts),
+      settings_(settings),
+      api_(api),
+      counters_(counters),
+      sink_(sink),
+      self_(std::move(self)),
+      acknowledge_(std::move(acknowledge)) {}
+
+// --- deliveries
+// ---------------------------------------------------------------------------------------------------------
+
+void Interactions::remember(std::string const& key, Ref const& delivery) {
+  auto const now = parts_.loop.now();
+  while (!order_.empty() && (order_.front().first + kRemember < now || order_.size() >= kMaxRemembered)) {
+    seen_.erase(order_.front().second);
+    order_.pop_front();
+  }
+  if (seen_.emplace(key, delivery).second) order_.emplace_back(now, key);
+}
+
+// The delivery that this envelope repeats, after acknowledging it as that one was; or nothing. An event may come again
+// in another envelope and a click in two frames, hence two keys: the envelope's and the thing's own.
+Interactions::Ref Interactions::known(Envelope const& envelope, std::string const& key) {
+  for (auto const& name : {"envelope " + envelope.id, key}) {
+    if (auto const at = seen_.find(name); !name.empty() && at != seen_.end()) {
+      ++counters_.duplicates;
+      return at->second;
+    }
+  }
+  return nullptr;
+}
+
+void Interactions::acknowledge(Ref const& delivery, Json const& answer) {
+  if (!delivery->acknowledged) {
+    delivery->acknowledged = true;
+    delivery->answer = answer;
+    parts_.loop.cancel(delivery->limit);
+    delivery->limit = 0;
+  }
+  for (auto const& envelope : std::exchange(delivery->waiting, {}))
+    acknowledge_(envelope.link, envelope.id, envelope.accepts_response ? delivery->answer : Json{});
+}
+
+// If the engine says nothing in time, Slack still hears from us.
+void Interactions::acknowledge_by(Ref const& delivery, std::function<Json()> answer) {
+  delivery->limit = parts_.loop.call_after(kAckLimit, alive_.guard([this, delivery, answer = std::move(answer)] {
+    delivery->limit = 0;
+    if (delivery->acknowledged) return;
+    ++counters_.acks_by_timer;
+    acknowledge(delivery, answer());
+  }));
+}
+
+void Interactions::take(SocketMode::LinkId link, std::string const& frame, Envelope const& envelope) {
+  std::string key;
+  if (auto const* click = std::get_if<BlockActions>(&envelope.payload)) {
+    auto const& action = click->actions.front();
+    if (!action.ts.empty())
+      key = "click " + click->origin.app + ' ' + click->origin.team + ' ' + click->channel + ' ' + click->message_ts +
+            ' ' + click->origin.user.id + ' ' + action.ts + ' ' + action.id;
+  } else if (auto const* view = std::get_if<ViewSubmission>(&envelope.payload)) {
+    if (!view->trigger.empty()) key = "submission " + view->view_id + ' ' + view->trigger;
+  } else if (auto const* command = std::get_if<SlashCommand>(&envelope.payload)) {
+    if (!command->trigger.empty()) key = "command " + command->origin.user.id + ' ' + command->trigger;
+  } else if (auto const* event = std::get_if<Event>(&envelope.payload)) {
+    key = "event " + event->event_id;
+  }
+  auto delivery = known(envelope, key);
+  bool const repeated = delivery != nullptr;
+  if (!repeated) delivery = std::make_shared<Delivery>();
+  delivery->waiting.push_back({link, envelope.id, envelope.accepts_response});
+  remember("envelope " + envelope.id, delivery);
+  if (!key.empty()) remember(key, delivery);
+  if (repeated) {
+    parts_.log.debug("slack delivered something again", {{"envelope", envelope.id}});
+    if (delivery->acknowledged) acknowledge(delivery);  // as before
+    return;
+  }
+
+  auto const digest = core::digest_of(frame);
+  if (auto const* click = std::get_if<BlockActions>(&envelope.payload)) return clicked(delivery, digest, *click);
+  if (auto const* view = std::get_if<ViewSubmission>(&envelope.payload)) return submitted(delivery, digest, *view);
+  if (auto const* command = std::get_if<SlashCommand>(&envelope.payload)) return typed(delivery, digest, *command);
+  acknowledge(delivery);
+  if (auto const* event = std::get_if<Event>(&envelope.payload)) {
+    if (event->type == "app_uninstalled" || event->type == "tokens_revoked") self_.on_uninstalled(event->type);
+  } else if (auto const* unused = std::get_if<Unused>(&envelope.payload)) {
+    parts_.log.info("slack message of an unknown kind acknowledged",
+                    {{"type", core::printable_ascii(unused->type, 100)}});
+  }
+}
+
+// --- what the platform's facts forbid
+// -------------------------------------------------------------------------------------
+
+std::string Interactions::why_foreign(Origin const& origin, bool knows_team_of_user) const {
+  auto const app = self_.app();
+  if (origin.app != app || app.empty()) return "it comes from another app";
+  if (origin.enterprise_install || origin.team.empty())
+    return "it comes by an organisation-wide installation, which is not served";
+  if (origin.team != settings_.workspace) return "it comes from another workspace";
+  if (knows_team_of_user && origin.user.team != settings_.workspace) return "the person belongs to another workspace";
+  if (self_.foreign()) return "another instance is connected with this app token; nothing is approved until it stops";
+  return {};
+}
+
+// --- clicks
+// -------------------------------------------------------------------------------------------------------------
+
+void Interactions::clicked(Ref const& delivery, std::string const& digest, BlockActions const& click) {
+  bool handed = false;
+  for (auto const& action : click.actions) {
+    auto const button = parse_button_id(action.id);
+    if (!button || action.type != "button") continue;  // a link, or a button of a later release
+    ports::IncomingVote vote;
+    vote.account = {"slack", click.origin.user.id};
+    vote.verdict = button->verdict;
+    vote.via = "button";
+    vote.channel = click.channel;
+    vote.envelope = digest;
+    vote.delivery = "slack click " + click.origin.app + ' ' + click.origin.team + ' ' + click.channel + ' ' +
+                    click.message_ts + ' ' + click.origin.user.id + ' ' + (action.ts.empty() ? digest : action.ts) +
+                    ' ' + action.id;
+    vote.foreign = why_foreign(click.origin, true);
+    if (auto const value = parse_button_value(action.value); value.has_value()) {
+      vote.request = value->request;
+      vote.binding = value->binding;
+      vote.rendering = value->rendering;
+    } else if (vote.foreign.empty()) {
+      vote.foreign = "the button's value is not one of ours";
+    }
+    if (vote.foreign.empty()) {
+      bool const ours = (!click.message_bot.empty() && click.message_bot == self_.bot_id) ||
+                        (click.message_bot.empty() && click.message_app == self_.app() && !click.message_app.empty());
+      if (click.container != "message" || click.ephemeral || click.message_ts.empty() || !ours) {
+        vote.foreign = "it does not come from a message of ours";
+      } else if (std::ranges::count(settings_.channels, click.channel) == 0) {
+        vote.foreign = "it comes from a channel that is not configured";
+      } else if (!click.message_request.empty() && click.message_request != vote.request) {
+        vote.foreign = "the button's value belongs to another message";
+      }
+    }
+    handed = true;
+    pressed(delivery, std::move(vote), *button, click);
+  }
+  if (!handed) acknowledge(delivery);
+}
+
+void Interactions::pressed(Ref const& delivery, ports::IncomingVote vote, ButtonId button, BlockActions const& click) {
+  if (button.form != core::Button::Form::direct && vote.foreign.empty())
+    return open_view(delivery, std::move(vote), button, click);
+  if (!delivery->acknowledged && delivery->limit == 0) acknowledge_by(delivery, [] { return Json{}; });
+  auto const url = click.response_url;
+  auto const user = vote.account.id, channel = vote.channel;
+  auto const heard = std::make_shared<bool>(false);
+  sink_.vote(std::move(vote), alive_.guard([this, delivery, heard, user, channel, url](ports::Answer const& answer) {
+    acknowledge(delivery);
+    // A vote that is recorded shows on the message itself; one that was long in doubt is worth a word.
+    bool const second = std::exchange(*heard, true);
+    if (answer.state != ports::Answer::State::recorded || second) tell(user, channel, url, answer.text);
+  }));
+}
+
+void Interactions::open_view(Ref const& delivery, ports::IncomingVote vote, ButtonId button,
+                             BlockActions const& click) {
+  acknowledge(delivery);
+  auto const view = sink_.view(vote.account, vote.request, vote.binding, vote.verdict);
+  auto const user = vote.account.id, channel = vote.channel, url = click.response_url;
+  if (view.has_error()) {  // a refusal like that of a vote, and recorded like one
+    vote.foreign = view.error().message;
+    sink_.vote(std::move(vote), alive_.guard([this, user, channel, url](ports::Answer const& answer) {
+      tell(user, channel, url, answer.text);
+    }));
+    return;
+  }
+  ViewOrigin origin{vote.request, vote.binding,    vote.rendering, core::to_string(vote.verdict),
+                    channel,      click.message_ts};
+  Json form;
+  try {
+    form = render_view(*view, origin, button.form == core::Button::Form::view);
+  } catch (core::Failure const& failure) {
+    parts_.log.error("slack view can't be shown", {{"reason", failure.error().message}});
+    return tell(user, channel, url, failure.error().message + " Decide by text after reading it in the ledger.");
+  }
+  WebApi::Call call;
+  call.method = "views.open";
+  call.wait_in_line = false;  // the trigger lives 3 s
+  call.timeout = 3s;
+  call.arguments = [trigger = click.trigger, form = std::move(form)] {
+    return Json::object({{"trigger_id", trigger}, {"view", form}});
+  };
+  api_.call(std::move(call), alive_.guard([this, user, channel, url](WebApi::Outcome const& outcome) {
+    if (!outcome.ok())
+      tell(user, channel, url, "The form could not be opened. Nothing was recorded: please click again.");
+  }));
+}
+
+// --- views
+// --------------------------------------------------------------------------------------------------------------
+
+void Interactions::submitted(Ref const& delivery, std::string const& digest, ViewSubmission const& view) {
+  if (view.callback_id != kVoteView) return acknowledge(delivery);
+  ports::IncomingVote vote;
+  vote.account = {"slack", view.origin.user.id};
+  vote.via = "view";
+  vote.envelope = digest;
+  vote.delivery = "slack view " + view.origin.app + ' ' + view.origin.team + ' ' + view.view_id + ' ' +
+                  view.origin.user.id + ' ' + (view.trigger.empty() ? digest : view.trigger);
+  vote.foreign = why_foreign(view.origin, true);
+  if (vote.foreign.empty() && view.view_app != self_.app()) vote.foreign = "the view belongs to another app";
+  auto const origin = parse_view_origin(view.private_metadata);
+  bool const approves = origin.has_value() && origin->verdict == "approve";
+  if (origin.has_value() && (approves || origin->verdict == "deny")) {
+    vote.request = origin->request;
+    vote.binding = origin->binding;
+    vote.rendering = origin->rendering;
+    vote.channel = origin->channel;
+    vote.verdict = approves ? core::Verdict::approve : core::Verdict::deny;
+    if (vote.foreign.empty() && std::ranges::count(settings_.channels, vote.channel) == 0)
+      vote.foreign = "it comes from a channel that is not configured";
+  } else if (vote.foreign.empty()) {
+    vote.foreign = "the view does not carry what we put into it";
+  }
+  bool has_note = false;
+  if (auto const block = view.values.find(std::string(kNoteBlock)); block != view.values.end()) {
+    if (auto const input = block->second.find(std::string(kNoteInput)); input != block->second.end()) {
+      vote.note = core::visible_text(input->second);
+      has_note = true;
+    }
+  }
+  acknowledge_by(delivery, [] { return show_instead("Recording", kRecording); });
+  auto const user = vote.account.id, channel = vote.channel, view_id = view.view_id;
+  sink_.vote(std::move(vote),
+             alive_.guard([this, delivery, has_note, user, channel, view_id](ports::Answer const& answer) {
+               using State = ports::Answer::State;
+               if (!delivery->acknowledged) {
+                 switch (answer.state) {
+                   case State::recorded: return acknowledge(delivery);  // without an answer the view closes
+                   case State::still_recording: return acknowledge(delivery, show_instead("Recording", answer.text));
+                   case State::refused:
+                   case State::not_recorded:
+                     return acknowledge(
+                         delivery, has_note ? error_on_note(answer.text) : show_instead("Not counted", answer.text));
+                 }
+               }
+               // The view shows "Recording": finish it there, or say it in the channel if it was closed meanwhile.
+               WebApi::Call call;
+               call.method = "views.update";
+               call.arguments = [view_id, answer] {
+                 auto const title = answer.state == State::recorded ? "Recorded" : "Not counted";
+                 return Json::object({{"view_id", view_id}, {"view", render_answer_view(title, answer.text)}});
+               };
+               api_.call(std::move(call), alive_.guard([this, user, channel, answer](WebApi::Outcome const& outcome) {
+                 if (!outcome.ok()) whisper(user, channel, answer.text);
+               }));
+             }));
+}
+
+// --- commands
+// -----------------------------------------------------------------------------------------------------------
+
+void Interactions::typed(Ref const& delivery, std::string const& digest, SlashCommand const& command) {
+  ports::IncomingCommand incoming;
+  incoming.account = {"slack", command.origin.user.id};
+  incoming.text = normalise_command(command.text);
+  incoming.words = split_command(incoming.text);
+  incoming.channel = command.channel;
+  incoming.envelope = digest;
+  incoming.delivery = "slack command " + command.origin.app + ' ' + command.origin.team + ' ' + command.origin.user.id +
+                      ' ' + (command.trigger.empty() ? digest : command.trigger);
+  incoming.foreign = why_foreign(command.origin, false);
+  acknowledge_by(delivery, [] { return Json{}; });
+  auto const user = incoming.account.id, channel = incoming.channel, url = command.response_url;
+  sink_.command(std::move(incoming), alive_.guard([this, delivery, user, channel, url](ports::Answer const& answer) {
+    if (!delivery->acknowledged) return acknowledge(delivery, answer.text.empty() ? Json{} : ephemeral(answer.text));
+    if (!answer.text.empty()) tell(user, channel, url, answer.text);
+  }));
+}
+
+// --- words for one person
+// -----------------------------------------------------------------------------------------------
+
+// By the response_url where that is Slack's (it works where the bot is no member), else as an ephemeral message.
+void Interactions::tell(std::string const& user, std::string const& channel, std::string const& response_url,
+                        std::string const& text) {
+  if (text.empty()) return;
+  if (response_url.empty() || !api_.may_post_to(response_url)) {
+    if (!response_url.empty()) parts_.log.warn("slack answer not sent: the response_url leads elsewhere");
+    return whisper(user, channel, text);
+  }
+  Json body = ephemeral(text);
+  body.set("replace_original", false);
+  api_.post_url(response_url, body, alive_.guard([this, user, channel, text](bool done) {
+    if (!done) whisper(user, channel, text);
+  }));
+}
+
+void Interactions::whisper(std::string const& user, std::string const& channel, std::string const& text) {
+  if (user.empty() || channel.empty()) return;
+  WebApi::Call call;
+  call.method = "chat.postEphemeral";
+  call.tries = 3;  // shown twice is better than not at all
+  call.arguments = [user, channel, body = render_whisper(text)] {
+    Json arguments = body;
+    arguments.set("channel", channel);
+    arguments.set("user", user);
+    arguments.set("link_names", false);
+    arguments.set("parse", "none");
+    return arguments;
+  };
+  api_.call(std::move(call), [](WebApi::Outcome const&) {});
+}
+
+}  // namespace slack

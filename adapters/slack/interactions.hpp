@@ -1,0 +1,80 @@
+// What people did, from envelope to engine and back: checks what the platform says about each click, knows repeated
+// deliveries, acknowledges in time on the socket of arrival, and tells the person how it ended. Loop thread only.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "adapters/slack/socket_mode.hpp"
+#include "adapters/slack/web_api.hpp"
+
+namespace slack {
+
+class Interactions {
+ public:
+  // Who we are, from auth.test, and what the sockets know.
+  struct Self {
+    std::string bot_id;
+    std::function<std::string()> app;  // api_app_id of the app; empty: not known yet
+    std::function<bool()> foreign;     // another instance shares the app token
+    std::function<void(std::string const& event)> on_uninstalled;
+  };
+  using Acknowledge =
+      std::function<void(SocketMode::LinkId link, std::string const& envelope, core::Json const& payload)>;
+
+  Interactions(Parts const& parts, Settings const& settings, WebApi& api, Counters& counters, ports::ChatSink& sink,
+               Self self, Acknowledge acknowledge);
+
+  void take(SocketMode::LinkId link, std::string const& frame, Envelope const& envelope);
+  void whisper(std::string const& user, std::string const& channel, std::string const& text);
+  void stop() { alive_.end(); }
+  std::size_t remembered() const { return seen_.size(); }
+
+ private:
+  // One thing that a person did, however many envelopes tell of it.
+  struct Delivery {
+    struct Envelope {
+      SocketMode::LinkId link = 0;
+      std::string id;
+      bool accepts_response = false;
+    };
+    std::vector<Envelope> waiting;
+    bool acknowledged = false;
+    core::Json answer;  // what it was acknowledged with
+    ports::Loop::TimerId limit = 0;
+    bool heard = false;  // the engine's first answer came
+  };
+  using Ref = std::shared_ptr<Delivery>;
+
+  Ref known(Envelope const& envelope, std::string const& key);
+  void remember(std::string const& key, Ref const& delivery);
+  void acknowledge(Ref const& delivery, core::Json const& answer = {});
+  void acknowledge_by(Ref const& delivery, std::function<core::Json()> answer);
+
+  void clicked(Ref const& delivery, std::string const& digest, BlockActions const& click);
+  void pressed(Ref const& delivery, ports::IncomingVote vote, ButtonId button, BlockActions const& click);
+  void open_view(Ref const& delivery, ports::IncomingVote vote, ButtonId button, BlockActions const& click);
+  void submitted(Ref const& delivery, std::string const& digest, ViewSubmission const& view);
+  void typed(Ref const& delivery, std::string const& digest, SlashCommand const& command);
+
+  std::string why_foreign(Origin const& origin, bool knows_team_of_user) const;
+  void tell(std::string const& user, std::string const& channel, std::string const& response_url,
+            std::string const& text);
+
+  Parts parts_;
+  Settings const& settings_;
+  WebApi& api_;
+  Counters& counters_;
+  ports::ChatSink& sink_;
+  Self self_;
+  Acknowledge acknowledge_;
+  std::map<std::string, Ref> seen_;
+  std::deque<std::pair<core::Time, std::string>> order_;  // of seen_, oldest first
+  Alive alive_;
+};
+
+}  // namespace slack

@@ -1,0 +1,325 @@
+#include "adapters/slack/outbox.hpp"
+
+#include <algorithm>
+
+#include "bot/core/text.hpp"
+
+namespace slack {
+
+namespace {
+
+using namespace std::chrono_literals;
+using core::Errc;
+using core::Json;
+
+// chat.postMessage: one a second a channel, short bursts pass (docs.slack.dev /apis/web-api/rate-limits).
+constexpr core::Duration kPostEvery = 1s;
+constexpr int kPostBurst = 3;
+// After a post of which nothing is known: how long until each look for it. A message that was taken shows up within
+// these; only then is it posted again.
+constexpr core::Duration kLooks[] = {1s, 4s};
+constexpr core::Duration kSearchMargin = 60s;  // our clock against Slack's
+constexpr unsigned kMaxPages = 50;             // of 200 messages
+
+std::string member(std::optional<ports::MessageRef> const& ref, std::string_view name) {
+  return ref ? (*ref)[name].text() : std::string{};
+}
+
+bool refused_content(WebApi::Outcome const& outcome) {
+  return outcome.answer && !outcome.answer->ok && outcome.answer->error_class() == ErrorClass::ours;
+}
+
+}  // namespace
+
+Outbox::Outbox(Parts const& parts, WebApi& api, Counters& counters) : parts_(parts), api_(api), counters_(counters) {}
+
+void Outbox::open(std::string bot_id) {
+  bot_id_ = std::move(bot_id);
+  open_ = true;
+  for (auto const& waiting : std::exchange(searches_, {})) search(waiting);
+  std::vector<std::string> names;
+  for (auto const& [name, channel] : channels_) names.push_back(name);
+  for (auto const& name : names) pump(name);
+  names.clear();
+  for (auto const& [name, update] : updates_) names.push_back(name);
+  for (auto const& name : names) send_update(name);
+}
+
+void Outbox::fail(core::Error error) {
+  if (dead_) return;
+  dead_ = std::move(error);
+  auto const later = [this](auto done, auto result) {
+    parts_.loop.post(alive_.guard([done = std::move(done), result = std::move(result)] { done(result); }));
+  };
+  for (auto& [name, channel] : channels_) {
+    for (auto const& post : channel.waiting) later(post->done, core::Result<ports::MessageRef>(*dead_));
+    channel.waiting.clear();
+  }
+  for (auto& [name, update] : updates_) {
+    for (auto const& [version, done] : update.waiting) later(done, core::Result<void>(*dead_));
+  }
+  updates_.clear();
+  for (auto const& waiting : std::exchange(searches_, {}))
+    later(waiting->done, core::Result<std::optional<ports::MessageRef>>(*dead_));
+}
+
+void Outbox::stop() {
+  alive_.end();
+  channels_.clear();
+  updates_.clear();
+  searches_.clear();
+}
+
+core::Error Outbox::error_of(std::string const& method, WebApi::Outcome const& outcome) const {
+  if (outcome.answer) return to_error(method, *outcome.answer);
+  return core::make_error(Errc::unavailable, "Slack could not be reached for " + method + ": " + outcome.failure);
+}
+
+// --- posts
+// ------------------------------------------------------------------------------------------------------------
+
+void Outbox::post(std::string channel, std::optional<ports::MessageRef> const& thread, Json body, std::string key,
+                  core::Time since, Posted done) {
+  if (dead_) {
+    parts_.loop.post(alive_.guard([done = std::move(done), error = *dead_] { done(error); }));
+    return;
+  }
+  auto post = std::make_shared<Post>();
+  post->channel = channel;
+  post->thread = member(thread, "ts");
+  post->body = std::move(body);
+  post->key = std::move(key);
+  post->since = since;
+  post->done = std::move(done);
+  channels_[channel].waiting.push_back(std::move(post));
+  parts_.loop.post(alive_.guard([this, channel] { pump(channel); }));
+}
+
+void Outbox::pump(std::string const& name) {
+  auto& channel = channels_[name];
+  if (!open_ || channel.busy || channel.waiting.empty()) return;
+  channel.busy = true;
+  auto const now = parts_.loop.now();
+  auto const free_at = channel.full_at - (kPostBurst - 1) * kPostEvery;
+  channel.full_at = std::max(channel.full_at, now) + kPostEvery;
+  auto const post = channel.waiting.front();
+  if (free_at <= now) return send(post);
+  parts_.loop.call_after(free_at - now, alive_.guard([this, post] { send(post); }));
+}
+
+void Outbox::send(std::shared_ptr<Post> const& post) {
+  if (dead_) return;
+  WebApi::Call call;
+  call.method = "chat.postMessage";
+  call.arguments = [post] {
+    Json body = post->body;
+    body.set("channel", post->channel);
+    if (!post->thread.empty()) body.set("thread_ts", post->thread);
+    return body;
+  };
+  api_.call(std::move(call), alive_.guard([this, post](WebApi::Outcome const& outcome) { posted(post, outcome); }));
+}
+
+void Outbox::posted(std::shared_ptr<Post> const& post, WebApi::Outcome const& outcome) {
+  if (dead_) return;
+  if (outcome.ok()) {
+    auto const& answer = outcome.answer->body;
+    auto const channel = answer["channel"].text(post->channel);  // of a direct message: not what was asked for
+    auto const ts = answer["ts"].text();
+    if (!ts.empty() && ts.size() <= 64) {
+      ++counters_.posts;
+      return finish(post, Json::object({{"channel", channel}, {"ts", ts}}));
+    }
+    post->looks = 0;
+    return look_again(post);
+  }
+  if (outcome.ambiguous()) {
+    post->looks = 0;
+    return look_again(post);
+  }
+  if (outcome.transient()) {  // it never left: nothing to look for
+    auto const most = std::min<std::int64_t>(60'000, std::int64_t{500} << std::min(post->failures++, 10U));
+    auto const wait = core::Duration(static_cast<std::int64_t>(parts_.random() % static_cast<std::uint64_t>(most + 1)));
+    parts_.loop.call_after(wait, alive_.guard([this, post] { send(post); }));
+    return;
+  }
+  if (refused_content(outcome) && !post->plain) {
+    // Better a bare message than people who wait in the dark; its content is refused for good otherwise.
+    ++counters_.fallbacks;
+    parts_.log.error("slack refused a message's blocks; posting it as plain text",
+                     {{"error", outcome.answer->error}, {"key", post->key}});
+    post->plain = true;
+    post->body = plain_fallback(post->body);
+    return send(post);
+  }
+  finish(post, error_of("chat.postMessage", outcome));
+}
+
+void Outbox::look_again(std::shared_ptr<Post> const& post) {
+  auto const wait = kLooks[post->looks];
+  parts_.loop.call_after(wait, alive_.guard([this, post] {
+    if (dead_) return;
+    std::optional<ports::MessageRef> thread;
+    if (!post->thread.empty()) thread = Json::object({{"ts", post->thread}});
+    find(post->channel, thread, post->key, post->since,
+         alive_.guard([this, post](core::Result<std::optional<ports::MessageRef>> const& found) {
+           if (dead_) return;
+           if (found.has_error()) return finish(post, found.error());
+           if (found->has_value()) {
+             ++counters_.posts_found_again;
+             parts_.log.info("slack had taken a message after all", {{"key", post->key}});
+             return finish(post, **found);
+           }
+           if (++post->looks < std::size(kLooks)) return look_again(post);
+           send(post);
+         }));
+  }));
+}
+
+void Outbox::finish(std::shared_ptr<Post> const& post, core::Result<ports::MessageRef> result) {
+  auto& channel = channels_[post->channel];
+  channel.busy = false;
+  if (!channel.waiting.empty() && channel.waiting.front() == post) channel.waiting.pop_front();
+  post->done(std::move(result));
+  parts_.loop.post(alive_.guard([this, name = post->channel] { pump(name); }));
+}
+
+// --- updates
+// ----------------------------------------------------------------------------------------------------------
+
+void Outbox::update(ports::MessageRef const& message, Json body, Updated done) {
+  auto const channel = message["channel"].text();
+  auto const ts = message["ts"].text();
+  auto error = dead_;
+  if (channel.empty() || ts.empty())
+    error =
+        core::make_error(Errc::bad_input, "A Slack message is named by its channel and ts; one of them is missing.");
+  if (error) {
+    parts_.loop.post(alive_.guard([done = std::move(done), error = *error] { done(error); }));
+    return;
+  }
+  auto const name = channel + '|' + ts;
+  auto& update = updates_[name];
+  update.channel = channel;
+  update.ts = ts;
+  update.body = std::move(body);
+  update.plain = false;
+  if (update.version > update.sent) ++counters_.updates_coalesced;
+  update.waiting.emplace_back(++update.version, std::move(done));
+  parts_.loop.post(alive_.guard([this, name] { send_update(name); }));
+}
+
+void Outbox::send_update(std::string const& name) {
+  auto const at = updates_.find(name);
+  if (!open_ || at == updates_.end() || at->second.busy) return;
+  at->second.busy = true;
+  WebApi::Call call;
+  call.method = "chat.update";
+  call.tries = WebApi::kForEver;
+  // Asked anew at each try, so that what waited for its turn is the newest state.
+  call.arguments = [this, name] {
+    auto const entry = updates_.find(name);
+    if (entry == updates_.end()) return Json::object({});
+    auto& update = entry->second;
+    update.sent = update.version;
+    Json arguments = update.plain ? plain_fallback(update.body) : update.body;
+    arguments.set("channel", update.channel);
+    arguments.set("ts", update.ts);
+    return arguments;
+  };
+  api_.call(std::move(call), alive_.guard([this, name](WebApi::Outcome const& outcome) { updated(name, outcome); }));
+}
+
+void Outbox::updated(std::string const& name, WebApi::Outcome const& outcome) {
+  auto const at = updates_.find(name);
+  if (at == updates_.end()) return;
+  auto& update = at->second;
+  update.busy = false;
+  if (refused_content(outcome) && !update.plain) {
+    ++counters_.fallbacks;
+    parts_.log.error("slack refused an update's blocks; sending it as plain text", {{"error", outcome.answer->error}});
+    update.plain = true;
+    return send_update(name);
+  }
+  core::Result<void> result = boost::system::in_place_value;
+  if (!outcome.ok()) result = error_of("chat.update", outcome);
+  ++counters_.updates;
+  std::vector<Updated> ready;
+  std::erase_if(update.waiting, [&](auto& waiting) {
+    if (waiting.first > update.sent) return false;
+    ready.push_back(std::move(waiting.second));
+    return true;
+  });
+  if (update.waiting.empty()) {
+    updates_.erase(at);
+  } else {
+    send_update(name);
+  }
+  for (auto const& done : ready) done(result);
+}
+
+// --- looking for a message
+// ----------------------------------------------------------------------------------------------
+
+void Outbox::find(std::string channel, std::optional<ports::MessageRef> const& thread, std::string key,
+                  core::Time since, Found done) {
+  auto search_for = std::make_shared<Search>();
+  search_for->channel = std::move(channel);
+  search_for->thread = member(thread, "ts");
+  search_for->key = std::move(key);
+  search_for->since = since;
+  search_for->done = std::move(done);
+  if (dead_) {
+    parts_.loop.post(alive_.guard([search_for, error = *dead_] { search_for->done(error); }));
+    return;
+  }
+  if (!open_) {
+    searches_.push_back(std::move(search_for));
+    return;
+  }
+  search(search_for);
+}
+
+void Outbox::search(std::shared_ptr<Search> const& current) {
+  WebApi::Call call;
+  call.method = current->thread.empty() ? "conversations.history" : "conversations.replies";
+  call.form = WebApi::Form::form;
+  call.tries = WebApi::kForEver;
+  call.arguments = [current] {
+    auto const from =
+        std::chrono::duration_cast<std::chrono::seconds>((current->since - kSearchMargin).time_since_epoch());
+    Json arguments = Json::object({{"channel", current->channel},
+                                   {"oldest", std::to_string(std::max<std::int64_t>(from.count(), 0)) + ".000000"},
+                                   {"inclusive", true},
+                                   {"include_all_metadata", true},
+                                   {"limit", 200}});
+    if (!current->thread.empty()) arguments.set("ts", current->thread);
+    if (!current->cursor.empty()) arguments.set("cursor", current->cursor);
+    return arguments;
+  };
+  auto const method = call.method;
+  api_.call(std::move(call), alive_.guard([this, current, method](WebApi::Outcome const& outcome) {
+    if (!outcome.ok()) return current->done(error_of(method, outcome));
+    auto const& body = outcome.answer->body;
+    if (auto const* messages = body["messages"].if_array()) {
+      for (auto const& message : *messages) {
+        auto const& metadata = message["metadata"];
+        if (message["bot_id"].text() != bot_id_ || metadata["event_type"].text() != kEventType ||
+            metadata["event_payload"]["key"].text() != current->key)
+          continue;
+        auto const ts = message["ts"].text();
+        if (ts.empty()) continue;
+        return current->done(
+            std::optional<ports::MessageRef>(Json::object({{"channel", current->channel}, {"ts", ts}})));
+      }
+    }
+    current->cursor = body["response_metadata"]["next_cursor"].text();
+    if (current->cursor.empty()) return current->done(std::optional<ports::MessageRef>());
+    if (++current->pages == kMaxPages)
+      return current->done(core::make_error(
+          Errc::unavailable, "The channel has too many messages since then to find one of ours among them."));
+    search(current);
+  }));
+}
+
+}  // namespace slack

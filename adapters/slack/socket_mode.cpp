@@ -1,0 +1,371 @@
+#include "adapters/slack/socket_mode.hpp"
+
+#include <algorithm>
+
+#include "bot/core/text.hpp"
+#include "bot/net/url.hpp"
+
+namespace slack {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr core::Duration kHelloLimit = 10s;
+constexpr core::Duration kGrace = 5s;         // a replaced link goes on reading and acknowledging for so long
+constexpr core::Duration kProvenAfter = 30s;  // of life after the hello: only then is the back-off reset
+constexpr core::Duration kBase = 500ms, kCap = 60s;
+constexpr core::Duration kDisabledRetry = 60s;
+constexpr core::Duration kCrowdedRetry = 10s;
+constexpr core::Duration kStrangerCheck = 60s;
+constexpr core::Duration kBrokenCounts = 10min;  // design, section 7
+constexpr std::size_t kMaxLinks = 10;            // of one app, over all its instances
+
+}  // namespace
+
+struct SocketMode::Link {
+  LinkId id = 0;
+  std::size_t slot = 0;
+  std::unique_ptr<net::WebSocket> socket;
+  bool dialled = false, open = false, greeted = false, retired = false;
+  bool in_order = false;  // its end is known to the platform
+  ports::Loop::TimerId limit = 0, proven = 0, renewal = 0;
+};
+
+SocketMode::SocketMode(Parts const& parts, Settings const& settings, WebApi& api, Counters& counters, Handler handler)
+    : parts_(parts), settings_(settings), api_(api), counters_(counters), handler_(std::move(handler)) {}
+
+SocketMode::~SocketMode() = default;
+
+void SocketMode::start() {
+  slots_.resize(std::clamp<std::size_t>(settings_.connections, 1, kMaxLinks));
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i].backoff = std::make_unique<net::Backoff>(kBase, kCap, parts_.random);
+    if (i == 0) {
+      dial(i);
+    } else {
+      redial_after(i, core::Duration(100 * i));  // many upgrades in one moment are answered 409
+    }
+  }
+}
+
+void SocketMode::stop() {
+  stopped_ = true;
+  alive_.end();
+  auto const links = std::exchange(links_, {});
+  for (auto const& [id, link] : links) forget(*link);
+  for (auto& slot : slots_) parts_.loop.cancel(slot.redial);
+  slots_.clear();
+  probe_.reset();
+  counters_.connected = 0;
+}
+
+void SocketMode::give_up(core::Error const& error) {
+  if (stopped_) return;
+  stop();
+  parts_.log.error("slack connections given up", {{"reason", error.message}});
+  if (handler_.on_state) handler_.on_state(false, error.message);
+}
+
+std::size_t SocketMode::ready() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(links_, [](auto const& item) { return item.second->greeted && item.second->socket; }));
+}
+
+std::size_t SocketMode::ours() {
+  while (!broken_.empty() && broken_.front() + kBrokenCounts < parts_.loop.now()) broken_.pop_front();
+  auto const open = std::ranges::count_if(links_, [](auto const& item) { return item.second->dialled; });
+  return static_cast<std::size_t>(open) + broken_.size();
+}
+
+void SocketMode::forget(Link& link) {
+  for (auto const timer : {link.limit, link.proven, link.renewal}) parts_.loop.cancel(timer);
+  links_.erase(link.id);
+  link.socket.reset();
+  counters_.connected = ready();
+}
+
+// --- opening
+// ------------------------------------------------------------------------------------------------------------
+
+void SocketMode::redial_after(std::size_t slot, core::Duration wait) {
+  if (stopped_) return;
+  parts_.loop.cancel(slots_[slot].redial);
+  slots_[slot].redial = parts_.loop.call_after(wait, alive_.guard([this, slot] {
+    slots_[slot].redial = 0;
+    dial(slot);
+  }));
+}
+
+void SocketMode::dial(std::size_t slot) {
+  if (stopped_) return;
+  auto& next = slot == kProbe ? probe_ : slots_[slot].next;
+  if (next) return;
+  if (slot != kProbe) {
+    parts_.loop.cancel(slots_[slot].redial);
+    slots_[slot].redial = 0;
+  }
+  auto const link = std::make_shared<Link>();
+  link->id = ++last_;
+  link->slot = slot;
+  next = link;
+  links_[link->id] = link;
+  ++counters_.dials;
+  WebApi::Call call;
+  call.method = "apps.connections.open";
+  call.form = WebApi::Form::form;
+  call.token = WebApi::Token::app;
+  call.wait_in_line = false;  // the back-off here waits
+  api_.call(std::move(call), alive_.guard([this, link](WebApi::Outcome const& outcome) { opened(link, outcome); }));
+}
+
+void SocketMode::opened(std::shared_ptr<Link> const& link, WebApi::Outcome const& outcome) {
+  if (!links_.contains(link->id)) return;
+  if (!outcome.ok()) {
+    if (!outcome.answer) return drop(link, "apps.connections.open failed: " + outcome.failure);
+    auto const& answer = *outcome.answer;
+    auto const error = to_error("apps.connections.open", answer);
+    if (answer.error == "link_disabled") return drop(link, error.message, kDisabledRetry);
+    if (outcome.transient())
+      return drop(link, error.message, std::chrono::seconds(answer.retry_after_seconds.value_or(0)));
+    return give_up(error);  // the token or the app is at fault: no number of tries helps
+  }
+  auto const url = outcome.answer->body["url"].text();
+  auto const target = net::parse_url(url);
+  auto const api = net::parse_url(settings_.api_url);
+  bool const secure = target.has_value() && target->scheme == "wss";
+  bool const local =
+      target.has_value() && target->scheme == "ws" && target->is_loopback() && api.has_value() && !api->tls();
+  if (!secure && !local) return drop(link, "apps.connections.open gave an address that is no wss:// URL");
+  net::WebSocketOptions options;
+  options.max_message_bytes = kMaxFrameBytes;
+  // By id: the socket must not keep its own link alive, nor be asked for one that was given up meanwhile.
+  auto const with = [this, id = link->id](auto work) {
+    return alive_.guard([this, id, work](auto&&... arguments) {
+      if (auto const at = links_.find(id); at != links_.end()) {
+        auto const found = at->second;
+        work(found, std::forward<decltype(arguments)>(arguments)...);
+      }
+    });
+  };
+  net::WebSocketHandler handler;
+  handler.on_open = with([this](std::shared_ptr<Link> const& link_now) { started(link_now); });
+  handler.on_message = with([this](std::shared_ptr<Link> const& link_now, std::string message, bool binary) {
+    received(link_now, std::move(message), binary);
+  });
+  handler.on_close =
+      with([this](std::shared_ptr<Link> const& link_now, net::WebSocketEnd const& end) { ended(link_now, end); });
+  link->dialled = true;
+  link->socket = parts_.dialer.dial(url, std::move(options), std::move(handler));
+}
+
+void SocketMode::started(std::shared_ptr<Link> const& link) {
+  link->open = true;
+  if (link->greeted) return;
+  link->limit = parts_.loop.call_after(kHelloLimit, alive_.guard([this, link] {
+    link->limit = 0;
+    if (!link->greeted && links_.contains(link->id)) drop(link, "no hello came within 10 s");
+  }));
+}
+
+// A link that never came to be, or that is given up at once.
+void SocketMode::drop(std::shared_ptr<Link> const& link, std::string const& why, core::Duration least) {
+  parts_.log.warn("slack connection failed", {{"reason", why}});
+  trouble_ = why;
+  if (link->open && !link->in_order) broken_.push_back(parts_.loop.now());
+  forget(*link);
+  if (link->slot == kProbe) {
+    if (probe_ == link) {
+      probe_.reset();
+      parts_.loop.call_after(kStrangerCheck, alive_.guard([this] { probe(); }));
+    }
+  } else {
+    auto& slot = slots_[link->slot];
+    if (slot.next == link) slot.next.reset();
+    if (slot.link == link) slot.link.reset();
+    if (!link->retired && !slot.next) redial_after(link->slot, std::max(least, slot.backoff->next()));
+  }
+  report();
+}
+
+// --- frames
+// -------------------------------------------------------------------------------------------------------------
+
+void SocketMode::received(std::shared_ptr<Link> const& link, std::string frame, bool binary) {
+  auto parsed = parse_frame(frame);
+  if (binary || parsed.has_error()) {
+    ++counters_.refused_frames;
+    parts_.log.warn("slack message refused", {{"reason", binary ? "It is a binary frame." : parsed.error().message}});
+    return;
+  }
+  if (auto const* greeting = std::get_if<Hello>(&*parsed)) return hello(link, *greeting);
+  if (auto const* farewell = std::get_if<Disconnect>(&*parsed)) return disconnect(link, *farewell);
+  ++counters_.envelopes;
+  handler_.on_envelope(link->id, std::move(frame), std::get<Envelope>(*std::move(parsed)));
+}
+
+void SocketMode::hello(std::shared_ptr<Link> const& link, Hello const& hello) {
+  if (link->greeted) return;
+  if (!app_.empty() && !hello.app_id.empty() && hello.app_id != app_)
+    return drop(link, "the connection greets as another app");
+  if (!hello.app_id.empty()) app_ = hello.app_id;
+  link->greeted = true;
+  ++counters_.hellos;
+  counters_.connected = ready();
+  parts_.loop.cancel(link->limit);
+  link->limit = 0;
+  parts_.log.info("slack connection ready", {{"link", link->id}, {"connections", hello.connections}});
+  if (link->slot == kProbe) {
+    look_for_strangers(link, hello.connections);
+    retire(link);
+    return report();
+  }
+  auto& slot = slots_[link->slot];
+  auto const old = std::exchange(slot.link, link);
+  slot.next.reset();
+  trouble_.clear();
+  link->proven = parts_.loop.call_after(kProvenAfter, alive_.guard([this, link] {
+    link->proven = 0;
+    if (links_.contains(link->id) && !link->retired) slots_[link->slot].backoff->reset();
+  }));
+  if (hello.lifetime_seconds >= 60) {
+    // The platform's warning may never come, so the renewal doesn't wait for it.
+    auto const when = std::chrono::seconds(std::min<std::int64_t>(hello.lifetime_seconds, 86'400) * 9 / 10);
+    link->renewal = parts_.loop.call_after(when, alive_.guard([this, link] {
+      link->renewal = 0;
+      renew(link);
+    }));
+  }
+  if (old) {
+    ++counters_.refreshes;
+    retire(old);
+  }
+  look_for_strangers(link, hello.connections);
+  report();
+}
+
+void SocketMode::disconnect(std::shared_ptr<Link> const& link, Disconnect const& disconnect) {
+  parts_.log.info("slack announces a disconnect", {{"link", link->id}, {"reason", disconnect.word}});
+  switch (disconnect.reason) {
+    case Disconnect::Reason::link_disabled:
+      parts_.log.error("slack Socket Mode is switched off");
+      return drop(link, "Socket Mode is switched off in the app's settings: switch it on", kDisabledRetry);
+    case Disconnect::Reason::too_many_websockets:
+      parts_.log.error("slack counts too many connections of this app");
+      return drop(link, "the app has more than 10 connections: find who else uses its app token", kCrowdedRetry);
+    case Disconnect::Reason::warning:
+    case Disconnect::Reason::refresh_requested:
+    case Disconnect::Reason::other: return renew(link);
+  }
+}
+
+// The new one first: the old one goes on until the new one has had its hello.
+void SocketMode::renew(std::shared_ptr<Link> const& link) {
+  if (!links_.contains(link->id) || link->retired || link->slot == kProbe) return;
+  auto& slot = slots_[link->slot];
+  if (slot.link != link || slot.next || slot.redial != 0) return;
+  if (links_.size() >= kMaxLinks) {  // no room for one more: the others bridge the moment
+    slot.link.reset();
+    retire(link);
+    link->in_order = true;
+    link->socket->close(1000);
+  }
+  dial(link->slot);
+}
+
+void SocketMode::retire(std::shared_ptr<Link> const& link) {
+  link->retired = true;
+  if (link->slot == kProbe && probe_ == link) probe_.reset();
+  for (auto const timer : {link->proven, link->renewal}) parts_.loop.cancel(timer);
+  link->limit = parts_.loop.call_after(kGrace, alive_.guard([this, link] {
+    link->limit = 0;
+    if (!links_.contains(link->id) || !link->socket) return;
+    link->in_order = true;  // we say goodbye
+    link->socket->close(1000);
+  }));
+}
+
+void SocketMode::ended(std::shared_ptr<Link> const& link, net::WebSocketEnd const& end) {
+  if (!end.error.code) link->in_order = true;
+  if (link->retired && link->in_order) {
+    forget(*link);
+    return report();
+  }
+  if (link->greeted && !link->retired) ++counters_.lost;
+  std::string why = end.error.code ? end.error.text : "Slack closed the connection";
+  if (end.http_status != 0) why += " (status " + std::to_string(end.http_status) + ')';
+  core::Duration least{0};
+  if (auto const after = net::find_header(end.http_headers, "Retry-After")) {
+    if (auto const answer = parse_answer(429, *after, {}); answer.has_value() && answer->retry_after_seconds)
+      least = std::chrono::seconds(*answer->retry_after_seconds);
+  }
+  drop(link, why, least);
+}
+
+bool SocketMode::acknowledge(LinkId link, std::string const& envelope, core::Json const& payload) {
+  auto const at = links_.find(link);
+  if (at == links_.end() || !at->second->socket) {
+    ++counters_.acks_dropped;
+    return false;
+  }
+  ++counters_.acks;
+  at->second->socket->send(ack_frame(envelope, payload));
+  return true;
+}
+
+// --- strangers
+// ----------------------------------------------------------------------------------------------------------
+
+// `counted`: open connections of the app as the platform says in a hello, that of `link` included.
+void SocketMode::look_for_strangers(std::shared_ptr<Link> const& link, std::int64_t counted) {
+  bool const more = counted > static_cast<std::int64_t>(ours());
+  if (link->slot == kProbe) {
+    set_foreign(more, more ? "another instance is connected with this app token (" + std::to_string(counted) +
+                                 " connections, " + std::to_string(ours()) +
+                                 " of ours): stop it; no click counts until then"
+                           : std::string());
+    suspicious_ = more;
+    if (more) parts_.loop.call_after(kStrangerCheck, alive_.guard([this] { probe(); }));
+  } else if (more && !suspicious_) {
+    suspicious_ = true;
+    parts_.log.warn("slack counts more connections than ours; looking again in 60 s",
+                    {{"counted", counted}, {"ours", ours()}});
+    parts_.loop.call_after(kStrangerCheck, alive_.guard([this] { probe(); }));
+  }
+}
+
+void SocketMode::probe() {
+  if (stopped_ || probe_) return;
+  if (links_.size() >= kMaxLinks) {  // no room to look; the next hello counts again
+    suspicious_ = false;
+    return;
+  }
+  dial(kProbe);
+}
+
+void SocketMode::set_foreign(bool foreign, std::string const& detail) {
+  if (foreign_ != foreign) {
+    if (foreign) {
+      parts_.log.error("slack app token is in use elsewhere", {{"detail", detail}});
+    } else {
+      parts_.log.info("slack app token is ours alone again");
+    }
+  }
+  foreign_ = foreign;
+  counters_.foreign = foreign ? 1 : 0;
+  foreign_detail_ = detail;
+}
+
+void SocketMode::report() {
+  if (stopped_ || !handler_.on_state) return;
+  bool const connected = ready() > 0;
+  auto const& detail = !connected ? trouble_ : foreign_detail_;
+  if (!connected && !reported_once_ && detail.empty()) return;  // still starting
+  if (reported_once_ && connected == reported_ && detail == reported_detail_) return;
+  reported_once_ = true;
+  reported_ = connected;
+  reported_detail_ = detail;
+  handler_.on_state(connected, detail);
+}
+
+}  // namespace slack
