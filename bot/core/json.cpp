@@ -43,6 +43,8 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
   bool Uint(unsigned value) { return add(Json(std::uint32_t{value})); }
   bool Int64(std::int64_t value) { return add(Json(value)); }
   bool Uint64(std::uint64_t value) {
+    // RapidJSON calls this for every positive number beyond 32 bits.
+    if (value <= static_cast<std::uint64_t>(INT64_MAX)) return add(Json(static_cast<std::int64_t>(value)));
     // Beyond int64 it can't be one of our numbers; a double keeps the magnitude for whoever only passes it on.
     return add(Json(static_cast<double>(value)));
   }
