@@ -11,9 +11,10 @@ namespace {
 
 constexpr std::size_t kMostActionBytes = 2500;  // what a message shows next to everything else; more opens the view
 
-// A plain word stands as it is; anything else as a JSON string with what could hide made visible.
+// A plain word stands as it is; anything else as a JSON string with what could hide made visible. A word that ends with
+// a comma is quoted: a comma after a word belongs to the sentence around it.
 std::string quoted(std::string const& word) {
-  bool const plain = !word.empty() && std::ranges::all_of(word, [](char c) {
+  bool const plain = !word.empty() && word.back() != ',' && std::ranges::all_of(word, [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
            std::string_view("@%+=:,./_-").find(c) != std::string_view::npos;
   });
@@ -29,7 +30,9 @@ std::string words_of(std::vector<std::string> const& argv) {
 std::string step_line(std::size_t number, BoundStep const& step) {
   std::string line = std::to_string(number) + ". " + step.name + ": ";
   if (step.kind == Step::Kind::run) {
-    line += words_of(step.argv);
+    // "check that …" introduces a probe; a program of that name is quoted, so that neither can pass for the other.
+    auto const words = words_of(step.argv);
+    line += !step.argv.empty() && step.argv.front() == "check" ? "\"check\"" + words.substr(5) : words;
   } else if (step.probe_kind == Probe::Kind::command) {
     line += "check that this succeeds: " + words_of(step.argv);
   } else {
@@ -180,6 +183,12 @@ std::vector<std::string> action_lines(Request const& request) {
   return lines;
 }
 
+bool action_fits(Request const& request) {
+  std::size_t bytes = 0;
+  for (auto const& line : action_lines(request)) bytes += line.size() + 1;
+  return bytes <= kMostActionBytes;
+}
+
 Card make_card(State const& state, RequestState const& request, Time) {
   Card card;
   card.request_id = request.id.str();
@@ -207,16 +216,14 @@ Card make_card(State const& state, RequestState const& request, Time) {
     }
     card.facts.push_back({"Last runs", history_words(state, request), ""});
     card.action = action_lines(r);
-    std::size_t bytes = 0;
-    for (auto const& line : card.action) bytes += line.size() + 1;
-    card.action_fits = bytes <= kMostActionBytes;
+    card.action_fits = action_fits(r);
     card.notification = one_line(card.short_id + " " + r.summary + " on " + r.target() + ", risk " + to_string(r.risk) +
                                      ", until " + format_clock(r.expires_at),
                                  150);
     if (request.phase == Phase::pending) {
       card.if_unanswered = one_line(r.if_unanswered, 300);
       card.buttons = buttons_of(request, card.action_fits);
-      card.how_by_text = "/countersign approve " + card.short_id + " " + card.code;
+      if (card.action_fits) card.how_by_text = "/countersign approve " + card.short_id + " " + card.code;
       for (auto const& group : request.pinned->notify) {
         for (auto const& person : state.rules.members(group)) {
           bool const asked =
@@ -291,6 +298,7 @@ VoteView make_vote_view(RequestState const& request, Verdict verdict) {
   view.binding = request.binding;
   view.verdict = verdict;
   view.title = std::string(verdict == Verdict::approve ? "Approve " : "Deny ") + request.id.short_name();
+  if (!request.bound) return view;
   view.summary = one_line(request.bound->summary, 300);
   view.action = action_lines(*request.bound);
   view.show_action = verdict == Verdict::approve;

@@ -84,11 +84,13 @@ Card make_card(State const& state, RequestState const& request, Time now);
 // The line that tells the requester how it ended: for final states.
 Note make_outcome_note(State const& state, RequestState const& request);
 
-// The view behind a button of `person`.
+// The view behind a button. Empty but for id and title when the request was never opened.
 VoteView make_vote_view(RequestState const& request, Verdict verdict);
 
 // What will run, complete: a line a step; every argv element stands there in full, quoted where it is more than a plain
 // word, so that the argv can be read back from the text.
 std::vector<std::string> action_lines(Request const& request);
+// Whether a message shows all of it beside everything else. If not, only a view that shows it takes an approval (T4).
+bool action_fits(Request const& request);
 
 }  // namespace core

@@ -16,6 +16,22 @@ std::string four_digits(std::uint32_t number) {
   return buffer;
 }
 
+// Text of others reaches entries by many ways (a platform's ids, a runner's report, a collector's error). Whatever it
+// is, an entry must be readable JSON: a string that can't stand there is shown with escapes. Only strings that are
+// broken are touched. The depth is that of values which parse_json or our own code built.
+Json readable(Json json) {
+  if (auto const* text = json.if_string()) {
+    if (text->find('\0') != std::string::npos || !is_utf8(*text)) return visible_text(*text);
+    return json;
+  }
+  if (auto* array = json.if_array()) {
+    for (auto& item : *array) item = readable(std::move(item));
+  } else if (auto* object = json.if_object()) {
+    for (auto& [key, value] : *object) value = readable(std::move(value));
+  }
+  return json;
+}
+
 // What every main JSON file begins with.
 Json head(std::string_view kind, Time at, Actor const& actor) {
   return Json::object({{"schema", 1}, {"kind", kind}, {"time", format_time(at)}, {"actor", actor.str()}});
@@ -53,7 +69,7 @@ Entry entry_of(RequestState const& request, std::string kind, Actor actor, Time 
               .time = at,
               .subject = std::move(line),
               .files = {}};
-  entry.files.push_back({request.id.folder() + "/" + file, dump_pretty(json)});
+  entry.files.push_back({request.id.folder() + "/" + file, dump_pretty(readable(json))});
   return entry;
 }
 
@@ -70,7 +86,7 @@ Entry service_entry(Time at, std::uint32_t counter, std::string kind, Actor cons
               .time = at,
               .subject = std::move(line),
               .files = {}};
-  entry.files.push_back({service_path(at, counter), dump_pretty(json)});
+  entry.files.push_back({service_path(at, counter), dump_pretty(readable(json))});
   return entry;
 }
 
@@ -171,7 +187,7 @@ Entry case_opened(CaseState const& opened, Actor const& opener, std::string cons
               .subject = "open case " + opened.id.str() + ": " + one_line(opened.title, 100),
               .files = {}};
   auto const folder = opened.id.folder();
-  entry.files.push_back({folder + "/case.json", dump_pretty(json)});
+  entry.files.push_back({folder + "/case.json", dump_pretty(readable(json))});
   std::string page = "# " + opened.id.str() + ": " + one_line(opened.title, 200) + "\n\nOpened " +
                      format_time(opened.opened_at) + " by " + opener.str() + ".\n";
   for (auto const& [name, value] : opened.labels) page += "\n- " + name + ": " + one_line(value, 200);
@@ -186,6 +202,48 @@ Entry case_opened(CaseState const& opened, Actor const& opener, std::string cons
     }
   }
   entry.files.push_back({folder + "/opened.md", std::move(page)});
+  return entry;
+}
+
+Entry case_closed(Time at, State const& state, CaseState const& closed, std::string const& reason) {
+  auto json = head("case.closed", at, Actor::service()).set("case", closed.id.str()).set("reason", reason);
+  Json::Array requests;
+  std::string page = "# " + closed.id.str() + ": " + one_line(closed.title, 200) + "\n\nOpened " +
+                     format_time(closed.opened_at) + (closed.trigger.empty() ? "" : " by trigger " + closed.trigger) +
+                     ", closed " + format_time(at) + " (" + reason + ").\n";
+  for (std::uint32_t number = 1; number <= closed.requests; ++number) {
+    auto const* request = state.request(RequestId::make(closed.id, number));
+    if (!request) continue;
+    requests.push_back(Json::object({{"request", request->id.str()}, {"state", to_string(request->phase)}}));
+    page += "\n## " + request->id.str() + ": " + outcome_words(*request) + "\n\n- What: " + action_words(*request) +
+            "\n- Asked by: " + request->requester.str() +
+            (request->initiator.empty() ? "" : " for " + request->initiator) + ", " +
+            format_time(request->accepted_at) + "\n";
+    if (!request->reason.empty()) page += "- Reason: " + one_line(request->reason, 2000) + "\n";
+    for (auto const& vote : request->votes)
+      page += "- " + format_time(vote.at) + " " + vote.person + ": " + to_string(vote.verdict) +
+              (vote.note.empty() ? "" : ", " + one_line(vote.note, 2000)) + "\n";
+    if (request->decision)
+      page += "- Decision: " + request->decision->verdict + ", " + format_time(request->decision->at) + ": " +
+              one_line(request->decision->reason, 500) + "\n";
+    if (request->run && request->run->started_at) page += "- Started: " + format_time(*request->run->started_at) + "\n";
+    if (request->run && request->run->finished_at)
+      page += "- Ended: " + format_time(*request->run->finished_at) + ", " + outcome_words(*request) + "\n";
+    if (!request->binding.empty())
+      page += "- Binding: " + request->binding + " (the SHA-256 of requests/R" + std::to_string(number) +
+              "/request.json)\n";
+  }
+  json.set("requests", std::move(requests));
+  page += "\nHow to verify: see README.md at the root of this repository.\n";
+  Entry entry{.kind = "case.closed",
+              .case_id = closed.id.str(),
+              .request_id = {},
+              .actor = Actor::service(),
+              .time = at,
+              .subject = "close case " + closed.id.str() + ": " + one_line(closed.title, 100),
+              .files = {}};
+  entry.files.push_back({closed.id.folder() + "/closed.json", dump_pretty(json)});
+  entry.files.push_back({closed.id.folder() + "/README.md", std::move(page)});
   return entry;
 }
 
@@ -234,7 +292,7 @@ Entry evidence_collected(Time at, CaseId const& case_id, std::optional<RequestId
                                      {"started", format_time(exhibit.started)},
                                      {"duration_ms", exhibit.duration.count()},
                                      {"error", exhibit.error}}));
-    failed += exhibit.error.empty() ? 0 : 1;
+    if (!exhibit.error.empty()) ++failed;
     entry.files.push_back({folder + file, exhibit.bytes});
   }
   Json::Array highlights;
@@ -243,7 +301,7 @@ Entry evidence_collected(Time at, CaseId const& case_id, std::optional<RequestId
   json.set("exhibits", std::move(exhibits))
       .set("highlights", std::move(highlights))
       .set("case_exhibits", manifest_items(refers));
-  entry.files.front().bytes = canonical(json);
+  entry.files.front().bytes = canonical(readable(std::move(json)));
   entry.subject = "collect evidence for " + (request ? request->str() : case_id.str()) + ": " +
                   std::to_string(evidence.exhibits.size()) + " exhibits" +
                   (failed ? ", " + std::to_string(failed) + " failed" : "");
@@ -334,7 +392,7 @@ Entry decided(RequestState const& request, Decision const& decision, std::vector
   if (carried)
     entry.files.push_back(
         {request.id.folder() + "/" + vote_file(carried->number, to_string(carried->verdict), carried->person),
-         dump_pretty(vote)});
+         dump_pretty(readable(vote))});
   return entry;
 }
 

@@ -21,6 +21,8 @@ Entry ledger_recovered(Time at, std::uint32_t counter, std::vector<std::string> 
 Entry config_loaded(Time at, std::uint32_t counter, std::string const& config_bytes, bool with_file);
 
 Entry case_opened(CaseState const& opened, Actor const& opener, std::string const& text);
+// Written once, when nothing more can happen: closed.json and the page that tells the case to a reader.
+Entry case_closed(Time at, State const& state, CaseState const& closed, std::string const& reason);
 Entry request_accepted(RequestState const& request, Json origin, Json idempotency);
 // The case's own evidence when `request` is empty. `refers` are the exhibits of the case that a request's manifest
 // names.

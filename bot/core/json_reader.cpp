@@ -46,6 +46,8 @@ std::string ObjectReader::digest(std::string const& key) {
 std::int64_t ObjectReader::signed_integer(std::string const& key) {
   auto const* value = member(key).if_int();
   if (!value) fail("\"" + key + "\" is no whole number");
+  constexpr std::int64_t kMaxExact = (std::int64_t{1} << 53) - 1;  // RFC 8785 section 3.2.2.3
+  if (*value > kMaxExact || *value < -kMaxExact) fail("\"" + key + "\" is beyond 2^53");
   return *value;
 }
 

@@ -30,7 +30,7 @@ class ObjectReader {
   std::string text(std::string const& key);
   std::string text_or_null(std::string const& key);  // "" for null
   std::string digest(std::string const& key);        // "sha256:…"
-  std::int64_t integer(std::string const& key);      // ≥ 0
+  std::int64_t integer(std::string const& key);  // ≥ 0; beyond 2^53 - 1 is refused: our formats hold no such number
   std::int64_t signed_integer(std::string const& key);
   std::optional<std::int64_t> integer_or_null(std::string const& key);
   bool boolean(std::string const& key);

@@ -101,7 +101,9 @@ BoundStep read_step(ObjectReader reader) {
   if (auto probe = reader.nullable_object("probe")) {
     step.probe_kind = static_cast<Probe::Kind>(probe->word("kind", {"http", "tcp", "command"}));
     step.probe_target = probe->text("target");
-    step.expect_status = static_cast<std::uint32_t>(probe->integer("expect_status"));
+    auto const status = probe->integer("expect_status");
+    if (status > 999) probe->fail("expect_status is no status of HTTP");
+    step.expect_status = static_cast<std::uint32_t>(status);
     step.expect_body = probe->text("expect_body");
     probe->done();
   } else if (step.kind == Step::Kind::probe) {
@@ -121,11 +123,12 @@ std::vector<BoundStep> read_steps(ObjectReader& reader, std::string const& key) 
   return steps;
 }
 
-// A parameter inside a URL must not change its shape: only unreserved characters (RFC 3986 section 2.3).
+// A parameter inside a URL must not change its shape: only unreserved characters (RFC 3986 section 2.3), and no dot
+// segment (section 3.3).
 bool is_url_safe(std::string_view value) {
-  return std::ranges::all_of(value, [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.' || c == '_' || c == '~';
-  });
+  return value != "." && value != ".." && std::ranges::all_of(value, [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.' || c == '_' || c == '~';
+         });
 }
 
 bool valid_utf8(std::string_view text) {

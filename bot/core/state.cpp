@@ -33,15 +33,17 @@ class Application {
     auto const time = parse_time(main_[entry_.kind == "request.opened" ? "opened_at" : "time"].text());
     if (!time) broken("its main file tells no time");
     time_ = *time;
-    require(std::chrono::floor<std::chrono::seconds>(time_) == std::chrono::floor<std::chrono::seconds>(entry_.time), "the time in its file is not the entry's");
+    require(std::chrono::floor<std::chrono::seconds>(time_) == std::chrono::floor<std::chrono::seconds>(entry_.time),
+            "the time in its file is not the entry's");
     require(time_ >= state_.now, "its time lies before the entry before it");
-    static constexpr std::array<std::pair<std::string_view, void (Application::*)()>, 23> kHandlers{{
+    static constexpr std::array<std::pair<std::string_view, void (Application::*)()>, 24> kHandlers{{
         {"ledger.opened", &Application::ledger_opened},
         {"ledger.recovered", &Application::service_note},
         {"service.started", &Application::service_started},
         {"service.stopped", &Application::service_stopped},
         {"config.loaded", &Application::config_loaded},
         {"case.opened", &Application::case_opened},
+        {"case.closed", &Application::case_closed},
         {"evidence.collected", &Application::evidence_collected},
         {"request.accepted", &Application::request_accepted},
         {"request.opened", &Application::request_opened},
@@ -64,20 +66,53 @@ class Application {
                                            &std::pair<std::string_view, void (Application::*)()>::first);
     if (handler == kHandlers.end()) broken("the kind " + entry_.kind + " is not known to this release");
     require(state_.entries > 0 || entry_.kind == "ledger.opened", "the first entry must be ledger.opened");
+    check_folder();
     (this->*handler->second)();
-    if (auto const id = RequestId::parse(entry_.request_id)) {
-      auto const found = state_.requests.find(*id);
-      if (found != state_.requests.end() && !is_final(found->second.phase)) {
-        state_.open.insert(*id);
-      } else {
-        state_.open.erase(*id);
-      }
-    }
+    keep_indexes();
     state_.now = time_;
     ++state_.entries;
   }
 
  private:
+  // Every file of an entry stands in the folder that the entry is about; the main file's exact place each kind checks.
+  void check_folder() {
+    std::string folder;
+    if (!entry_.request_id.empty()) {
+      folder = request_id().folder() + "/";
+    } else if (!entry_.case_id.empty()) {
+      folder = case_id().folder() + "/";
+    }
+    for (auto const& file : entry_.files) {
+      bool const inside = folder.empty() ? file.path.starts_with("service/") || file.path.starts_with("config/")
+                                         : file.path.starts_with(folder);
+      require(inside && is_ledger_path(file.path), "it adds a file outside the folder that it is about");
+    }
+  }
+
+  void keep_indexes() {
+    if (entry_.request_id.empty()) return;
+    auto const found = state_.requests.find(request_id());
+    if (found == state_.requests.end()) return;
+    auto const& [id, about] = *found;
+    bool const approved = about.phase == Phase::approved, running = about.phase == Phase::running;
+    if (is_final(about.phase)) {
+      state_.open.erase(id);
+    } else {
+      state_.open.insert(id);
+    }
+    if (approved || running) {
+      state_.active.insert(id);
+    } else {
+      state_.active.erase(id);
+    }
+    if (!about.bound) return;
+    if (approved || about.phase == Phase::pending) {
+      state_.due.emplace(about.bound->expires_at, id);
+    } else {
+      state_.due.erase({about.bound->expires_at, id});
+    }
+  }
+
   // What every main file but request.json begins with must say the same as the entry around it.
   ObjectReader open() {
     ObjectReader reader(main_, entry_.kind);
@@ -118,7 +153,13 @@ class Application {
     require(entry_.files.front().path == path, "its main file stands at another path than its content says");
   }
 
+  static std::string four_digits(std::uint32_t number) {
+    auto const text = std::to_string(number);
+    return std::string(text.size() < 4 ? 4 - text.size() : 0, '0') + text;
+  }
+
   void count_service_file() {
+    require(entry_.case_id.empty() && entry_.request_id.empty(), "an entry of the service names a case or request");
     auto const day = format_day(time_);
     auto const counter = state_.service_counter.next(day);
     main_path(entries::service_path(time_, counter));
@@ -128,9 +169,10 @@ class Application {
   void ledger_opened() {
     require(state_.entries == 0, "ledger.opened stands only at the beginning");
     auto reader = open();
-    state_.instance = reader.text("instance");
-    require(!state_.instance.empty(), "the instance is empty");
+    auto instance = reader.text("instance");
+    require(!instance.empty(), "the instance is empty");
     count_service_file();
+    state_.instance = std::move(instance);
   }
 
   void service_note() {
@@ -163,9 +205,7 @@ class Application {
     auto bytes = lookup_(path);
     if (!bytes) broken("the configuration's file can't be read: " + bytes.error().message);
     require(digest_of(*bytes) == digest, "the configuration's file has another digest");
-    auto json = parse_json(*bytes, {.max_bytes = 8 << 20});
-    if (!json) broken(json.error().message);
-    auto rules = rules_from_json(*json);
+    auto rules = rules_from_bytes(*bytes);
     if (!rules) broken(rules.error().message);
     count_service_file();
     state_.rules = std::move(*rules);
@@ -174,6 +214,7 @@ class Application {
   }
 
   void case_opened() {
+    require(entry_.request_id.empty(), "a case is opened before its requests");
     CaseState opened{.id = case_id()};
     require(!state_.cases.contains(opened.id), "the case exists already");
     auto reader = open();
@@ -193,12 +234,25 @@ class Application {
     state_.case_counter = {day, opened.id.counter()};
     auto const id = opened.id;
     state_.cases.emplace(id, std::move(opened));
+    state_.open_cases.insert(id);
+  }
+
+  void case_closed() {
+    auto const id = case_id();
+    auto const found = state_.cases.find(id);
+    require(found != state_.cases.end() && !found->second.closed, "it closes a case that is not open");
+    auto reader = open();
+    require(reader.text("case") == entry_.case_id, "the case in its file is not the entry's");
+    main_path(id.folder() + "/closed.json");
+    for (auto const& request : state_.open) require(request.case_id() != id, "it closes a case with an open request");
+    found->second.closed = true;
+    state_.open_cases.erase(id);
   }
 
   void request_accepted() {
     auto const of = case_id();
     auto const found = state_.cases.find(of);
-    require(found != state_.cases.end(), "its case was never opened");
+    require(found != state_.cases.end() && !found->second.closed, "its case was never opened, or is closed");
     RequestState request{.id = request_id()};
     require(request.id.number() == found->second.requests + 1, "the request's number is not the next of its case");
     auto reader = open_request_file();
@@ -224,6 +278,12 @@ class Application {
     require(policy != nullptr, "its policy is not in the configuration");
     if (auto const why = why_not_request(*policy, state_.rules, request.requester))
       broken("the requester may not ask for it: " + *why);
+    require(request.initiator.empty() ||
+                (request.requester.kind == Actor::Kind::robot && state_.rules.person(request.initiator) != nullptr),
+            "only a robot's request names an initiator, and that is a person");
+    require(policy->requester_justification != Justification::required ||
+                request.requester.kind == Actor::Kind::trigger || !request.reason.empty(),
+            "it has no reason although its policy requires one");
     request.accepted_at = time_;
     ++found->second.requests;
     auto const id = request.id;
@@ -291,10 +351,43 @@ class Application {
     require(r.policy == policy->name && r.policy_digest == digest_of(*policy) && r.needs == policy->approve,
             "request.json names another text of the policy");
     require(r.expires_at == r.opened_at + policy->expires, "it expires at another time than the policy says");
+    require_same_action(r, *runbook, *policy);
     about.binding = digest_of(bytes);
     about.pinned = *policy;
     about.bound = std::move(*bound);
     about.phase = Phase::pending;
+  }
+
+  // Binds the runbook anew with the programs that were found, and wants the same. What the release adds by itself
+  // (base environment, working directory, sandbox) is taken as it stands: a later release may add something else.
+  void require_same_action(Request const& r, Runbook const& runbook, Policy const& policy) {
+    Draft draft{.instance = r.instance,
+                .id = r.id,
+                .requester = r.requester,
+                .initiator = r.initiator,
+                .reason = r.reason,
+                .labels = r.labels,
+                .parameters = r.parameters,
+                .programs = {},
+                .evidence = r.evidence,
+                .opened_at = r.opened_at};
+    for (auto const* steps : {&r.steps, &r.on_failure}) {
+      for (auto const& step : *steps) {
+        if (step.program && !step.argv.empty()) draft.programs.emplace(step.argv.front(), *step.program);
+      }
+    }
+    auto const parameters = check_parameters(runbook, r.parameters);
+    require(parameters && *parameters == r.parameters, "its parameters are not what the runbook takes");
+    auto again = make_request(draft, runbook, policy);
+    if (!again) broken("the runbook can't be bound with it: " + again.error().message);
+    for (auto const& [name, value] : runbook.environment) {
+      auto const found = r.environment.find(name);
+      require(found != r.environment.end() && found->second == value, "its environment is not the runbook's");
+    }
+    again->environment = r.environment;
+    again->working_directory = r.working_directory;
+    again->sandbox = r.sandbox;
+    require(canonical(to_json(*again)) == entry_.files.front().bytes, "its action is not what the runbook says");
   }
 
   void post_intent() {
@@ -312,6 +405,8 @@ class Application {
     reader.done();
     post.at = time_;
     require(post.number == about.post_files + 1, "the post's number is not the next");
+    require(is_name(post.platform), "the platform is no name");
+    main_path(about.id.folder() + "/posts/" + four_digits(post.number) + "-" + post.platform + ".json");
     about.post_files = post.number;
     about.posts.push_back(std::move(post));
   }
@@ -320,13 +415,15 @@ class Application {
     auto& about = request();
     auto reader = open_request_file();
     auto const number = reader.integer("post"), intent = reader.integer("intent");
-    static_cast<void>(reader.text("platform"));
+    auto const platform = reader.text("platform");
     auto const& ref = reader.any("ref");
+    reader.done();
     require(number == std::int64_t{about.post_files} + 1, "the post's number is not the next");
     auto const post = std::ranges::find(about.posts, static_cast<std::uint32_t>(intent), &PostState::number);
     require(post != about.posts.end() && !post->ref, "it answers no open intent to post");
+    require(post->platform == platform, "it answers an intent for another platform");
+    main_path(about.id.folder() + "/posts/" + four_digits(about.post_files + 1) + "-" + platform + ".json");
     post->ref = ref;
-    reader.done();
     about.post_files = static_cast<std::uint32_t>(number);
   }
 
@@ -336,7 +433,11 @@ class Application {
     if (!vote) broken(vote.error().message);
     require(about.phase == Phase::pending, "a vote on a request that is not pending");
     require(json["binding"].text() == about.binding, "the vote names another binding");
-    require(json["request"].text() == entry_.request_id, "the vote names another request");
+    require(json["request"].text() == entry_.request_id && json["case"].text() == entry_.case_id,
+            "the vote names another request");
+    require(json["kind"].text() == std::string("vote.") + to_string(vote->verdict),
+            "the vote's kind and verdict differ");
+    require(json["actor"].text() == vote->person, "the vote's actor is not its person");
     require(vote->at == time_ && entry_.actor == Actor::person(vote->person),
             "the vote's person or time is not the entry's");
     require(vote->at < about.bound->expires_at, "a vote after the request expired");
@@ -348,6 +449,12 @@ class Application {
     require(account != person->accounts.end() && account->second == vote->account,
             "the vote came from an account that is not the voter's");
     auto const* policy = policy_in_force(about);
+    require(about.bound->policy_digest == digest_of(*policy) &&
+                about.bound->runbook_digest == digest_of(*state_.rules.runbook(about.runbook)),
+            "a vote although its runbook or policy was changed meanwhile");
+    require(about.pinned->approver_justification != Justification::required || vote->verdict == Verdict::withdraw ||
+                vote->note.find_first_not_of(" \n") != std::string::npos,
+            "the vote has no note although its policy requires one");
     if (auto const why = why_not_vote(*about.pinned, state_.rules, about.behind(), vote->person))
       broken("the voter may not vote on it: " + *why);
     if (auto const why = why_not_vote(*policy, state_.rules, about.behind(), vote->person))
@@ -367,15 +474,12 @@ class Application {
   void vote() {
     auto& about = request();
     main_path_of_vote(about, main_["verdict"].text(), main_["person"].text());
-    require(main_["kind"].text() == entry_.kind && entry_.kind == "vote." + main_["verdict"].text(),
-            "the vote's kind and verdict differ");
+    require(main_["kind"].text() == entry_.kind, "the vote's kind and verdict differ");
     take_vote(about, main_);
   }
 
   void main_path_of_vote(RequestState const& about, std::string const& verb, std::string const& person) {
-    auto const number = std::to_string(about.vote_files + 1);
-    auto const padded = std::string(number.size() < 4 ? 4 - number.size() : 0, '0') + number;
-    main_path(about.id.folder() + "/votes/" + padded + "-" + verb + "-" + person + ".json");
+    main_path(about.id.folder() + "/votes/" + four_digits(about.vote_files + 1) + "-" + verb + "-" + person + ".json");
   }
 
   void vote_refused() {
@@ -388,8 +492,9 @@ class Application {
     auto reader = open_request_file();
     main_path_of_vote(about, "refused", entry_.actor.kind == Actor::Kind::person ? entry_.actor.key : "unknown");
     require(reader.integer("number") == std::int64_t{about.vote_files} + 1, "the refusal's number is not the next");
+    auto delivery = reader.text("delivery");
     ++about.vote_files;
-    if (auto delivery = reader.text("delivery"); !delivery.empty()) about.deliveries.insert(std::move(delivery));
+    if (!delivery.empty()) about.deliveries.insert(std::move(delivery));
   }
 
   Decision read_decision(RequestState const& about, std::string_view verdict) {
@@ -494,17 +599,19 @@ class Application {
     auto result = reader.object("result");
     auto const words = result.word("state", {"succeeded", "failed", "interrupted"});
     auto const cause = result.text_or_null("cause");
-    bool const before_start = cause == "refused_by_runner" || cause == "not_started";
+    bool const before_start = (words == 1 && cause == "refused_by_runner") || (words == 2 && cause == "not_started");
     require(about.phase == Phase::running || (about.phase == Phase::approved && before_start),
             "an end without a start before it");
-    if (!about.run) about.run = RunState{};
-    about.run->cause = cause;
-    about.run->finished_at = time_;
-    if (result.has("exit_code")) about.run->exit_code = result.signed_integer("exit_code");
-    if (result.has("step")) about.run->step = result.text("step");
-    if (result.has("explanation")) about.run->explanation = result.text("explanation");
+    require((words == 0) == cause.empty(), "an end is a success exactly when it has no cause");
+    auto run = about.run.value_or(RunState{});
+    run.cause = cause;
+    run.finished_at = time_;
+    if (result.has("exit_code")) run.exit_code = result.signed_integer("exit_code");
+    if (result.has("step")) run.step = result.text("step");
+    if (result.has("explanation")) run.explanation = result.text("explanation");
     static_cast<void>(reader.any("output"));
     reader.done();
+    about.run = std::move(run);
     about.phase = words == 0 ? Phase::succeeded : words == 1 ? Phase::failed : Phase::interrupted;
     auto& history = state_.outcomes[outcome_key(about)];
     history.push_front({about.id, about.phase, time_});
@@ -554,6 +661,13 @@ std::vector<RequestState const*> State::open_requests() const {
 
 std::string outcome_key(RequestState const& request) {
   return request.runbook + '\n' + (request.bound ? request.bound->target() : std::string());
+}
+
+Result<Rules> rules_from_bytes(std::string_view bytes) {
+  // Ten thousand people with their groups and accounts fit.
+  auto const json = parse_json(bytes, {.max_bytes = 8 << 20, .max_values = 1'000'000});
+  if (!json) return json.error();
+  return rules_from_json(*json);
 }
 
 Result<void> apply(State& state, Entry const& entry, FileLookup const& lookup) {

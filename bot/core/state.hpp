@@ -109,7 +109,8 @@ struct CaseState {
   std::string evidence;  // digest of the case's own manifest, empty without
   std::vector<Highlight> highlights;
   std::vector<ManifestItem> exhibits;
-  bool recovered = false;
+  bool recovered = false;  // in this process; what lasts is the closing
+  bool closed = false;
 };
 
 struct Outcome {  // of an earlier request for the same runbook and target
@@ -135,7 +136,10 @@ struct State {
   DayCounter case_counter, service_counter;
   std::map<CaseId, CaseState> cases;
   std::map<RequestId, RequestState> requests;
-  std::set<RequestId> open;                                              // those of them that have not ended
+  std::set<CaseId> open_cases;               // not closed yet
+  std::set<RequestId> open;                  // those of them that have not ended
+  std::set<RequestId> active;                // those of them approved or running
+  std::set<std::pair<Time, RequestId>> due;  // the pending and approved by expiry, so that time costs what is due
   std::map<std::string, std::pair<std::string, RequestId>> idempotency;  // caller + key digest → body digest, request
   std::map<std::string, std::deque<Outcome>> outcomes;  // runbook NUL target → the last three, newest first
 
@@ -153,6 +157,9 @@ struct State {
 
 // Bytes of a file that an earlier or this entry added; only config/<sha256>.json is ever asked for.
 using FileLookup = std::function<Result<std::string>(std::string_view path)>;
+
+// Reads config/<sha256>.json as config.loaded does.
+Result<Rules> rules_from_bytes(std::string_view bytes);
 
 // Applies one entry. Errors: corrupt, with a sentence that names the broken rule; the state is then unchanged.
 Result<void> apply(State& state, Entry const& entry, FileLookup const& lookup);

@@ -11,6 +11,13 @@
 
 namespace core {
 
+namespace {
+constexpr std::size_t kMaxReasonBytes = 8000;          // 2,000 characters of a person
+constexpr std::size_t kMaxExplanationBytes = 1000;     // of the runner: more is in the output
+constexpr std::size_t kMaxSignalBytes = 64 * 1024;     // of a signal's text: it stands in case.json and on a page
+constexpr auto kCaseWatched = std::chrono::hours(24);  // a case this old hears of no recovery any more
+}  // namespace
+
 void Stepper::append(Entry entry, std::string const& config_bytes) {
   auto const lookup = [&](std::string_view) -> Result<std::string> { return config_bytes; };
   auto const applied = apply(state, entry, lookup);
@@ -33,7 +40,7 @@ void Stepper::decide(RequestState const& request, std::string verdict, Actor act
                           .actor = std::move(actor),
                           .by = std::move(by),
                           .at = at,
-                          .reason = std::move(reason)};
+                          .reason = visible_text(utf8_prefix(reason, kMaxReasonBytes))};
   auto const id = request.id;
   append(entries::decided(request, decision, needs, carried, delivery, state.config_digest));
   effects.push_back(Refresh{id});
@@ -44,7 +51,7 @@ void Stepper::end_run(RequestState const& request, std::string const& result_sta
   auto const id = request.id;
   auto const result = Json::object({{"state", result_state},
                                     {"cause", cause},
-                                    {"explanation", explanation},
+                                    {"explanation", one_line(explanation, kMaxExplanationBytes)},
                                     {"step", Json()},
                                     {"exit_code", Json()},
                                     {"steps", Json::array()}});
@@ -55,12 +62,14 @@ void Stepper::end_run(RequestState const& request, std::string const& result_sta
 
 void Stepper::start_next() {
   std::set<std::string> busy;
-  for (auto const* request : state.open_requests()) {
-    if (request->phase == Phase::running) busy.insert(request->bound->target());
+  for (auto const& id : state.active) {
+    auto const& request = state.requests.at(id);
+    if (request.phase == Phase::running) busy.insert(request.bound->target());
   }
-  for (auto const* request : state.open_requests()) {
-    if (request->phase != Phase::approved || !busy.insert(request->bound->target()).second) continue;
-    effects.push_back(AskRunner{request->id});
+  for (auto const& id : state.active) {
+    auto const& request = state.requests.at(id);
+    if (request.phase == Phase::approved && busy.insert(request.bound->target()).second)
+      effects.push_back(AskRunner{id});
   }
 }
 
@@ -78,29 +87,56 @@ void Stepper::collect(RequestState const& request, std::vector<Exhibit> attachme
   effects.push_back(std::move(order));
 }
 
-void Stepper::load(Rules const& rules, std::string const& config_bytes) {
-  static_cast<void>(rules);  // what counts is what the entry says: apply() reads the rules back from the bytes
+Result<void> Stepper::load(std::string const& config_bytes) {
   auto const digest = digest_of(config_bytes);
-  if (digest == state.config_digest) return;
+  if (digest == state.config_digest) return {};
+  // What counts is what the entry says: apply() reads the rules back from the bytes.
+  if (auto const readable = rules_from_bytes(config_bytes); !readable) return readable.error();
   append(entries::config_loaded(at, service_counter(), config_bytes, !state.config_files.contains(digest)),
          config_bytes);
   effects.push_back(RulesChanged{});
+  void_changed();
+  for (auto const* request : state.open_requests()) {
+    if (request->phase == Phase::pending) effects.push_back(Refresh{request->id});
+  }
+  return {};
+}
+
+void Stepper::void_changed() {
   std::vector<RequestId> changed;
   for (auto const* request : state.open_requests()) {
     if (request->phase != Phase::pending && request->phase != Phase::collecting) continue;
     auto const* runbook = state.rules.runbook(request->runbook);
-    auto const* policy = runbook ? state.rules.policy_of(*runbook) : nullptr;
-    bool const same = runbook && policy &&
-                      (!request->bound || (request->bound->runbook_digest == digest_of(*runbook) &&
-                                           request->bound->policy_digest == digest_of(*policy)));
+    bool const same = request->bound ? still_in_force(state, *request->bound)
+                                     : runbook != nullptr && state.rules.policy_of(*runbook) != nullptr;
     if (!same) changed.push_back(request->id);
   }
   for (auto const& id : changed)
     decide(state.requests.at(id), "voided", Actor::service(), {},
            "its runbook or its policy was changed; ask again under the new rules", {}, nullptr, {});
-  for (auto const* request : state.open_requests()) {
-    if (request->phase == Phase::pending) effects.push_back(Refresh{request->id});
+}
+
+bool still_in_force(State const& state, Request const& bound) {
+  auto const* runbook = state.rules.runbook(bound.runbook);
+  auto const* policy = runbook ? state.rules.policy_of(*runbook) : nullptr;
+  return policy && bound.runbook_digest == digest_of(*runbook) && bound.policy == policy->name &&
+         bound.policy_digest == digest_of(*policy);
+}
+
+void Stepper::close_cases() {
+  std::vector<std::pair<CaseId, std::string>> ready;
+  for (auto const& id : state.open_cases) {
+    auto const& of = state.cases.at(id);
+    auto const request = state.open.lower_bound(RequestId::make(id, 1));  // R1 sorts first of a case
+    if (request != state.open.end() && request->case_id() == id) continue;
+    if (of.trigger.empty() && of.requests > 0)
+      ready.emplace_back(id, "its requests have ended");
+    else if (of.recovered)
+      ready.emplace_back(id, "the trigger has recovered");
+    else if (at - of.opened_at >= kCaseWatched)
+      ready.emplace_back(id, "24 hours have passed");
   }
+  for (auto const& [id, reason] : ready) append(entries::case_closed(at, state, state.cases.at(id), reason));
 }
 
 std::uint32_t Stepper::service_counter() const {
@@ -114,7 +150,9 @@ void on(Stepper& step, ServiceStarted const& event) {
   auto& state = step.state;
   if (event.recovered_from_fsync_failure)
     step.append(entries::ledger_recovered(step.at, step.service_counter(), event.dropped));
-  step.load(event.rules, event.config_bytes);
+  step.load(event.config_bytes).value();
+  // Also when this configuration was loaded before: the process may have ended between config.loaded and what it voids.
+  step.void_changed();
   step.append(
       entries::service_started(step.at, step.service_counter(), event.version, event.commit, state.config_digest));
   std::vector<RequestId> open(state.open.begin(), state.open.end());
@@ -165,7 +203,7 @@ void on(Stepper& step, ServiceStarted const& event) {
   }
   // Whoever waits for an outcome that was decided but never told hears it now.
   for (auto const& [id, request] : state.requests) {
-    if (!is_final(request.phase) || std::ranges::find(open, id) != open.end()) continue;
+    if (!is_final(request.phase) || std::ranges::binary_search(open, id)) continue;
     bool const card = std::ranges::any_of(request.posts, [](PostState const& post) { return post.purpose == "card"; });
     bool const told = std::ranges::any_of(
         request.posts, [](PostState const& post) { return post.purpose == "outcome" && post.ref.has_value(); });
@@ -177,9 +215,14 @@ void on(Stepper& step, ServiceStarted const& event) {
   step.start_next();
 }
 
-void on(Stepper& step, ConfigReloaded const& event) { step.load(event.rules, event.config_bytes); }
+void on(Stepper& step, ConfigReloaded const& event) {
+  if (auto const loaded = step.load(event.config_bytes); !loaded)
+    step.effects.push_back(Warn{"the new configuration is not used, because the ledger could not give it back: " +
+                                loaded.error().message});
+}
 
 void on(Stepper& step, ServiceStopping const&) {
+  step.flush_refusals(/*all=*/true);
   step.append(entries::service_stopped(step.at, step.service_counter()));
 }
 
@@ -198,13 +241,15 @@ void on(Stepper& step, SignalFired const& event) {
     return step.effects.push_back(
         Warn{"a signal of the trigger " + event.trigger + " came, but no such trigger is configured"});
   auto const& rule = found->second;
-  auto opened = new_case(step, event.title);
+  auto title = one_line(event.title, 200);
+  if (title.empty()) title = rule.name;
+  auto opened = new_case(step, title);
   opened.trigger = rule.name;
-  opened.dedupe_key = event.dedupe_key;
+  opened.dedupe_key = one_line(event.dedupe_key, 500);
   opened.labels = rule.labels;
   opened.channels = rule.post_to;
   auto const id = opened.id;
-  auto const text = visible_text(event.text);
+  auto const text = visible_text(utf8_prefix(event.text, kMaxSignalBytes));
   step.append(entries::case_opened(opened, Actor::trigger(rule.name), text));
   Exhibit signal{
       .name = "signal", .collector = "trigger", .bytes = text, .total_bytes = text.size(), .started = step.at};
@@ -219,7 +264,7 @@ void on(Stepper& step, SignalFired const& event) {
     Asked const ask{.requester = Actor::trigger(event.trigger),
                     .initiator = {},
                     .runbook = proposal.runbook,
-                    .reason = event.title,
+                    .reason = title,
                     .parameters = proposal.with,
                     .labels = rule.labels,
                     .channels = rule.post_to,
@@ -229,8 +274,11 @@ void on(Stepper& step, SignalFired const& event) {
 }
 
 void on(Stepper& step, SignalRecovered const& event) {
-  for (auto& [id, of] : step.state.cases) {
-    if (of.trigger != event.trigger || of.recovered) continue;
+  auto& cases = step.state.cases;
+  for (auto it = cases.rbegin(); it != cases.rend(); ++it) {
+    auto& [id, of] = *it;
+    if (id.day() < format_day(step.at - kCaseWatched)) break;  // they are sorted by day
+    if (of.trigger != event.trigger || of.recovered || of.closed || step.at - of.opened_at > kCaseWatched) continue;
     of.recovered = true;
     step.effects.push_back(NoteRecovery{id, event.text});
   }
@@ -248,6 +296,7 @@ void on(Stepper& step, Collected const& event) {
   auto const* found = state.request(*event.request);
   if (!found || found->phase != Phase::collecting) return;  // cancelled or voided meanwhile
   auto const& request = *found;
+  if (request.id.case_id() != event.case_id) return;
   if (request.evidence.empty())
     step.append(entries::evidence_collected(step.at, event.case_id, request.id, event.evidence, of->second.exhibits));
   auto const void_it = [&](std::string reason) {
@@ -308,8 +357,9 @@ void on(Stepper& step, Posted const& event) {
 void on(Stepper& step, RunnerAccepted const& event) {
   auto const* request = step.state.request(event.request);
   if (!request || request->phase != Phase::approved) return;
-  for (auto const* other : step.state.open_requests()) {
-    if (other->phase == Phase::running && other->bound->target() == request->bound->target())
+  for (auto const& id : step.state.active) {
+    auto const& other = step.state.requests.at(id);
+    if (other.phase == Phase::running && other.bound->target() == request->bound->target())
       return;  // its turn comes when that one ends
   }
   step.append(entries::run_started(step.at, *request));
@@ -327,14 +377,16 @@ void on(Stepper& step, RunnerRefused const& event) {
 void on(Stepper& step, RunEnded const& event) {
   auto const* request = step.state.request(event.request);
   if (!request || request->phase != Phase::running) return;
-  auto const words = event.result["state"].text();
   auto const id = request->id;
-  if (words != "succeeded" && words != "failed" && words != "interrupted") {
+  // The report comes from another process, perhaps of another user: what does not apply is no reason to stop.
+  auto entry = entries::run_finished(step.at, *request, event.result, event.output);
+  if (!apply(step.state, entry, [](std::string_view) { return make_error(Errc::not_found, ""); })) {
     step.end_run(*request, "interrupted", "crash", "the runner's report can't be read");
   } else {
-    step.append(entries::run_finished(step.at, *request, event.result, event.output));
+    step.effects.push_back(Append{std::move(entry)});
     auto& run = *step.state.requests.at(id).run;
-    run.output_tail = event.output.size() > 1500 ? "…" + std::string(utf8_suffix(event.output, 1500)) : event.output;
+    auto const tail = utf8_suffix(event.output, 1500);
+    run.output_tail = (tail.size() < event.output.size() ? "…" : "") + visible_text(tail);
     step.effects.push_back(RunRecorded{id});
     step.effects.push_back(Refresh{id});
   }
@@ -353,21 +405,23 @@ void on(Stepper& step, Tick const&) { step.start_next(); }
 
 // Everything that time alone brings about. Runs before the event itself, so that no vote can slip in past expiry.
 void pass_time(Stepper& step) {
-  std::vector<RequestId> open(step.state.open.begin(), step.state.open.end());
-  for (auto const& id : open) {
+  bool ended = false;
+  while (!step.state.due.empty() && step.state.due.begin()->first <= step.at) {
+    auto const id = step.state.due.begin()->second;
     auto const& request = step.state.requests.at(id);
-    if (!request.bound || step.at < request.bound->expires_at) continue;
     if (request.phase == Phase::pending) {
       bool const delivered =
           std::ranges::any_of(request.posts, [](PostState const& post) { return post.ref.has_value(); });
       step.decide(request, "expired", Actor::service(), {},
                   delivered ? "nobody decided in time" : "it could not be delivered anywhere, so nobody could decide",
                   {}, nullptr, {});
-    } else if (request.phase == Phase::approved) {
+    } else {
       step.end_run(request, "interrupted", "not_started", "it expired before its turn to start came");
+      ended = true;
     }
   }
-  step.flush_refusals();
+  if (ended) step.start_next();  // another one may have waited behind it
+  step.flush_refusals(/*all=*/false);
 }
 
 }  // namespace
@@ -378,6 +432,13 @@ std::vector<Effect> step(State& state, Event const& event) {
   if (!starting) pass_time(stepper);
   std::visit([&](auto const& what) { on(stepper, what); }, event.what);
   if (starting) pass_time(stepper);
+  // Only what ends something, or time itself, can close a case: a vote that leaves a request open need not look.
+  bool const ended = std::ranges::any_of(stepper.effects, [](Effect const& effect) {
+    auto const* append = std::get_if<Append>(&effect);
+    return append && (append->entry.kind == "run.finished" || append->entry.kind.starts_with("request."));
+  });
+  if (ended || std::holds_alternative<SignalRecovered>(event.what) || std::holds_alternative<Tick>(event.what))
+    stepper.close_cases();
   return std::move(stepper.effects);
 }
 
@@ -386,9 +447,12 @@ std::optional<Time> next_due(State const& state) {
   auto const consider = [&](Time time) {
     if (!due || time < *due) due = time;
   };
-  for (auto const* request : state.open_requests()) {
-    if (request->bound && (request->phase == Phase::pending || request->phase == Phase::approved))
-      consider(request->bound->expires_at);
+  if (!state.due.empty()) consider(state.due.begin()->first);
+  for (auto const& id : state.open_cases) {  // in order of their days: the first that a trigger opened is due first
+    auto const& of = state.cases.at(id);
+    if (of.trigger.empty()) continue;
+    consider(of.opened_at + kCaseWatched);
+    break;
   }
   for (auto const& [account, refusals] : state.refusals) consider(refusals.since + std::chrono::minutes(1));
   return due;
@@ -405,21 +469,22 @@ Result<RequestId> find_request(State const& state, std::string_view text, std::s
   if (auto const whole = CaseId::parse(upper)) return find_request(state, whole->str() + "-R1", platform, channel);
   std::string_view rest = upper;
   if (rest.starts_with("CS-")) rest.remove_prefix(3);
-  std::uint32_t number = 0, request_number = 0;
+  auto const read = [](std::string_view digits, std::uint32_t& value) {
+    auto const [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc() && end == digits.data() + digits.size() && value != 0;
+  };
+  std::uint32_t number = 0, request_number = 1;  // a message prints "CS-42" for R1
+  bool fine = true;
   if (auto const dash = rest.find("-R"); dash != std::string_view::npos) {
-    auto const tail = rest.substr(dash + 2);
-    auto const [end, error] = std::from_chars(tail.data(), tail.data() + tail.size(), request_number);
-    if (error != std::errc() || end != tail.data() + tail.size() || request_number == 0) number = 0;
+    fine = read(rest.substr(dash + 2), request_number);
     rest = rest.substr(0, dash);
   }
-  auto const [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-  if (rest.empty() || error != std::errc() || end != rest.data() + rest.size())
+  if (!fine || !read(rest, number))
     return make_error(Errc::bad_input, "\"" + printable_ascii(text, 40) +
                                            "\" is no request id; write it as it stands on the message, like CS-42.");
   std::vector<RequestId> candidates;
   for (auto const* request : state.open_requests()) {
-    if (request->id.case_id().counter() != number || (request_number != 0 && request->id.number() != request_number))
-      continue;
+    if (request->id.case_id().counter() != number || request->id.number() != request_number) continue;
     bool const here = channel.empty() || std::ranges::any_of(request->posts, [&](PostState const& post) {
                         return post.platform == platform && post.address == channel;
                       });

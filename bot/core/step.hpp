@@ -158,15 +158,16 @@ using Effect = std::variant<Append, Reply, CollectEvidence, Refresh, SendPost, A
                             NoteRecovery, RulesChanged, Warn>;
 
 // Applies the event to `state` in place and returns what to do, in order. A refused event still answers its ticket.
-// Throws std::logic_error only if an entry of its own making does not apply: a bug, never input.
+// Throws Failure if the service starts with a configuration that the ledger could not give back, and std::logic_error
+// only if an entry of its own making does not apply: a bug, never input.
 std::vector<Effect> step(State& state, Event const& event);
 
 // The next instant at which something is due by itself, if any: call step with a Tick then.
 std::optional<Time> next_due(State const& state);
 
 // Finds the request that a person names: a full id, or a short one ("CS-42", "42", "CS-42-R2") among the open requests
-// that were posted in `channel` on `platform` ("" : anywhere). Errors say what to type; ambiguous ones list the
-// candidates.
+// that were posted in `channel` on `platform` ("" : anywhere). Without "-R…" it is R1, as messages print it. Errors say
+// what to type; ambiguous ones list the candidates.
 Result<RequestId> find_request(State const& state, std::string_view text, std::string_view platform,
                                std::string_view channel);
 

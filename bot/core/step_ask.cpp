@@ -3,6 +3,7 @@
 
 #include "bot/core/digest.hpp"
 #include "bot/core/entries.hpp"
+#include "bot/core/ids.hpp"
 #include "bot/core/stepper.hpp"
 #include "bot/core/text.hpp"
 
@@ -44,6 +45,15 @@ std::optional<Refusal> check(State const& state, Asked const& ask, std::map<std:
       return Refusal{Errc::bad_input, "Only a robot's request may name an initiator; you are the one who asks."};
     if (!state.rules.person(ask.initiator))
       return Refusal{Errc::bad_input, "The initiator must be the key of a person in the configuration."};
+  }
+  constexpr std::size_t kMostLabels = 32, kMaxLabelBytes = 500;
+  bool const labels_fine =
+      ask.labels.size() <= kMostLabels && std::ranges::all_of(ask.labels, [](auto const& label) {
+        return is_name(label.first) && label.second.size() <= kMaxLabelBytes && !has_control(label.second);
+      });
+  if (!trigger && !labels_fine) {
+    return Refusal{Errc::bad_input,
+                   "Labels are at most 32, each a name and a text of at most 500 bytes without control characters."};
   }
   for (auto const& channel : ask.channels) {
     if (!state.rules.channels.contains(channel))
@@ -104,6 +114,8 @@ void Stepper::accept(Asked const& ask, std::optional<CaseId> into) {
   if (!ask.idempotency_key.empty()) {
     auto const key = digest_of(ask.idempotency_key);
     auto const caller = ask.requester.str();
+    if (!is_digest(ask.body_digest))
+      return refuse_ask(ask.ticket, Errc::bad_input, "An idempotency key comes with the digest of its body.");
     if (auto const found = state.idempotency.find(caller + '\n' + key); found != state.idempotency.end()) {
       if (found->second.first != ask.body_digest)
         return refuse_ask(ask.ticket, Errc::conflict, "This idempotency key was used before with another body.");
@@ -138,16 +150,16 @@ void Stepper::accept(Asked const& ask, std::optional<CaseId> into) {
   request.initiator = ask.initiator;
   request.runbook = runbook.name;
   request.parameters = std::move(parameters);
-  request.reason = ask.reason.empty() ? "" : ask.reason;
+  request.reason = ask.reason;
   request.labels = ask.labels;
   request.channels = std::move(channels);
   request.accepted_at = at;
   auto const id = request.id;
-  append(entries::request_accepted(
-      request,
-      Json::object(
-          {{"platform", ask.origin.platform}, {"account", ask.origin.account}, {"channel", ask.origin.channel}}),
-      std::move(idempotency)));
+  append(entries::request_accepted(request,
+                                   Json::object({{"platform", printable_ascii(ask.origin.platform, 64)},
+                                                 {"account", printable_ascii(ask.origin.account, 128)},
+                                                 {"channel", printable_ascii(ask.origin.channel, 128)}}),
+                                   std::move(idempotency)));
   auto const& accepted = state.requests.at(id);
   if (ask.ticket != 0)
     effects.push_back(Reply{.ticket = ask.ticket, .text = accepted_words(state, accepted), .request = id});

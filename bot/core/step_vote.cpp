@@ -1,6 +1,8 @@
 // Deciding: votes, cancelling, and what is recorded of those that don't count.
 #include <algorithm>
 
+#include "bot/core/card.hpp"
+#include "bot/core/digest.hpp"
 #include "bot/core/entries.hpp"
 #include "bot/core/stepper.hpp"
 #include "bot/core/text.hpp"
@@ -16,16 +18,12 @@ Actor actor_of(State const& state, std::string const& platform, std::string cons
   return Actor::unknown(platform + "." + account);
 }
 
-// Records that somebody tried and was refused, within the account's quota.
-void record_refusal(Stepper& step, RequestState const* request, entries::Refusal refusal) {
-  auto& quota = step.state.refusals[refusal.platform + "." + refusal.account];
-  if (quota.count == 0) quota.since = step.at;
-  if (++quota.count > kRefusalsPerMinute) {
-    ++quota.folded;
-    return;
-  }
-  step.append(request ? entries::vote_refused(*request, refusal)
-                      : entries::vote_refused_unknown(step.service_counter(), refusal));
+// A platform's ids as the ledger holds them: short and printable. What is longer or stranger stands there as its
+// digest, so that two of them never become one.
+std::string ledger_id(std::string const& id) {
+  constexpr std::size_t kMaxIdBytes = 128;
+  bool const fine = id.size() <= kMaxIdBytes && std::ranges::all_of(id, [](char c) { return c >= 0x20 && c < 0x7f; });
+  return fine ? id : digest_of(id);
 }
 
 std::string decided_words(RequestState const& request) {
@@ -53,13 +51,13 @@ std::string decided_words(RequestState const& request) {
 
 class Ballot {
  public:
-  Ballot(Stepper& step, VoteCast const& cast) : step_(step), cast_(cast) {}
+  Ballot(Stepper& step, VoteCast const& cast) : step_(step), cast_(cast), delivery_(ledger_id(cast.delivery)) {}
 
   void run() {
     auto found = find_request(step_.state, cast_.request, cast_.platform, cast_.via == "text" ? cast_.channel : "");
     if (found) request_ = step_.state.request(*found);
     actor_ = actor_of(step_.state, cast_.platform, cast_.account);
-    if (request_ && !cast_.delivery.empty() && request_->deliveries.contains(cast_.delivery))
+    if (request_ && !delivery_.empty() && request_->deliveries.contains(delivery_))
       return answer(Errc{}, "This was recorded already.");
     if (!cast_.foreign.empty()) return refuse(cast_.foreign);
     if (!request_) return refuse(found.error().message);
@@ -75,7 +73,8 @@ class Ballot {
     if (request_->phase != Phase::pending) return refuse(decided_words(*request_));
     auto const* runbook = step_.state.rules.runbook(request_->runbook);
     auto const* in_force = runbook ? step_.state.rules.policy_of(*runbook) : nullptr;
-    if (!in_force) return refuse("Its policy is no longer configured.");
+    if (!in_force || !still_in_force(step_.state, *request_->bound))
+      return refuse("Its runbook or its policy was changed; it has to be asked for again.");
     if (auto why = why_not_vote(*request_->pinned, step_.state.rules, request_->behind(), actor_.key))
       return refuse(std::move(*why));
     if (auto why = why_not_vote(*in_force, step_.state.rules, request_->behind(), actor_.key))
@@ -88,6 +87,10 @@ class Ballot {
     if (!cast_.note.empty()) {
       if (auto why = why_not_words(cast_.note, "note")) return refuse(std::move(*why));
     }
+    if (cast_.verdict == Verdict::approve && cast_.via != "view" && !action_fits(*request_->bound))
+      return refuse(
+          "What would run is longer than the message shows. Press its Approve button: it opens a view with all of it, "
+          "and that one votes.");
     if (cast_.verdict == Verdict::withdraw && !has_effective_vote())
       return refuse("You have no vote on this to withdraw.");
     count(*in_force);
@@ -103,23 +106,22 @@ class Ballot {
   }
 
   void refuse(std::string why) {
-    record_refusal(step_, request_,
-                   {.at = step_.at,
-                    .actor = actor_,
-                    .platform = cast_.platform,
-                    .account = cast_.account,
-                    .verdict = to_string(cast_.verdict),
-                    .reason = why,
-                    .via = cast_.via,
-                    .envelope = cast_.envelope,
-                    .delivery = cast_.delivery,
-                    .claimed = printable_ascii(cast_.request, 64)});
+    step_.record_refusal(request_, {.at = step_.at,
+                                    .actor = actor_,
+                                    .platform = cast_.platform,
+                                    .account = cast_.account,
+                                    .verdict = to_string(cast_.verdict),
+                                    .reason = why,
+                                    .via = cast_.via,
+                                    .envelope = cast_.envelope,
+                                    .delivery = delivery_,
+                                    .claimed = printable_ascii(cast_.request, 64)});
     auto const name = request_ ? request_->id.short_name() + ": " : std::string();
     answer(Errc::forbidden, name + why);
   }
 
   bool right_binding() const {
-    if (request_->binding.empty()) return false;
+    if (request_->binding.empty() || (!cast_.rendering.empty() && !is_digest(cast_.rendering))) return false;
     if (cast_.via != "text") return cast_.binding == request_->binding;
     std::string lower;
     for (char const c : cast_.binding) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -127,8 +129,11 @@ class Ballot {
   }
 
   bool already_so() const {
+    auto const* person = step_.state.rules.person(actor_.key);
     for (auto const& vote : effective_votes(request_->votes)) {
-      if (vote.person == actor_.key && vote.verdict == cast_.verdict) return true;
+      if (vote.person != actor_.key || vote.verdict != cast_.verdict) continue;
+      // A vote counts with the groups at its time: after a change of groups the same person may vote anew.
+      return request_->phase != Phase::pending || (person && vote.groups == person->groups);
     }
     return false;
   }
@@ -146,9 +151,9 @@ class Ballot {
                     .platform = cast_.platform,
                     .account = cast_.account,
                     .note = cast_.note,
-                    .via = cast_.via,
+                    .via = ledger_id(cast_.via),
                     .rendering = cast_.rendering,
-                    .envelope = cast_.envelope,
+                    .envelope = ledger_id(cast_.envelope),
                     .groups = person.groups,
                     .number = request_->vote_files + 1};
     auto votes = request_->votes;
@@ -156,18 +161,18 @@ class Ballot {
     auto const id = request_->id;
     if (cast_.verdict == Verdict::deny) {
       step_.decide(*request_, "denied", actor_, {actor_.key}, vote.note.empty() ? "denied by an approver" : vote.note,
-                   tally(*request_->pinned, step_.state.rules, request_->behind(), votes).needs, &vote, cast_.delivery);
+                   tally(*request_->pinned, step_.state.rules, request_->behind(), votes).needs, &vote, delivery_);
       return answer(Errc{}, id.short_name() + " is denied, by you.");
     }
     auto const pinned = tally(*request_->pinned, step_.state.rules, request_->behind(), votes);
     auto const now = tally(in_force, step_.state.rules, request_->behind(), votes);
     if (cast_.verdict == Verdict::approve && pinned.satisfied && now.satisfied) {
       step_.decide(*request_, "approved", actor_, pinned.counted,
-                   "the policy " + request_->pinned->name + " is satisfied", pinned.needs, &vote, cast_.delivery);
+                   "the policy " + request_->pinned->name + " is satisfied", pinned.needs, &vote, delivery_);
       answer(Errc{}, id.short_name() + " is approved; it starts now.");
       return step_.start_next();
     }
-    step_.append(entries::vote(*request_, vote, cast_.delivery));
+    step_.append(entries::vote(*request_, vote, delivery_));
     step_.effects.push_back(Refresh{id});
     if (cast_.verdict == Verdict::withdraw) return answer(Errc{}, "Your vote on " + id.short_name() + " is withdrawn.");
     answer(Errc{},
@@ -176,6 +181,7 @@ class Ballot {
 
   Stepper& step_;
   VoteCast const& cast_;
+  std::string const delivery_;
   RequestState const* request_ = nullptr;
   Actor actor_;
 };
@@ -186,17 +192,16 @@ void on(Stepper& step, VoteCast const& event) { Ballot(step, event).run(); }
 
 void on(Stepper& step, CommandRefused const& event) {
   auto const actor = actor_of(step.state, event.platform, event.account);
-  record_refusal(step, nullptr,
-                 {.at = step.at,
-                  .actor = actor,
-                  .platform = event.platform,
-                  .account = event.account,
-                  .verdict = "command",
-                  .reason = event.reason,
-                  .via = "text",
-                  .envelope = event.envelope,
-                  .delivery = event.delivery,
-                  .claimed = {}});
+  step.record_refusal(nullptr, {.at = step.at,
+                                .actor = actor,
+                                .platform = event.platform,
+                                .account = event.account,
+                                .verdict = "command",
+                                .reason = event.reason,
+                                .via = "text",
+                                .envelope = event.envelope,
+                                .delivery = event.delivery,
+                                .claimed = {}});
 }
 
 std::optional<std::string> why_not_cancel(State const& state, RequestState const& request, Actor const& by) {
@@ -225,11 +230,21 @@ void on(Stepper& step, CancelAsked const& event) {
   auto const& request = *step.state.request(*found);
   if (request.phase == Phase::cancelled)
     return reply(Errc{}, request.id.short_name() + " is cancelled already.", request.id);
-  if (auto why = why_not_cancel(step.state, request, event.by))
-    return reply(is_final(request.phase) || request.phase == Phase::approved || request.phase == Phase::running
-                     ? Errc::conflict
-                     : Errc::forbidden,
-                 request.id.short_name() + ": " + *why, request.id);
+  if (auto why = why_not_cancel(step.state, request, event.by)) {
+    bool const late = is_final(request.phase) || request.phase == Phase::approved || request.phase == Phase::running;
+    if (!late)
+      step.record_refusal(&request, {.at = step.at,
+                                     .actor = event.by,
+                                     .platform = event.platform.empty() ? "api" : event.platform,
+                                     .account = event.account.empty() ? event.by.str() : event.account,
+                                     .verdict = "cancel",
+                                     .reason = *why,
+                                     .via = {},
+                                     .envelope = {},
+                                     .delivery = {},
+                                     .claimed = printable_ascii(event.request, 64)});
+    return reply(late ? Errc::conflict : Errc::forbidden, request.id.short_name() + ": " + *why, request.id);
+  }
   if (!event.reason.empty()) {
     if (auto why = why_not_words(event.reason, "reason")) return reply(Errc::bad_input, *why, request.id);
   }
@@ -239,10 +254,27 @@ void on(Stepper& step, CancelAsked const& event) {
   reply(Errc{}, id.short_name() + " is cancelled.", id);
 }
 
-void Stepper::flush_refusals() {
+void Stepper::record_refusal(RequestState const* request, entries::Refusal refusal) {
+  refusal.platform = ledger_id(refusal.platform);
+  refusal.account = ledger_id(refusal.account);
+  refusal.via = ledger_id(refusal.via);
+  refusal.envelope = ledger_id(refusal.envelope);
+  refusal.delivery = ledger_id(refusal.delivery);
+  refusal.reason = one_line(refusal.reason, 500);
+  auto& quota = state.refusals[refusal.platform + "." + refusal.account];
+  if (quota.count == 0) quota.since = at;
+  if (++quota.count > kRefusalsPerMinute) {
+    ++quota.folded;
+    return;
+  }
+  append(request ? entries::vote_refused(*request, refusal)
+                 : entries::vote_refused_unknown(service_counter(), refusal));
+}
+
+void Stepper::flush_refusals(bool all) {
   for (auto it = state.refusals.begin(); it != state.refusals.end();) {
     auto const& [account, quota] = *it;
-    if (at < quota.since + std::chrono::minutes(1)) {
+    if (!all && at < quota.since + std::chrono::minutes(1)) {
       ++it;
       continue;
     }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "bot/core/entries.hpp"
 #include "bot/core/step.hpp"
 
 namespace core {
@@ -23,8 +24,12 @@ struct Stepper {
                std::string const& explanation);
   void start_next();  // asks the runner about the first approved request of each free target
   void collect(RequestState const& request, std::vector<Exhibit> attachments);
-  void load(Rules const& rules, std::string const& config_bytes);
-  void flush_refusals();  // step_vote.cpp: writes folded refusals whose minute is over
+  Result<void> load(std::string const& config_bytes);  // refuses bytes that could not be read back
+  void void_changed();  // voids what is open under a runbook or policy that is no longer in force
+  // step_vote.cpp: records that somebody tried and was refused, within the account's quota
+  void record_refusal(RequestState const* request, entries::Refusal refusal);
+  void close_cases();             // those where nothing more can happen
+  void flush_refusals(bool all);  // step_vote.cpp: writes folded refusals whose minute is over
   std::uint32_t service_counter() const;
 
   // step_ask.cpp: accepts a request into `into`, or into a case of its own.
@@ -35,6 +40,9 @@ void on(Stepper& step, Asked const& event);           // step_ask.cpp
 void on(Stepper& step, VoteCast const& event);        // step_vote.cpp
 void on(Stepper& step, CancelAsked const& event);     // step_vote.cpp
 void on(Stepper& step, CommandRefused const& event);  // step_vote.cpp
+
+// Whether the texts that the request was bound to are the ones in force.
+bool still_in_force(State const& state, Request const& bound);
 
 // A note or reason of a person: 1-2,000 characters of text without control characters other than line feeds.
 std::optional<std::string> why_not_words(std::string_view text, std::string_view what);

@@ -1,0 +1,324 @@
+// `countersign serve`: builds the service from its parts and runs it. Plain members in order of dependence: destruction
+// runs backwards.
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <list>
+#include <memory>
+#include <optional>
+
+#include "adapters/slack/adapter.hpp"
+#include "bot/api/api.hpp"
+#include "bot/cli/commands.hpp"
+#include "bot/cli/host.hpp"
+#include "bot/cli/runner_keeper.hpp"
+#include "bot/core/digest.hpp"
+#include "bot/core/noise.hpp"
+#include "bot/engine/engine.hpp"
+#include "bot/net/http_client.hpp"
+#include "bot/net/io.hpp"
+#include "bot/net/websocket.hpp"
+#include "bot/runbooks/state_files.hpp"
+#include "bot/triggers/probe.hpp"
+#include "bot/triggers/probers.hpp"
+#include "collectors/command.hpp"
+#include "collectors/file.hpp"
+#include "collectors/host.hpp"
+#include "collectors/redactor.hpp"
+#include "collectors/room.hpp"
+#include "config/loader.hpp"
+#include "ledger/async_ledger.hpp"
+#include "ledger/recovery.hpp"
+#include "ledger/trusted_fold.hpp"
+
+namespace cli {
+
+namespace {
+
+constexpr auto kLockLimit = std::chrono::seconds(20);  // for a killed service's runner to end its steps
+
+template <class T>
+T or_throw(core::Result<T> result) {
+  if (!result) throw core::Failure(result.error());
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+config::Config load_or_throw(std::string const& file) {
+  auto outcome = config::load_file(file);
+  if (!outcome.config) throw core::Failure(core::make_error(core::Errc::bad_input, "the configuration has mistakes:\n" + config::check_report(outcome)));
+  return std::move(*outcome.config);
+}
+
+std::vector<collectors::SecretPattern> extra_patterns(config::Config const& config) {
+  std::vector<collectors::SecretPattern> patterns;
+  for (auto const& expression : config.redact_patterns) patterns.push_back({"configured-" + std::to_string(patterns.size() + 1), expression});
+  return patterns;
+}
+
+std::shared_ptr<ports::Redactor const> make_redactor(config::Config const& config) {
+  return or_throw(collectors::Redactor::make(extra_patterns(config)));
+}
+
+collectors::Room::Collectors make_collectors(config::Config const& config) {
+  collectors::Room::Collectors result;
+  for (auto const& [name, collector] : config.collectors) {
+    std::unique_ptr<collectors::Collector> made;
+    if (auto const* file = std::get_if<config::FileCollector>(&collector.source)) made = collectors::make_file_collector({.path = file->path, .since = file->since, .max_bytes = collector.max_bytes});
+    if (auto const* command = std::get_if<config::CommandCollector>(&collector.source)) made = collectors::make_command_collector({.argv = command->run, .timeout = collector.timeout, .max_bytes = collector.max_bytes});
+    if (std::holds_alternative<config::HostCollector>(collector.source)) made = collectors::make_host_collector();
+    result[name] = {.collector = std::move(made), .timeout = collector.timeout};
+  }
+  return result;
+}
+
+slack::People slack_people(core::Rules const& rules) {
+  slack::People people;
+  for (auto const& [key, person] : rules.people) {
+    if (auto const account = person.accounts.find("slack"); account != person.accounts.end()) people[key] = account->second;
+  }
+  return people;
+}
+
+std::vector<std::string> slack_channels(core::Rules const& rules) {
+  std::vector<std::string> ids;
+  for (auto const& [name, addresses] : rules.channels) {
+    if (auto const address = addresses.find("slack"); address != addresses.end()) ids.push_back(address->second);
+  }
+  return ids;
+}
+
+class Service {
+ public:
+  Service(config::Config config, std::string config_file, runbooks::SpawnOptions spawn, pid_t runner)
+      : config_(std::move(config)),
+        config_file_(std::move(config_file)),
+        redactor_(make_redactor(config_)),
+        log_(make_log("info", redactor_)),
+        state_dir_(or_throw(ledger::StateDir::open(config_.state.path, config_.state.side))),
+        serve_lock_(or_throw(state_dir_.lock_serve())),
+        loop_(io_),
+        workers_(8),
+        keeper_(io_, *log_, std::move(spawn), runner) {}
+
+  int run() {
+    recover();
+    open_ledger();
+    http_ = net::make_http_client(io_);
+    dialer_ = net::make_websocket_dialer(io_);
+    programs_ = make_programs(loop_, workers_);
+    side_ = make_side_file(state_dir_);
+    collectors::RoomSettings const room_settings{.overall = config_.evidence_deadline};
+    room_ = std::make_unique<collectors::Room>(loop_, workers_, redactor_, make_collectors(config_), room_settings);
+    std::vector<ports::ChatAdapter*> adapters;
+    if (config_.chat.slack) {
+      auto const& settings = *config_.chat.slack;
+      auto const app_token = or_throw(settings.app_token.resolve()), bot_token = or_throw(settings.bot_token.resolve());
+      slack_ = std::make_unique<slack::Adapter>(slack::Settings{.workspace = settings.workspace, .api_url = settings.api_url, .app_token = std::string(app_token.reveal()), .bot_token = std::string(bot_token.reveal()), .connections = settings.connections, .people = slack_people(config_.rules), .channels = slack_channels(config_.rules)},
+                                                slack::Parts{.loop = loop_, .http = *http_, .dialer = *dialer_, .log = *log_});
+      adapters.push_back(slack_.get());
+    }
+    for (auto const& [id, opened] : folded_.cases) {
+      if (!opened.trigger.empty() && !opened.closed) noise_.note_opened(opened.trigger, opened.dedupe_key, id.str(), opened.opened_at);
+    }
+    engine_.emplace(engine::Parts{.loop = loop_,
+                                  .ledger = *ledger_,
+                                  .evidence = *room_,
+                                  .programs = *programs_,
+                                  .runner = keeper_,
+                                  .side = *side_,
+                                  .log = *log_,
+                                  .adapters = adapters,
+                                  .refold = [this] { return refold(); },
+                                  .forget_started = [this](core::RequestId const& id) {
+                                    if (auto const gone = runbooks::forget_started(state_dir_.path(), id); !gone) log_->warn("a started marker could not be removed", {{"why", gone.error().message}});
+                                  },
+                                  .rules_changed = {},
+                                  .stop_service = [this](core::Error const& error) { stop_now(error); }},
+                    std::move(folded_));
+    api_ = std::make_unique<api::Api>(io_, loop_, *engine_, *redactor_, *log_, api::Settings{config_.api.host, config_.api.port}, [this]() -> core::Rules const& { return config_.rules; });
+    io_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { signal == SIGHUP ? reload() : stop(); });
+    keeper_.start(*engine_);
+    begin();
+    if (slack_) slack_->start(*engine_);
+    start_triggers();
+    io_.run();
+    triggers_.clear();
+    if (slack_) slack_->stop();
+    keeper_.stop();
+    return exit_;
+  }
+
+ private:
+  // A failed fsync of the process before us: what it left behind is written again before anything else happens.
+  void recover() {
+    auto const marker = or_throw(state_dir_.fsync_failed());
+    if (!marker) return;
+    auto const pub = or_throw(ledger::read_public_key(config_.ledger.key.name() + ".pub"));
+    auto recovered = or_throw(ledger::recover_after_fsync_failure(config_.ledger.path, *marker, pub));
+    for (auto const& entry : recovered.dropped) dropped_.push_back(entry.commit);
+    recovered_ = true;
+    log_->warn("the ledger was recovered after a failed fsync", {{"head", recovered.head.commit}, {"dropped", std::uint64_t{dropped_.size()}}});
+  }
+
+  void open_ledger() {
+    auto key = or_throw(ledger::SigningKey::read(config_.ledger.key.name()));
+    pin_ = key.public_key().fingerprint();
+    auto store = or_throw(ledger::Store::open(config_.ledger.path, std::move(key)));
+    folded_ = or_throw(refold());
+    loop_.not_before(folded_.now);
+    ledger_ = std::make_unique<ledger::AsyncLedger>(std::move(store), loop_, ledger::AsyncOptions{.state = &state_dir_, .before_batch = {}});
+  }
+
+  core::Result<core::State> refold() {
+    auto fold = ledger::TrustedFold::open(config_.ledger.path, ledger::Trust::own, pin_);
+    if (!fold) return fold.error();
+    if (auto const advanced = (*fold)->advance(); !advanced) return advanced.error();
+    return (*fold)->take_state();
+  }
+
+  void begin() {
+    auto const markers = runbooks::started_markers(state_dir_.path());
+    core::ServiceStarted started{.version = kVersion, .commit = kCommit, .rules = config_.rules, .config_bytes = core::canonical(config::public_json(config_)), .recovered_from_fsync_failure = recovered_, .dropped = dropped_, .started = {markers.begin(), markers.end()}};
+    engine_->start(std::move(started));
+    if (recovered_) {
+      if (auto const cleared = state_dir_.clear_fsync_failed(); !cleared) log_->error("the marker fsync-failed can't be removed", {{"why", cleared.error().message}});
+    }
+    log_->info("ready", {{"api", "http://" + config_.api.host + ":" + std::to_string(api_->port())}, {"port", std::int64_t{api_->port()}}, {"ledger", config_.ledger.path}, {"pin", pin_}, {"version", std::string(kVersion)}, {"commit", std::string(kCommit)}});
+  }
+
+  void start_triggers() {
+    triggers_.clear();
+    for (auto const& [name, source] : config_.probe_triggers) {
+      auto prober = triggers::make_prober(source.probe, loop_, workers_, *http_);
+      if (!prober) {
+        log_->error("a trigger can't probe", {{"trigger", name}, {"why", prober.error().message}});
+        continue;
+      }
+      auto const& rule = config_.rules.triggers.at(name);
+      auto const key = core::Noise::key_of(rule, rule.labels);
+      bool const failed = !noise_.open_case(name, key).empty();
+      triggers_.push_back(std::make_unique<triggers::ProbeTrigger>(
+          loop_, std::move(*prober), triggers::ProbeSettings{.trigger = name, .target = triggers::describe(source.probe), .every = source.every, .timeout = source.timeout, .failures = source.failures},
+          triggers::ProbeTrigger::Callbacks{.on_failed = [this, name](triggers::Signal signal) { signalled(name, std::move(signal)); }, .on_recovered = [this, name](triggers::Signal signal) { mended(name, signal); }}, failed));
+    }
+  }
+
+  void signalled(std::string const& name, triggers::Signal signal) {
+    auto const found = config_.rules.triggers.find(name);
+    if (found == config_.rules.triggers.end()) return;
+    auto const& rule = found->second;
+    auto const answer = noise_.signal(rule, rule.labels, loop_.now());
+    if (answer.kind != core::NoiseAnswer::Kind::open) {
+      log_->info("a signal was held back", {{"trigger", name}, {"case", answer.case_id}, {"suppressed", answer.suppressed}});
+      return;
+    }
+    auto const key = core::Noise::key_of(rule, rule.labels);
+    auto text = std::move(signal.text);
+    redactor_->redact(text);
+    noise_.note_opened(name, key, "pending", loop_.now());
+    engine_->signal({.trigger = name, .title = signal.title, .text = std::move(text), .dedupe_key = key});
+  }
+
+  void mended(std::string const& name, triggers::Signal const& signal) {
+    auto const found = config_.rules.triggers.find(name);
+    if (found == config_.rules.triggers.end()) return;
+    noise_.note_recovered(name, core::Noise::key_of(found->second, found->second.labels), loop_.now());
+    engine_->recovered({.trigger = name, .text = signal.title});
+  }
+
+  // All or nothing: a file with mistakes changes nothing and is said.
+  void reload() {
+    auto outcome = config::load_file(config_file_);
+    if (!outcome.config) return log_->error("the configuration was not reloaded", {{"problems", config::check_report(outcome)}});
+    auto& fresh = *outcome.config;
+    auto redactor = collectors::Redactor::make(extra_patterns(fresh));
+    if (!redactor) return log_->error("the configuration was not reloaded", {{"problems", redactor.error().message}});
+    fresh.ledger = config_.ledger;  // ledger, state and listeners don't reload
+    fresh.state = config_.state;
+    fresh.api = config_.api;
+    config_ = std::move(fresh);
+    engine_->reload(config_.rules, core::canonical(config::public_json(config_)));
+    room_->replace(make_collectors(config_), {.overall = config_.evidence_deadline}, std::move(*redactor));
+    if (slack_) slack_->set_people_and_channels(slack_people(config_.rules), slack_channels(config_.rules));
+    start_triggers();
+    log_->info("configuration reloaded");
+  }
+
+  void stop() {
+    if (stopping_) return;
+    stopping_ = true;
+    log_->info("stopping");
+    triggers_.clear();
+    if (slack_) slack_->stop();
+    auto const end = [this] { io_.stop(); };
+    io_.call_after(std::chrono::seconds(10), end);
+    engine_->stop(end);
+  }
+
+  void stop_now(core::Error const& error) {
+    log_->error("stopping: what the disk holds is unknown; the next start finds out", {{"why", error.message}});
+    exit_ = kFailed;
+    io_.call_after(std::chrono::milliseconds(500), [this] { io_.stop(); });  // lets answers and notices leave
+  }
+
+  config::Config config_;
+  std::string config_file_;
+  std::shared_ptr<ports::Redactor const> redactor_;
+  std::unique_ptr<ports::Log> log_;
+  ledger::StateDir state_dir_;
+  ledger::FileLock serve_lock_;
+  net::Io io_;
+  IoLoop loop_;
+  std::string pin_;
+  core::State folded_;
+  bool recovered_ = false;
+  std::vector<std::string> dropped_;
+  core::Noise noise_;
+  std::unique_ptr<net::HttpClient> http_;
+  std::unique_ptr<net::WebSocketDialer> dialer_;
+  WorkerPool workers_;
+  std::unique_ptr<ports::Programs> programs_;
+  std::unique_ptr<ports::SideFile> side_;
+  std::unique_ptr<collectors::Room> room_;
+  std::unique_ptr<ledger::AsyncLedger> ledger_;
+  RunnerKeeper keeper_;
+  std::unique_ptr<slack::Adapter> slack_;
+  std::optional<engine::Engine> engine_;
+  std::unique_ptr<api::Api> api_;
+  std::list<std::unique_ptr<triggers::ProbeTrigger>> triggers_;
+  bool stopping_ = false;
+  int exit_ = kDone;
+};
+
+int serve(std::string const& file) {
+  auto config = load_or_throw(file);
+  auto const key_file = config.ledger.key.name();
+  auto const pub = ledger::read_public_key(key_file + ".pub");
+  if (!std::filesystem::exists(config.ledger.path) || !pub) {
+    std::fprintf(stderr, "countersign: there is no ledger or key yet. Make them once:\n  countersign keygen --out %s\n  countersign ledger init --ledger %s --key %s\n", key_file.c_str(), config.ledger.path.c_str(), key_file.c_str());
+    return kFailed;
+  }
+  std::filesystem::create_directories(config.state.path);
+  std::filesystem::create_directories(config.state.side);
+  // The runner of a service that was killed ends its steps by itself; only then is it known what was cut off.
+  if (!runbooks::wait_for_runner_lock(config.state.path, kLockLimit)) throw core::Failure(core::make_error(core::Errc::unavailable, "another runner still holds " + config.state.path + "/runner.lock; is another service running?"));
+  runbooks::SpawnOptions spawn{.ledger = config.ledger.path, .pin = pub->fingerprint(), .state = config.state.path, .socket = config.state.path + "/runner/socket"};
+  // Before any secret is read.
+  auto const runner = or_throw(runbooks::spawn_runner(spawn));
+  Service service(std::move(config), file, std::move(spawn), runner);
+  return service.run();
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Action& action) {
+  auto* const command = app.add_subcommand("serve", "Run the service");
+  auto const file = std::make_shared<std::string>();
+  command->add_option("-c,--config", *file, "The configuration file")->required();
+  command->footer("Example:\n  countersign serve -c /etc/countersign/countersign.yaml\nLogs JSON lines to standard error; the line \"ready\" names the addresses. SIGHUP reloads, SIGTERM stops.");
+  command->callback([&action, file] { action = [file] { return serve(*file); }; });
+}
+
+}  // namespace cli
