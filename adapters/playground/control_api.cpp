@@ -301,8 +301,8 @@ std::map<std::string, Act, std::less<>> const& acts() {
 }  // namespace
 
 bool SlackStandIn::only_looks(std::string_view what) {
-  static constexpr std::string_view kLooks[] = {"state",    "world",   "messages", "interactions", "interaction", "pings",
-                                                "calls",    "findings", "sockets",  "modals",       "warnings"};
+  static constexpr std::string_view kLooks[] = {"state", "world",    "messages", "interactions", "interaction", "pings",
+                                                "calls", "findings", "sockets",  "modals",       "warnings"};
   return std::find(std::begin(kLooks), std::end(kLooks), what) != std::end(kLooks);
 }
 

@@ -1,0 +1,118 @@
+#include "adapters/playground/playground_server.hpp"
+#include "tests/unit/playground/stand_in_fixture.hpp"
+
+using core::Json;
+
+namespace {
+
+struct FakeBackend : playground::PlaygroundBackend {
+  Json ledger_log(std::size_t) override {
+    return Json::array({Json::object({{"seq", 1}, {"subject", "open ledger"}})});
+  }
+  Json ledger_entry(std::uint64_t seq) override { return Json::object({{"seq", seq}}); }
+  Json verify() override { return Json::object({{"ok", true}}); }
+  Json demo_service() override { return Json::object({{"up", up}}); }
+  void break_service() override { up = false; }
+  void mend_service() override { up = true; }
+  bool up = true;
+};
+
+struct Page : StandInFixture {
+  FakeBackend backend;
+  playground::PlaygroundServer server{io, slack, backend, 0};
+  std::unique_ptr<net::HttpClient> http = net::make_http_client(io);
+
+  net::HttpResponse call(std::string method, std::string const& base, std::string const& path, net::Headers headers,
+                         std::string body = "") {
+    net::HttpRequest request;
+    request.method = std::move(method);
+    request.url = base + path;
+    request.headers = std::move(headers);
+    request.body = std::move(body);
+    std::optional<net::HttpResponse> got;
+    http->request(std::move(request), [&](net::Result<net::HttpResponse> r) {
+      got = r ? *r : net::HttpResponse{0, {}, {}};
+    });
+    until([&] { return got.has_value(); });
+    return *got;
+  }
+  std::string base() { return server.url().substr(0, server.url().size() - 1); }
+};
+
+net::Headers const kJson{{"Content-Type", "application/json"}};
+
+}  // namespace
+
+TEST_CASE_METHOD(Page, "page: its files come with a strict policy") {
+  for (auto const* path : {"/", "/page.css", "/page.js"}) {
+    auto const got = call("GET", base(), path, {});
+    CHECK(got.status == 200);
+    CHECK(got.body.size() > 1000);
+    CHECK(got.header("Content-Security-Policy").value_or("").find("default-src 'none'") != std::string_view::npos);
+    CHECK(got.header("X-Frame-Options") == "DENY");
+  }
+  CHECK(call("GET", base(), "/ui/entry?seq=7", {}).body == R"({"seq":7})");
+  CHECK(call("GET", base(), "/nothing", {}).status == 404);
+}
+
+TEST_CASE_METHOD(Page, "T41 page and controls: calls of other origins, forms and GETs change nothing") {
+  for (auto const& where : {base() + "/ui/demo/break", base() + "/ui/say", slack.origin() + "/control/say"}) {
+    CAPTURE(where);
+    auto const body = R"({"user":"U0ALICE","text":"x"})";
+    auto with = [&](net::Headers extra) {
+      auto headers = kJson;
+      headers.insert(headers.end(), extra.begin(), extra.end());
+      return call("POST", where, "", headers, body).status;
+    };
+    CHECK(with({{"Origin", "https://evil.example"}}) == 403);
+    CHECK(with({{"Origin", "null"}}) == 403);
+    CHECK(with({{"Origin", "http://127.0.0.1:1"}}) == 403);
+    CHECK(with({{"Sec-Fetch-Site", "cross-site"}}) == 403);
+    CHECK(with({{"Sec-Fetch-Site", "same-site"}}) == 403);
+    CHECK(call("POST", where, "", {{"Content-Type", "text/plain"}}, body).status == 403);
+    CHECK(call("POST", where, "", {{"Content-Type", "application/x-www-form-urlencoded"}}, "user=U0ALICE").status ==
+          403);
+    auto const by_get = call("GET", where, "?user=U0ALICE&text=x", {}).status;
+    CHECK((by_get == 404 || by_get == 405));
+  }
+  CHECK(backend.up);
+  CHECK(slack.messages("C0INC").empty());
+  CHECK(call("POST", base(), "/ui/say", {{"Content-Type", "application/json"}, {"Origin", base()}},
+             R"({"user":"U0ALICE","text":"x"})")
+            .status == 200);
+  CHECK(slack.messages("C0INC").size() == 1);
+  CHECK(call("POST", base(), "/ui/demo/break", kJson, "{}").status == 200);
+  CHECK_FALSE(backend.up);
+}
+
+TEST_CASE_METHOD(Page, "T41 page: a name that only resolves to us is not us") {
+  // The client sets Host from the URL; localhost is ours, so another spelling of the address must be refused.
+  auto url = base();
+  url.replace(url.find("127.0.0.1"), 9, "127.0.0.2");
+  auto const status = call("GET", url, "/ui/state?as=U0ALICE", {}).status;
+  CHECK((status == 0 || status == 403));  // 0: nothing listens there at all
+  CHECK(call("GET", base(), "/ui/state?as=U0ALICE", {}).status == 200);
+}
+
+TEST_CASE_METHOD(Page, "controls over HTTP: what the README lists") {
+  auto control = [&](std::string const& what, std::string const& body) {
+    auto const got = call("POST", slack.origin(), "/control/" + what, kJson, body);
+    return *core::parse_json(got.body);
+  };
+  REQUIRE(app.connect_now());
+  auto const ts = post();
+  auto const clicked =
+      control("click", R"({"user":"U0BOB","channel":"C0INC","action_id":"approve","ts":")" + ts + "\"}");
+  REQUIRE(clicked["ok"].boolean());
+  REQUIRE(until([&] { return app.envelopes.size() == 1; }));
+  CHECK(
+      control("click", R"({"user":"U0BOB","channel":"C0INC","action_id":"none","ts":")" + ts + "\"}")["ok"].boolean() ==
+      false);
+  CHECK(control("fault", R"({"method":"auth.test","kind":"error","error":"account_inactive"})")["ok"].boolean());
+  CHECK(app.call_now("auth.test", Json(Json::Object{})).body["error"].text() == "account_inactive");
+  CHECK(control("sockets", "{}")["sockets"].if_array()->size() == 1);
+  CHECK(control("slash", R"({"user":"U0ALICE","text":"help"})")["ok"].boolean());
+  CHECK(control("world", "{}")["api_url"].text() == slack.api_url());
+  CHECK(control("unheard-of", "{}")["ok"].boolean() == false);
+  CHECK(call("POST", slack.origin(), "/control/say", kJson, "nonsense").status == 400);
+}
