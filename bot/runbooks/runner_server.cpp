@@ -1,0 +1,235 @@
+#include "bot/runbooks/runner_server.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <system_error>
+#include <utility>
+
+#include "bot/process/run.hpp"
+#include "bot/runbooks/run_process.hpp"
+#include "bot/runbooks/step_runner.hpp"
+
+namespace runbooks {
+namespace {
+
+constexpr core::Duration kLastWords{1'000};  // for the client to read why the runner ends
+constexpr core::Duration kRunsEnd{5'000};    // for run processes to kill their steps and clean up by themselves
+constexpr core::Duration kSweep{10'000};     // for killing whatever is left then
+
+core::Error no(std::string why) { return core::make_error(core::Errc::forbidden, std::move(why)); }
+
+core::Error failed(std::string what) {
+  return core::make_error(core::Errc::io, std::move(what) + ": " + std::generic_category().message(errno) + ".");
+}
+
+}  // namespace
+
+RunnerServer::RunnerServer(RunnerOptions const& options, LedgerView& view, StateDir const& state, int lock)
+    : options_(options), view_(view), state_(state), lock_(lock) {}
+
+core::Result<void> RunnerServer::serve() {
+  io_.on_signals({SIGTERM, SIGINT, SIGHUP}, [this](int) {
+    log("ends: it was asked to, or its parent is gone");
+    end({});
+  });
+  auto listener = net::listen_unix(io_, options_.socket_path.string(), 0600, [this](int fd) { accept(fd); });
+  if (!listener) return core::make_error(core::Errc::unavailable, listener.error().text);
+  listener_ = std::move(*listener);
+  io_.run();
+  listener_.reset();
+  kill_all();
+  client_.reset();
+  return how_;
+}
+
+void RunnerServer::accept(int fd) {
+  OwnedFd connection{fd};
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  auto const wanted = options_.client_uid == static_cast<uid_t>(-1) ? ::geteuid() : options_.client_uid;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || (peer.uid != wanted && peer.uid != 0)) {
+    log("refused a connection from uid " + std::to_string(peer.uid));
+    return;
+  }
+  if (client_ || ended_) {
+    log("refused a second connection, from process " + std::to_string(peer.pid));
+    return;
+  }
+  client_ = net::adopt_unix(io_, connection.release(),
+                            {.on_open = {},
+                             .on_line = [this](std::string line) { order(line); },
+                             .on_close =
+                                 [this](net::NetError const& why) {
+                                   log("ends: its client's socket ended (" + why.text + ")");
+                                   end({});
+                                 }});
+  io_.post([this] { open_ledger(); });
+}
+
+void RunnerServer::open_ledger() {
+  if (ended_) return;
+  if (auto const good = view_.open(); !good) {
+    tell(Ended{good.error().message});
+    how_ = good.error();
+    io_.call_after(kLastWords, [this] { end(how_); });
+    return;
+  }
+  tell(Ready{});
+}
+
+void RunnerServer::order(std::string const& line) {
+  if (ended_ || !how_) return;
+  auto const parsed = parse_order(line);
+  if (!parsed) {
+    // A client that doesn't know the protocol is not the one we serve.
+    log("ends: " + parsed.error().message);
+    client_.reset();
+    return end({});
+  }
+  auto const& id = parsed->request.str();
+  auto const vetted = vet(*parsed);
+  if (!vetted) return tell(Refused{id, vetted.error().message});
+  if (parsed->kind == Order::Kind::check) return tell(Accepted{id});
+  if (auto const started = start(*vetted); !started) tell(Refused{id, started.error().message});
+}
+
+core::Result<RunOrder> RunnerServer::vet(Order const& order) {
+  auto const& id = order.request;
+  // Before the ledger is asked: it is the cheaper question.
+  if (runs_.contains(id.str()) || state_.is_started(id))
+    return no(id.str() + " was started before; nothing is started twice.");
+  auto found = order.kind == Order::Kind::check ? view_.approved(id) : view_.started(id);
+  if (!found) return found.error();
+  if (found->request.id != id) return no("The ledger answered with another request than " + id.str() + ".");
+  if (auto const good = check_request(found->request); !good) return good.error();
+  if (auto const free = check_busy(found->request); !free) return free.error();
+  for (auto const* steps : {&found->request.steps, &found->request.on_failure}) {
+    for (auto const& step : *steps) {
+      if (step.kind == core::Step::Kind::probe && step.probe_kind != core::Probe::Kind::command) continue;
+      if (auto const program = open_approved(step); !program) return program.error();
+    }
+  }
+  return found;
+}
+
+core::Result<void> RunnerServer::check_request(core::Request const& request) const {
+  if (request.steps.empty()) return no("The request has no steps.");
+  if (request.sandbox != "basic")
+    return no("The sandbox mode " + request.sandbox + " is not in this release: use basic.");
+  if (request.working_directory != "private")
+    return no("The working directory " + request.working_directory + " is not in this release: use private.");
+  if (!request.run_as.empty())
+    return no("This runner can't run as " + request.run_as + ": leave run_as out, or start it under that account.");
+  if (request.grant) return no("Grants are not in this release.");
+  return {};
+}
+
+core::Result<void> RunnerServer::check_busy(core::Request const& request) const {
+  std::size_t running = 0;
+  for (auto const& [id, run] : runs_) {
+    if (run.finished) continue;
+    ++running;
+    bool const same_lock = !request.lock.empty() && run.lock == request.lock;
+    if (same_lock || (!request.targets.empty() && run.target == request.targets.front()))
+      return core::make_error(core::Errc::unavailable,
+                              "busy: " + id + " is running on " + (same_lock ? run.lock : run.target) + ".");
+  }
+  if (running >= options_.max_runs)
+    return core::make_error(core::Errc::unavailable, "busy: " + std::to_string(running) + " runs are under way.");
+  return {};
+}
+
+core::Result<void> RunnerServer::start(RunOrder const& order) {
+  auto const& id = order.request.id;
+  std::array<int, 2> ends{-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return failed("No socket for the run");
+  OwnedFd ours{ends[0]}, theirs{ends[1]};
+  auto const now = std::chrono::floor<core::Duration>(std::chrono::system_clock::now());
+  auto const marker = core::Json::object(
+      {{"schema", 1}, {"request", id.str()}, {"binding", order.binding}, {"at", core::format_time(now)}});
+  // From here on this request is never started again, whatever happens (T13).
+  if (auto const marked = state_.mark_started(id, core::dump(marker) + "\n"); !marked) return marked;
+
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);  // until the child has put away our handlers
+  pid_t const pid = ::fork();
+  if (pid == 0) run_process(order, options_, state_, theirs.get(), lock_);
+  auto const error = errno;
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) {
+    errno = error;
+    return failed("No process for the run");
+  }
+  Active run{
+      pid, order.request.lock, order.request.targets.empty() ? std::string() : order.request.target(), false, {}};
+  run.channel = net::adopt_unix(io_, ours.release(),
+                                {.on_open = {},
+                                 .on_line = [this, name = id.str()](std::string line) { run_said(name, line); },
+                                 .on_close = [this, name = id.str()](net::NetError const&) { run_ended(name); }});
+  runs_.emplace(id.str(), std::move(run));
+  return {};
+}
+
+void RunnerServer::run_said(std::string const& id, std::string const& line) {
+  auto const run = runs_.find(id);
+  if (run == runs_.end() || ended_) return;
+  auto const message = parse_message(line);
+  if (!message) return;  // its end without a result follows
+  if (auto const* finished = std::get_if<Finished>(&*message)) run->second.finished = finished->request == id;
+  tell(*message);
+}
+
+void RunnerServer::run_ended(std::string const& id) {
+  if (ended_) return;
+  auto const run = runs_.extract(id);
+  if (run.empty()) return;
+  int status = 0;
+  // Its socket closes when it exits, so this is short.
+  while (::waitpid(run.mapped().pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (run.mapped().finished) return;
+  // Somebody killed it from outside. What its steps did is unknown; our end says so in the protocol's own way.
+  log("ends: the process of " + id + " ended without a result");
+  end(core::make_error(core::Errc::io, "The process of " + id + " ended without a result."));
+}
+
+void RunnerServer::tell(Message const& message) {
+  if (client_) client_->send(encode(message));
+}
+
+void RunnerServer::end(core::Result<void> how) {
+  if (ended_) return;
+  ended_ = true;
+  how_ = std::move(how);
+  io_.stop();
+}
+
+void RunnerServer::kill_all() {
+  for (auto& [id, run] : runs_) run.channel.reset();  // they see it, kill their steps, clean up and go
+  auto const until = std::chrono::steady_clock::now() + kRunsEnd;
+  for (auto& [id, run] : runs_) {
+    while (::waitpid(run.pid, nullptr, WNOHANG) == 0 && std::chrono::steady_clock::now() < until) ::poll(nullptr, 0, 2);
+  }
+  process::kill_descendants(kSweep);  // also what an orphaned step left to us
+  for (auto const& [id, run] : runs_) {
+    if (auto const name = core::RequestId::parse(id)) {
+      if (auto const removed = state_.remove_work_folder(*name); !removed) log(removed.error().message);
+    }
+  }
+  runs_.clear();
+}
+
+void RunnerServer::log(std::string const& line) const {
+  if (options_.log) options_.log(line);
+}
+
+}  // namespace runbooks
