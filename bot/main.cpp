@@ -11,12 +11,13 @@ int main(int argc, char** argv) {
   CLI::App app{"Countersign: evidence, approval, runbook, record.", "countersign"};
   app.set_version_flag("--version", cli::version_line());
   app.require_subcommand(1);
-  app.footer("Examples:\n"
-             "  countersign playground                    see the whole story on one page\n"
-             "  countersign check -c countersign.yaml     every mistake in the configuration, with its place\n"
-             "  countersign serve -c countersign.yaml     the service\n"
-             "  countersign ledger verify --ledger DIR --key SHA256:…   the auditor's proof\n"
-             "Each command has its own --help with examples.");
+  app.footer(
+      "Examples:\n"
+      "  countersign playground                    see the whole story on one page\n"
+      "  countersign check -c countersign.yaml     every mistake in the configuration, with its place\n"
+      "  countersign serve -c countersign.yaml     the service\n"
+      "  countersign ledger verify --ledger DIR --key SHA256:…   the auditor's proof\n"
+      "Each command has its own --help with examples.");
   cli::Action action;
   cli::add_serve(app, action);
   cli::add_runner(app, action);

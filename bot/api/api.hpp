@@ -23,8 +23,8 @@ class Api {
  public:
   // `configured`: people and robots with their token digests, as the configuration in force has them (the ledger's copy
   // has none). Throws core::Failure when it can't listen.
-  Api(net::Io& io, ports::Loop& loop, ports::RequestDesk& desk, ports::Redactor const& redactor, ports::Log& log, Settings settings,
-      std::function<core::Rules const&()> configured);
+  Api(net::Io& io, ports::Loop& loop, ports::RequestDesk& desk, ports::Redactor const& redactor, ports::Log& log,
+      Settings settings, std::function<core::Rules const&()> configured);
   ~Api();
 
   std::uint16_t port() const;

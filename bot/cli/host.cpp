@@ -23,18 +23,21 @@ class JsonLog final : public ports::Log {
  public:
   JsonLog(std::string const& level, std::shared_ptr<ports::Redactor const> redactor) : redactor_(std::move(redactor)) {
     pool_ = std::make_shared<spdlog::details::thread_pool>(8192, 1);
-    logger_ = std::make_shared<spdlog::async_logger>("countersign", std::make_shared<spdlog::sinks::stderr_sink_mt>(), pool_, spdlog::async_overflow_policy::overrun_oldest);
+    logger_ = std::make_shared<spdlog::async_logger>("countersign", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
+                                                     pool_, spdlog::async_overflow_policy::overrun_oldest);
     logger_->set_pattern("%v");
     logger_->set_level(spdlog::level::from_str(level));
     logger_->flush_on(spdlog::level::trace);
   }
 
   void write(Level level, std::string_view message, Fields fields) override {
-    static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
+    static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
+                                                            spdlog::level::warn, spdlog::level::err};
     static constexpr char const* kWords[] = {"debug", "info", "warn", "error"};
     auto const index = static_cast<std::size_t>(level);
     if (!logger_->should_log(kLevels[index])) return;
-    auto line = core::Json::object({{"time", core::format_time(wall_now())}, {"level", kWords[index]}, {"message", message}});
+    auto line =
+        core::Json::object({{"time", core::format_time(wall_now())}, {"level", kWords[index]}, {"message", message}});
     for (auto& [name, value] : fields) {
       if (auto const* text = value.if_string()) {
         auto clean = *text;
@@ -54,10 +57,14 @@ class JsonLog final : public ports::Log {
 
 core::Result<core::ProgramIdentity> identify(std::string const& name) {
   auto const opened = process::open_program(name);
-  if (!opened) return core::make_error(core::Errc::not_found, "the program " + core::printable_ascii(name, 200) + ": " + opened.error().text);
+  if (!opened)
+    return core::make_error(core::Errc::not_found,
+                            "the program " + core::printable_ascii(name, 200) + ": " + opened.error().text);
   auto const& found = opened->identity();
   core::ProgramIdentity identity{.path = found.path, .sha256 = found.sha256};
-  if (found.interpreter) identity.interpreter = core::ProgramIdentity::Interpreter{found.interpreter->path, found.interpreter->sha256, found.interpreter->argument.value_or("")};
+  if (found.interpreter)
+    identity.interpreter = core::ProgramIdentity::Interpreter{found.interpreter->path, found.interpreter->sha256,
+                                                              found.interpreter->argument.value_or("")};
   return identity;
 }
 
@@ -155,10 +162,16 @@ void WorkerPool::run(std::function<void()> work) {
   impl_->wake.notify_one();
 }
 
-std::unique_ptr<ports::Log> make_log(std::string const& level, std::shared_ptr<ports::Redactor const> redactor) { return std::make_unique<JsonLog>(level, std::move(redactor)); }
+std::unique_ptr<ports::Log> make_log(std::string const& level, std::shared_ptr<ports::Redactor const> redactor) {
+  return std::make_unique<JsonLog>(level, std::move(redactor));
+}
 
-std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers& workers) { return std::make_unique<HostPrograms>(loop, workers); }
+std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers& workers) {
+  return std::make_unique<HostPrograms>(loop, workers);
+}
 
-std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state) { return std::make_unique<StateSideFile>(state); }
+std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state) {
+  return std::make_unique<StateSideFile>(state);
+}
 
 }  // namespace cli

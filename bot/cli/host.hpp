@@ -19,7 +19,9 @@ class IoLoop final : public ports::Loop {
   void not_before(core::Time time);
   core::Time now() const override;
   void post(std::function<void()> work) override { io_.post(std::move(work)); }
-  TimerId call_after(core::Duration delay, std::function<void()> work) override { return io_.call_after(delay, std::move(work)); }
+  TimerId call_after(core::Duration delay, std::function<void()> work) override {
+    return io_.call_after(delay, std::move(work));
+  }
   void cancel(TimerId timer) override { io_.cancel(timer); }
 
  private:

@@ -32,9 +32,12 @@ struct Where {
 
   std::string path() const {
     if (!ledger.empty()) return ledger;
-    if (config.empty()) throw core::Failure(core::make_error(core::Errc::bad_input, "name the ledger: --ledger DIR, or -c FILE"));
+    if (config.empty())
+      throw core::Failure(core::make_error(core::Errc::bad_input, "name the ledger: --ledger DIR, or -c FILE"));
     auto const outcome = config::load_file(config);
-    if (!outcome.config) throw core::Failure(core::make_error(core::Errc::bad_input, "the configuration has mistakes; see countersign check -c " + config));
+    if (!outcome.config)
+      throw core::Failure(core::make_error(core::Errc::bad_input,
+                                           "the configuration has mistakes; see countersign check -c " + config));
     return outcome.config->ledger.path;
   }
 };
@@ -47,10 +50,19 @@ ledger::Reader open_reader(std::string const& path) {
 
 Json line_of(core::StoredEntry const& stored) {
   auto const& entry = stored.entry;
-  auto data = entry.files.empty() ? core::Result<Json>(Json()) : core::parse_json(entry.files.front().bytes, {.max_bytes = 8 << 20, .max_string = 4 << 20});
-  return Json::object({{"seq", stored.seq}, {"commit", stored.commit}, {"time", core::format_time(entry.time)}, {"kind", entry.kind},
-                       {"case", entry.case_id.empty() ? Json() : Json(entry.case_id)}, {"request", entry.request_id.empty() ? Json() : Json(entry.request_id)},
-                       {"actor", entry.actor.str()}, {"subject", entry.subject}, {"digest", stored.digest}, {"data", data ? std::move(*data) : Json()}});
+  auto data = entry.files.empty()
+                  ? core::Result<Json>(Json())
+                  : core::parse_json(entry.files.front().bytes, {.max_bytes = 8 << 20, .max_string = 4 << 20});
+  return Json::object({{"seq", stored.seq},
+                       {"commit", stored.commit},
+                       {"time", core::format_time(entry.time)},
+                       {"kind", entry.kind},
+                       {"case", entry.case_id.empty() ? Json() : Json(entry.case_id)},
+                       {"request", entry.request_id.empty() ? Json() : Json(entry.request_id)},
+                       {"actor", entry.actor.str()},
+                       {"subject", entry.subject},
+                       {"digest", stored.digest},
+                       {"data", data ? std::move(*data) : Json()}});
 }
 
 int log(Where const& where) {
@@ -59,7 +71,9 @@ int log(Where const& where) {
     if (where.json) {
       std::printf("%s\n", core::dump(line_of(stored)).c_str());
     } else {
-      std::printf("%6llu  %s  %s  %s\n", static_cast<unsigned long long>(stored.seq), core::format_time(stored.entry.time).substr(0, 19).c_str(), stored.commit.substr(0, 12).c_str(), core::printable_ascii(stored.entry.subject, 400).c_str());
+      std::printf("%6llu  %s  %s  %s\n", static_cast<unsigned long long>(stored.seq),
+                  core::format_time(stored.entry.time).substr(0, 19).c_str(), stored.commit.substr(0, 12).c_str(),
+                  core::printable_ascii(stored.entry.subject, 400).c_str());
     }
     return true;
   });
@@ -80,22 +94,37 @@ int show(Where const& where, std::string const& id) {
       std::printf("%s\n", core::dump(line_of(stored)).c_str());
       continue;
     }
-    std::printf("%6llu  %s  %s\n        %s\n", static_cast<unsigned long long>(stored.seq), core::format_time(stored.entry.time).substr(0, 19).c_str(), core::printable_ascii(stored.entry.subject, 400).c_str(), stored.commit.c_str());
-    for (auto const& file : stored.entry.files) std::printf("        %s (%zu bytes)\n", file.path.c_str(), file.bytes.size());
+    std::printf("%6llu  %s  %s\n        %s\n", static_cast<unsigned long long>(stored.seq),
+                core::format_time(stored.entry.time).substr(0, 19).c_str(),
+                core::printable_ascii(stored.entry.subject, 400).c_str(), stored.commit.c_str());
+    for (auto const& file : stored.entry.files)
+      std::printf("        %s (%zu bytes)\n", file.path.c_str(), file.bytes.size());
   }
   return kDone;
 }
 
 Json report_json(ledger::Report const& report) {
-  auto json = Json::object({{"ok", report.ok}, {"pinned", report.pinned}, {"entries", report.entries}, {"head", report.head.commit}, {"seq", report.head.seq}, {"key", report.first_key}});
+  auto json = Json::object({{"ok", report.ok},
+                            {"pinned", report.pinned},
+                            {"entries", report.entries},
+                            {"head", report.head.commit},
+                            {"seq", report.head.seq},
+                            {"key", report.first_key}});
   Json::Array rules;
   for (auto const& rule : report.rules) {
     Json::Array failures;
-    for (auto const& failure : rule.failures) failures.push_back(Json::object({{"seq", failure.seq}, {"commit", failure.commit}, {"text", failure.text}}));
-    rules.push_back(Json::object({{"name", rule.name}, {"description", rule.description}, {"checked", rule.checked}, {"failed", rule.failed}, {"applies", rule.applies}, {"failures", std::move(failures)}}));
+    for (auto const& failure : rule.failures)
+      failures.push_back(Json::object({{"seq", failure.seq}, {"commit", failure.commit}, {"text", failure.text}}));
+    rules.push_back(Json::object({{"name", rule.name},
+                                  {"description", rule.description},
+                                  {"checked", rule.checked},
+                                  {"failed", rule.failed},
+                                  {"applies", rule.applies},
+                                  {"failures", std::move(failures)}}));
   }
   Json::Array missing;
-  for (auto const& [name, why] : report.not_in_this_release) missing.push_back(Json::object({{"name", name}, {"why", why}}));
+  for (auto const& [name, why] : report.not_in_this_release)
+    missing.push_back(Json::object({{"name", name}, {"why", why}}));
   return json.set("rules", std::move(rules)).set("not_in_this_release", std::move(missing)), json;
 }
 
@@ -105,25 +134,38 @@ void print_report(ledger::Report const& report) {
       std::printf("  -     %-16s nothing to check: %s\n", rule.name.c_str(), rule.description.c_str());
       continue;
     }
-    std::printf("  %-5s %-16s %llu checked: %s\n", rule.failed == 0 ? "ok" : "FAIL", rule.name.c_str(), static_cast<unsigned long long>(rule.checked), rule.description.c_str());
-    for (auto const& failure : rule.failures) std::printf("        entry %llu %s: %s\n", static_cast<unsigned long long>(failure.seq), failure.commit.substr(0, 12).c_str(), core::printable_ascii(failure.text, 500).c_str());
-    if (rule.failed > rule.failures.size()) std::printf("        and %llu more\n", static_cast<unsigned long long>(rule.failed - rule.failures.size()));
+    std::printf("  %-5s %-16s %llu checked: %s\n", rule.failed == 0 ? "ok" : "FAIL", rule.name.c_str(),
+                static_cast<unsigned long long>(rule.checked), rule.description.c_str());
+    for (auto const& failure : rule.failures)
+      std::printf("        entry %llu %s: %s\n", static_cast<unsigned long long>(failure.seq),
+                  failure.commit.substr(0, 12).c_str(), core::printable_ascii(failure.text, 500).c_str());
+    if (rule.failed > rule.failures.size())
+      std::printf("        and %llu more\n", static_cast<unsigned long long>(rule.failed - rule.failures.size()));
   }
-  for (auto const& [name, why] : report.not_in_this_release) std::printf("  n/a   %-16s not in this release: %s\n", name.c_str(), why.c_str());
-  std::printf("%s: %llu entries, head %s, first key %s, %s\n", report.ok ? "VERIFIED" : "NOT VERIFIED", static_cast<unsigned long long>(report.entries), report.head.commit.c_str(), report.first_key.c_str(),
+  for (auto const& [name, why] : report.not_in_this_release)
+    std::printf("  n/a   %-16s not in this release: %s\n", name.c_str(), why.c_str());
+  std::printf("%s: %llu entries, head %s, first key %s, %s\n", report.ok ? "VERIFIED" : "NOT VERIFIED",
+              static_cast<unsigned long long>(report.entries), report.head.commit.c_str(), report.first_key.c_str(),
               report.pinned ? "pinned" : "self-consistent, not pinned");
 }
 
 int verify(Where const& where, std::string const& pin, std::string const& from) {
   ledger::Meaning meaning;
-  ledger::VerifyOptions options{.pin = pin.empty() ? std::nullopt : std::optional(pin), .from = from.empty() ? std::nullopt : std::optional(from), .rules = meaning.rules(), .progress = {}};
+  ledger::VerifyOptions options{.pin = pin.empty() ? std::nullopt : std::optional(pin),
+                                .from = from.empty() ? std::nullopt : std::optional(from),
+                                .rules = meaning.rules(),
+                                .progress = {}};
   if (isatty(STDERR_FILENO) != 0 && !where.json) {
-    options.progress = [](std::uint64_t done, std::uint64_t total) { std::fprintf(stderr, "\r%llu of %llu entries", static_cast<unsigned long long>(done), static_cast<unsigned long long>(total)); };
+    options.progress = [](std::uint64_t done, std::uint64_t total) {
+      std::fprintf(stderr, "\r%llu of %llu entries", static_cast<unsigned long long>(done),
+                   static_cast<unsigned long long>(total));
+    };
   }
   auto const report = ledger::verify(where.path(), options);
   if (options.progress) std::fprintf(stderr, "\r\033[K");
   if (!report) {
-    if (where.json) std::printf("%s\n", core::dump(Json::object({{"ok", false}, {"error", report.error().message}})).c_str());
+    if (where.json)
+      std::printf("%s\n", core::dump(Json::object({{"ok", false}, {"error", report.error().message}})).c_str());
     throw core::Failure(core::make_error(core::Errc::io, "the ledger can't be checked: " + report.error().message));
   }
   if (where.json) {
@@ -137,10 +179,15 @@ int verify(Where const& where, std::string const& pin, std::string const& from) 
 int init(std::string const& path, std::string const& key_file, bool json) {
   auto key = ledger::SigningKey::read(key_file);
   if (!key) throw core::Failure(key.error());
-  auto const made = ledger::init(path, std::move(*key), std::chrono::floor<core::Duration>(std::chrono::system_clock::now()));
+  auto const made =
+      ledger::init(path, std::move(*key), std::chrono::floor<core::Duration>(std::chrono::system_clock::now()));
   if (!made) throw core::Failure(made.error());
   if (json) {
-    std::printf("%s\n", core::dump(Json::object({{"ledger", path}, {"fingerprint", made->fingerprint}, {"instance", made->instance}, {"commit", made->opened.commit}})).c_str());
+    std::printf("%s\n", core::dump(Json::object({{"ledger", path},
+                                                 {"fingerprint", made->fingerprint},
+                                                 {"instance", made->instance},
+                                                 {"commit", made->opened.commit}}))
+                            .c_str());
   } else {
     std::printf("Ledger made in %s.\nThe auditor's pin: %s\n", path.c_str(), made->fingerprint.c_str());
   }
@@ -152,7 +199,9 @@ int init(std::string const& path, std::string const& key_file, bool json) {
 void add_ledger(CLI::App& app, Action& action) {
   auto* const group = app.add_subcommand("ledger", "Make, read and verify a ledger");
   group->require_subcommand(1);
-  group->footer("Examples:\n  countersign ledger verify --ledger ledger.git --key SHA256:…\n  countersign ledger log --ledger ledger.git --json\n  countersign ledger show CS-20261121-000042-R1 -c countersign.yaml");
+  group->footer(
+      "Examples:\n  countersign ledger verify --ledger ledger.git --key SHA256:…\n  countersign ledger log --ledger "
+      "ledger.git --json\n  countersign ledger show CS-20261121-000042-R1 -c countersign.yaml");
 
   struct Init {
     std::string ledger, key;
@@ -163,25 +212,35 @@ void add_ledger(CLI::App& app, Action& action) {
   init_command->add_option("--ledger", making->ledger, "Where: a new or empty folder")->required();
   init_command->add_option("--key", making->key, "The signing key's file, from countersign keygen")->required();
   init_command->add_flag("--json", making->json, "Print JSON");
-  init_command->footer("Example:\n  countersign ledger init --ledger /var/lib/countersign/ledger.git --key /etc/countersign/ledger_ed25519");
-  init_command->callback([&action, making] { action = [making] { return init(making->ledger, making->key, making->json); }; });
+  init_command->footer(
+      "Example:\n  countersign ledger init --ledger /var/lib/countersign/ledger.git --key "
+      "/etc/countersign/ledger_ed25519");
+  init_command->callback(
+      [&action, making] { action = [making] { return init(making->ledger, making->key, making->json); }; });
 
   struct Verify {
     Where where;
     std::string pin, from;
   };
   auto const verifying = std::make_shared<Verify>();
-  auto* const verify_command = group->add_subcommand("verify", "Check every entry: signatures, chain, digests, and every decision decided again");
+  auto* const verify_command = group->add_subcommand(
+      "verify", "Check every entry: signatures, chain, digests, and every decision decided again");
   verifying->where.add_to(*verify_command);
   verify_command->add_option("--key", verifying->pin, "The pinned fingerprint, SHA256:…");
   verify_command->add_option("--from", verifying->from, "Only entries after this commit, which was verified before");
-  verify_command->footer("Examples:\n  countersign ledger verify --ledger ledger.git --key SHA256:…\n  countersign ledger verify --ledger clone --json\nExit code 0: all holds; 1: something does not; 3: could not finish checking.");
-  verify_command->callback([&action, verifying] { action = [verifying] { return verify(verifying->where, verifying->pin, verifying->from); }; });
+  verify_command->footer(
+      "Examples:\n  countersign ledger verify --ledger ledger.git --key SHA256:…\n  countersign ledger verify --ledger "
+      "clone --json\nExit code 0: all holds; 1: something does not; 3: could not finish checking.");
+  verify_command->callback([&action, verifying] {
+    action = [verifying] { return verify(verifying->where, verifying->pin, verifying->from); };
+  });
 
   auto const logging = std::make_shared<Where>();
   auto* const log_command = group->add_subcommand("log", "The register: a line an entry, oldest first");
   logging->add_to(*log_command);
-  log_command->footer("Examples:\n  countersign ledger log --ledger ledger.git\n  countersign ledger log -c countersign.yaml --json | jq 'select(.kind == \"request.approved\")'");
+  log_command->footer(
+      "Examples:\n  countersign ledger log --ledger ledger.git\n  countersign ledger log -c countersign.yaml --json | "
+      "jq 'select(.kind == \"request.approved\")'");
   log_command->callback([&action, logging] { action = [logging] { return log(*logging); }; });
 
   struct Show {

@@ -1,11 +1,12 @@
 // `countersign runner`: the second lock on the door. Its view of the ledger is its own fold with every check on.
+#include "bot/runbooks/runner.hpp"
+
 #include <unistd.h>
 
 #include <cstdio>
 #include <memory>
 
 #include "bot/cli/commands.hpp"
-#include "bot/runbooks/runner.hpp"
 #include "collectors/redactor.hpp"
 #include "ledger/trusted_fold.hpp"
 
@@ -24,8 +25,12 @@ class CheckedLedger final : public runbooks::LedgerView {
     return fold_->advance();
   }
 
-  core::Result<runbooks::RunOrder> approved(core::RequestId const& id) override { return order(id, core::Phase::approved); }
-  core::Result<runbooks::RunOrder> started(core::RequestId const& id) override { return order(id, core::Phase::running); }
+  core::Result<runbooks::RunOrder> approved(core::RequestId const& id) override {
+    return order(id, core::Phase::approved);
+  }
+  core::Result<runbooks::RunOrder> started(core::RequestId const& id) override {
+    return order(id, core::Phase::running);
+  }
 
  private:
   core::Result<runbooks::RunOrder> order(core::RequestId const& id, core::Phase wanted) {
@@ -33,7 +38,10 @@ class CheckedLedger final : public runbooks::LedgerView {
     if (auto const fine = fold_->advance(); !fine) return fine.error();
     auto const request = core::approved_request(fold_->state(), id);
     if (!request) return request.error();
-    if ((*request)->phase != wanted) return core::make_error(core::Errc::forbidden, "in the ledger " + id.str() + " is " + core::to_string((*request)->phase) + ", not " + core::to_string(wanted));
+    if ((*request)->phase != wanted)
+      return core::make_error(core::Errc::forbidden, "in the ledger " + id.str() + " is " +
+                                                         core::to_string((*request)->phase) + ", not " +
+                                                         core::to_string(wanted));
     return runbooks::RunOrder{*(*request)->bound, (*request)->binding};
   }
 
@@ -47,20 +55,24 @@ void add_runner(CLI::App& app, Action& action) {
   struct Options {
     std::string ledger, pin, state, socket;
   };
-  auto* const command = app.add_subcommand("runner", "Execute approved requests, after checking the ledger itself (started by serve)");
+  auto* const command =
+      app.add_subcommand("runner", "Execute approved requests, after checking the ledger itself (started by serve)");
   auto const options = std::make_shared<Options>();
   command->add_option("--ledger", options->ledger, "The ledger's repository")->required();
   command->add_option("--key", options->pin, "Fingerprint of the ledger's first key, SHA256:…")->required();
   command->add_option("--state", options->state, "The state directory")->required();
   command->add_option("--socket", options->socket, "The local socket to listen on")->required();
-  command->footer("Example:\n  countersign runner --ledger /var/lib/countersign/ledger.git --key SHA256:… --state /var/lib/countersign/state --socket /run/countersign/runner.sock\n"
-                  "serve starts it by itself; run it by hand only to give it another account.");
+  command->footer(
+      "Example:\n  countersign runner --ledger /var/lib/countersign/ledger.git --key SHA256:… --state "
+      "/var/lib/countersign/state --socket /run/countersign/runner.sock\n"
+      "serve starts it by itself; run it by hand only to give it another account.");
   command->callback([&action, options] {
     action = [options] {
       auto const redactor = collectors::Redactor::make();
       if (!redactor) throw core::Failure(redactor.error());
       CheckedLedger view(options->ledger, options->pin);
-      return runbooks::run_runner({.state_dir = options->state, .socket_path = options->socket, .redactor = redactor->get()}, view);
+      return runbooks::run_runner(
+          {.state_dir = options->state, .socket_path = options->socket, .redactor = redactor->get()}, view);
     };
   });
 }

@@ -6,7 +6,8 @@
 
 namespace cli {
 
-RunnerKeeper::RunnerKeeper(net::Io& io, ports::Log& log, runbooks::SpawnOptions spawn, pid_t first) : io_(io), log_(log), spawn_(std::move(spawn)), first_(first) {}
+RunnerKeeper::RunnerKeeper(net::Io& io, ports::Log& log, runbooks::SpawnOptions spawn, pid_t first)
+    : io_(io), log_(log), spawn_(std::move(spawn)), first_(first) {}
 
 RunnerKeeper::~RunnerKeeper() { stop(); }
 
@@ -16,7 +17,8 @@ void RunnerKeeper::start(ports::RunnerEvents& events) {
 }
 
 void RunnerKeeper::connect(pid_t pid) {
-  client_ = std::make_unique<runbooks::RunnerClient>(io_, runbooks::RunnerClientOptions{.socket = spawn_.socket, .pid = pid});
+  client_ =
+      std::make_unique<runbooks::RunnerClient>(io_, runbooks::RunnerClientOptions{.socket = spawn_.socket, .pid = pid});
   client_->start(*this);
 }
 

@@ -28,9 +28,15 @@ class RunnerKeeper final : public ports::Runner, private ports::RunnerEvents {
   void runner_ready() override;
   void runner_gone(std::string const& why) override;
   void runner_accepted(std::string const& request) override { events_->runner_accepted(request); }
-  void runner_refused(std::string const& request, std::string const& why) override { events_->runner_refused(request, why); }
-  void runner_output(std::string const& request, std::string const& step, std::string const& text) override { events_->runner_output(request, step, text); }
-  void runner_finished(std::string const& request, core::Json const& result, std::string const& output) override { events_->runner_finished(request, result, output); }
+  void runner_refused(std::string const& request, std::string const& why) override {
+    events_->runner_refused(request, why);
+  }
+  void runner_output(std::string const& request, std::string const& step, std::string const& text) override {
+    events_->runner_output(request, step, text);
+  }
+  void runner_finished(std::string const& request, core::Json const& result, std::string const& output) override {
+    events_->runner_finished(request, result, output);
+  }
 
   net::Io& io_;
   ports::Log& log_;

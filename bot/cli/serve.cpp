@@ -47,13 +47,16 @@ T or_throw(core::Result<T> result) {
 
 config::Config load_or_throw(std::string const& file) {
   auto outcome = config::load_file(file);
-  if (!outcome.config) throw core::Failure(core::make_error(core::Errc::bad_input, "the configuration has mistakes:\n" + config::check_report(outcome)));
+  if (!outcome.config)
+    throw core::Failure(
+        core::make_error(core::Errc::bad_input, "the configuration has mistakes:\n" + config::check_report(outcome)));
   return std::move(*outcome.config);
 }
 
 std::vector<collectors::SecretPattern> extra_patterns(config::Config const& config) {
   std::vector<collectors::SecretPattern> patterns;
-  for (auto const& expression : config.redact_patterns) patterns.push_back({"configured-" + std::to_string(patterns.size() + 1), expression});
+  for (auto const& expression : config.redact_patterns)
+    patterns.push_back({"configured-" + std::to_string(patterns.size() + 1), expression});
   return patterns;
 }
 
@@ -65,8 +68,12 @@ collectors::Room::Collectors make_collectors(config::Config const& config) {
   collectors::Room::Collectors result;
   for (auto const& [name, collector] : config.collectors) {
     std::unique_ptr<collectors::Collector> made;
-    if (auto const* file = std::get_if<config::FileCollector>(&collector.source)) made = collectors::make_file_collector({.path = file->path, .since = file->since, .max_bytes = collector.max_bytes});
-    if (auto const* command = std::get_if<config::CommandCollector>(&collector.source)) made = collectors::make_command_collector({.argv = command->run, .timeout = collector.timeout, .max_bytes = collector.max_bytes});
+    if (auto const* file = std::get_if<config::FileCollector>(&collector.source))
+      made =
+          collectors::make_file_collector({.path = file->path, .since = file->since, .max_bytes = collector.max_bytes});
+    if (auto const* command = std::get_if<config::CommandCollector>(&collector.source))
+      made = collectors::make_command_collector(
+          {.argv = command->run, .timeout = collector.timeout, .max_bytes = collector.max_bytes});
     if (std::holds_alternative<config::HostCollector>(collector.source)) made = collectors::make_host_collector();
     result[name] = {.collector = std::move(made), .timeout = collector.timeout};
   }
@@ -76,7 +83,8 @@ collectors::Room::Collectors make_collectors(config::Config const& config) {
 slack::People slack_people(core::Rules const& rules) {
   slack::People people;
   for (auto const& [key, person] : rules.people) {
-    if (auto const account = person.accounts.find("slack"); account != person.accounts.end()) people[key] = account->second;
+    if (auto const account = person.accounts.find("slack"); account != person.accounts.end())
+      people[key] = account->second;
   }
   return people;
 }
@@ -115,29 +123,42 @@ class Service {
     if (config_.chat.slack) {
       auto const& settings = *config_.chat.slack;
       auto const app_token = or_throw(settings.app_token.resolve()), bot_token = or_throw(settings.bot_token.resolve());
-      slack_ = std::make_unique<slack::Adapter>(slack::Settings{.workspace = settings.workspace, .api_url = settings.api_url, .app_token = std::string(app_token.reveal()), .bot_token = std::string(bot_token.reveal()), .connections = settings.connections, .people = slack_people(config_.rules), .channels = slack_channels(config_.rules)},
-                                                slack::Parts{.loop = loop_, .http = *http_, .dialer = *dialer_, .log = *log_});
+      slack_ = std::make_unique<slack::Adapter>(
+          slack::Settings{.workspace = settings.workspace,
+                          .api_url = settings.api_url,
+                          .app_token = std::string(app_token.reveal()),
+                          .bot_token = std::string(bot_token.reveal()),
+                          .connections = settings.connections,
+                          .people = slack_people(config_.rules),
+                          .channels = slack_channels(config_.rules)},
+          slack::Parts{.loop = loop_, .http = *http_, .dialer = *dialer_, .log = *log_});
       adapters.push_back(slack_.get());
     }
     for (auto const& [id, opened] : folded_.cases) {
-      if (!opened.trigger.empty() && !opened.closed) noise_.note_opened(opened.trigger, opened.dedupe_key, id.str(), opened.opened_at);
+      if (!opened.trigger.empty() && !opened.closed)
+        noise_.note_opened(opened.trigger, opened.dedupe_key, id.str(), opened.opened_at);
     }
-    engine_.emplace(engine::Parts{.loop = loop_,
-                                  .ledger = *ledger_,
-                                  .evidence = *room_,
-                                  .programs = *programs_,
-                                  .runner = keeper_,
-                                  .side = *side_,
-                                  .log = *log_,
-                                  .adapters = adapters,
-                                  .refold = [this] { return refold(); },
-                                  .forget_started = [this](core::RequestId const& id) {
-                                    if (auto const gone = runbooks::forget_started(state_dir_.path(), id); !gone) log_->warn("a started marker could not be removed", {{"why", gone.error().message}});
-                                  },
-                                  .rules_changed = {},
-                                  .stop_service = [this](core::Error const& error) { stop_now(error); }},
-                    std::move(folded_));
-    api_ = std::make_unique<api::Api>(io_, loop_, *engine_, *redactor_, *log_, api::Settings{config_.api.host, config_.api.port}, [this]() -> core::Rules const& { return config_.rules; });
+    engine_.emplace(
+        engine::Parts{.loop = loop_,
+                      .ledger = *ledger_,
+                      .evidence = *room_,
+                      .programs = *programs_,
+                      .runner = keeper_,
+                      .side = *side_,
+                      .log = *log_,
+                      .adapters = adapters,
+                      .refold = [this] { return refold(); },
+                      .forget_started =
+                          [this](core::RequestId const& id) {
+                            if (auto const gone = runbooks::forget_started(state_dir_.path(), id); !gone)
+                              log_->warn("a started marker could not be removed", {{"why", gone.error().message}});
+                          },
+                      .rules_changed = {},
+                      .stop_service = [this](core::Error const& error) { stop_now(error); }},
+        std::move(folded_));
+    api_ = std::make_unique<api::Api>(io_, loop_, *engine_, *redactor_, *log_,
+                                      api::Settings{config_.api.host, config_.api.port},
+                                      [this]() -> core::Rules const& { return config_.rules; });
     io_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { signal == SIGHUP ? reload() : stop(); });
     keeper_.start(*engine_);
     begin();
@@ -159,7 +180,8 @@ class Service {
     auto recovered = or_throw(ledger::recover_after_fsync_failure(config_.ledger.path, *marker, pub));
     for (auto const& entry : recovered.dropped) dropped_.push_back(entry.commit);
     recovered_ = true;
-    log_->warn("the ledger was recovered after a failed fsync", {{"head", recovered.head.commit}, {"dropped", std::uint64_t{dropped_.size()}}});
+    log_->warn("the ledger was recovered after a failed fsync",
+               {{"head", recovered.head.commit}, {"dropped", std::uint64_t{dropped_.size()}}});
   }
 
   void open_ledger() {
@@ -168,7 +190,8 @@ class Service {
     auto store = or_throw(ledger::Store::open(config_.ledger.path, std::move(key)));
     folded_ = or_throw(refold());
     loop_.not_before(folded_.now);
-    ledger_ = std::make_unique<ledger::AsyncLedger>(std::move(store), loop_, ledger::AsyncOptions{.state = &state_dir_, .before_batch = {}});
+    ledger_ = std::make_unique<ledger::AsyncLedger>(std::move(store), loop_,
+                                                    ledger::AsyncOptions{.state = &state_dir_, .before_batch = {}});
   }
 
   core::Result<core::State> refold() {
@@ -180,12 +203,24 @@ class Service {
 
   void begin() {
     auto const markers = runbooks::started_markers(state_dir_.path());
-    core::ServiceStarted started{.version = kVersion, .commit = kCommit, .rules = config_.rules, .config_bytes = core::canonical(config::public_json(config_)), .recovered_from_fsync_failure = recovered_, .dropped = dropped_, .started = {markers.begin(), markers.end()}};
+    core::ServiceStarted started{.version = kVersion,
+                                 .commit = kCommit,
+                                 .rules = config_.rules,
+                                 .config_bytes = core::canonical(config::public_json(config_)),
+                                 .recovered_from_fsync_failure = recovered_,
+                                 .dropped = dropped_,
+                                 .started = {markers.begin(), markers.end()}};
     engine_->start(std::move(started));
     if (recovered_) {
-      if (auto const cleared = state_dir_.clear_fsync_failed(); !cleared) log_->error("the marker fsync-failed can't be removed", {{"why", cleared.error().message}});
+      if (auto const cleared = state_dir_.clear_fsync_failed(); !cleared)
+        log_->error("the marker fsync-failed can't be removed", {{"why", cleared.error().message}});
     }
-    log_->info("ready", {{"api", "http://" + config_.api.host + ":" + std::to_string(api_->port())}, {"port", std::int64_t{api_->port()}}, {"ledger", config_.ledger.path}, {"pin", pin_}, {"version", std::string(kVersion)}, {"commit", std::string(kCommit)}});
+    log_->info("ready", {{"api", "http://" + config_.api.host + ":" + std::to_string(api_->port())},
+                         {"port", std::int64_t{api_->port()}},
+                         {"ledger", config_.ledger.path},
+                         {"pin", pin_},
+                         {"version", std::string(kVersion)},
+                         {"commit", std::string(kCommit)}});
   }
 
   void start_triggers() {
@@ -200,8 +235,16 @@ class Service {
       auto const key = core::Noise::key_of(rule, rule.labels);
       bool const failed = !noise_.open_case(name, key).empty();
       triggers_.push_back(std::make_unique<triggers::ProbeTrigger>(
-          loop_, std::move(*prober), triggers::ProbeSettings{.trigger = name, .target = triggers::describe(source.probe), .every = source.every, .timeout = source.timeout, .failures = source.failures},
-          triggers::ProbeTrigger::Callbacks{.on_failed = [this, name](triggers::Signal signal) { signalled(name, std::move(signal)); }, .on_recovered = [this, name](triggers::Signal signal) { mended(name, signal); }}, failed));
+          loop_, std::move(*prober),
+          triggers::ProbeSettings{.trigger = name,
+                                  .target = triggers::describe(source.probe),
+                                  .every = source.every,
+                                  .timeout = source.timeout,
+                                  .failures = source.failures},
+          triggers::ProbeTrigger::Callbacks{
+              .on_failed = [this, name](triggers::Signal signal) { signalled(name, std::move(signal)); },
+              .on_recovered = [this, name](triggers::Signal signal) { mended(name, signal); }},
+          failed));
     }
   }
 
@@ -211,7 +254,8 @@ class Service {
     auto const& rule = found->second;
     auto const answer = noise_.signal(rule, rule.labels, loop_.now());
     if (answer.kind != core::NoiseAnswer::Kind::open) {
-      log_->info("a signal was held back", {{"trigger", name}, {"case", answer.case_id}, {"suppressed", answer.suppressed}});
+      log_->info("a signal was held back",
+                 {{"trigger", name}, {"case", answer.case_id}, {"suppressed", answer.suppressed}});
       return;
     }
     auto const key = core::Noise::key_of(rule, rule.labels);
@@ -231,7 +275,8 @@ class Service {
   // All or nothing: a file with mistakes changes nothing and is said.
   void reload() {
     auto outcome = config::load_file(config_file_);
-    if (!outcome.config) return log_->error("the configuration was not reloaded", {{"problems", config::check_report(outcome)}});
+    if (!outcome.config)
+      return log_->error("the configuration was not reloaded", {{"problems", config::check_report(outcome)}});
     auto& fresh = *outcome.config;
     auto redactor = collectors::Redactor::make(extra_patterns(fresh));
     if (!redactor) return log_->error("the configuration was not reloaded", {{"problems", redactor.error().message}});
@@ -297,14 +342,22 @@ int serve(std::string const& file) {
   auto const key_file = config.ledger.key.name();
   auto const pub = ledger::read_public_key(key_file + ".pub");
   if (!std::filesystem::exists(config.ledger.path) || !pub) {
-    std::fprintf(stderr, "countersign: there is no ledger or key yet. Make them once:\n  countersign keygen --out %s\n  countersign ledger init --ledger %s --key %s\n", key_file.c_str(), config.ledger.path.c_str(), key_file.c_str());
+    std::fprintf(stderr,
+                 "countersign: there is no ledger or key yet. Make them once:\n  countersign keygen --out %s\n  "
+                 "countersign ledger init --ledger %s --key %s\n",
+                 key_file.c_str(), config.ledger.path.c_str(), key_file.c_str());
     return kFailed;
   }
   std::filesystem::create_directories(config.state.path);
   std::filesystem::create_directories(config.state.side);
   // The runner of a service that was killed ends its steps by itself; only then is it known what was cut off.
-  if (!runbooks::wait_for_runner_lock(config.state.path, kLockLimit)) throw core::Failure(core::make_error(core::Errc::unavailable, "another runner still holds " + config.state.path + "/runner.lock; is another service running?"));
-  runbooks::SpawnOptions spawn{.ledger = config.ledger.path, .pin = pub->fingerprint(), .state = config.state.path, .socket = config.state.path + "/runner/socket"};
+  if (!runbooks::wait_for_runner_lock(config.state.path, kLockLimit))
+    throw core::Failure(core::make_error(core::Errc::unavailable, "another runner still holds " + config.state.path +
+                                                                      "/runner.lock; is another service running?"));
+  runbooks::SpawnOptions spawn{.ledger = config.ledger.path,
+                               .pin = pub->fingerprint(),
+                               .state = config.state.path,
+                               .socket = config.state.path + "/runner/socket"};
   // Before any secret is read.
   auto const runner = or_throw(runbooks::spawn_runner(spawn));
   Service service(std::move(config), file, std::move(spawn), runner);
@@ -317,7 +370,9 @@ void add_serve(CLI::App& app, Action& action) {
   auto* const command = app.add_subcommand("serve", "Run the service");
   auto const file = std::make_shared<std::string>();
   command->add_option("-c,--config", *file, "The configuration file")->required();
-  command->footer("Example:\n  countersign serve -c /etc/countersign/countersign.yaml\nLogs JSON lines to standard error; the line \"ready\" names the addresses. SIGHUP reloads, SIGTERM stops.");
+  command->footer(
+      "Example:\n  countersign serve -c /etc/countersign/countersign.yaml\nLogs JSON lines to standard error; the line "
+      "\"ready\" names the addresses. SIGHUP reloads, SIGTERM stops.");
   command->callback([&action, file] { action = [file] { return serve(*file); }; });
 }
 

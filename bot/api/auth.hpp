@@ -1,0 +1,23 @@
+// Who calls: a bearer token's digest against the configuration. Private to api.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "bot/core/rules.hpp"
+
+namespace api {
+
+struct Caller {
+  core::Actor actor;
+  std::set<std::string> scopes;
+  bool may(std::string_view scope) const { return scopes.contains(std::string(scope)); }
+};
+
+// From "Bearer TOKEN". Every configured digest is compared, in constant time each, so that neither a hit nor a miss
+// tells where it stands (T45).
+std::optional<Caller> caller_of(core::Rules const& rules, std::optional<std::string_view> authorization);
+
+}  // namespace api

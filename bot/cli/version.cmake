@@ -1,0 +1,12 @@
+# Writes version.cpp with the commit that is checked out ("unknown" outside a checkout, "+" behind it for local changes).
+set(PROJECT_VERSION ${VERSION})
+execute_process(COMMAND git -C ${SOURCE} rev-parse --short=12 HEAD OUTPUT_VARIABLE COUNTERSIGN_COMMIT OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
+if(failed)
+  set(COUNTERSIGN_COMMIT unknown)
+else()
+  execute_process(COMMAND git -C ${SOURCE} diff --quiet HEAD RESULT_VARIABLE changed ERROR_QUIET)
+  if(changed)
+    string(APPEND COUNTERSIGN_COMMIT "+")
+  endif()
+endif()
+configure_file(${IN} ${OUT} @ONLY)
