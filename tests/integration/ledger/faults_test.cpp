@@ -10,6 +10,7 @@
 #include "ledger/verifier.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/ledger_kit.hpp"
+#include "tests/support/result_text.hpp"
 #include "tests/support/virtual_loop.hpp"
 
 using core::Errc;
@@ -200,7 +201,7 @@ TEST_CASE("never more than 100 packs, also under sustained load and at every mom
     if (i % 250 == 0) {
       std::size_t on_disk = 0;
       for (auto const& item : std::filesystem::directory_iterator(ledger.repository / "objects/pack"))
-        on_disk += item.path().extension() == ".idx" ? 1 : 0;
+        if (item.path().extension() == ".idx") ++on_disk;
       CHECK(on_disk <= ledger::kMaxPacks);
     }
   }

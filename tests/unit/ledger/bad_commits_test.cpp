@@ -13,6 +13,7 @@
 #include "ledger/verifier.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/ledger_kit.hpp"
+#include "tests/support/result_text.hpp"
 
 using support::kNoon;
 using support::vote_entry;

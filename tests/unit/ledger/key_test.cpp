@@ -6,6 +6,7 @@
 #include "ledger/signer.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/ledger_kit.hpp"
+#include "tests/support/result_text.hpp"
 
 using core::Errc;
 using ledger::SigningKey;

@@ -2,6 +2,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/ledger_kit.hpp"
+#include "tests/support/result_text.hpp"
 
 using core::Errc;
 using core::Json;
