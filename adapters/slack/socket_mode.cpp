@@ -12,8 +12,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr core::Duration kHelloLimit = 10s;
-constexpr core::Duration kGrace = 5s;         // a replaced link goes on reading and acknowledging for so long
-constexpr core::Duration kProvenAfter = 30s;  // of life after the hello: only then is the back-off reset
+constexpr core::Duration kGrace = 5s;           // a replaced link goes on reading and acknowledging for so long
+constexpr core::Duration kCloseLimit = 1500ms;  // a closed link is gone after this: net waits 1 s for the peer
+constexpr core::Duration kProvenAfter = 30s;    // of life after the hello: only then is the back-off reset
 constexpr core::Duration kBase = 500ms, kCap = 60s;
 constexpr core::Duration kDisabledRetry = 60s;
 constexpr core::Duration kCrowdedRetry = 10s;
@@ -269,6 +270,7 @@ void SocketMode::renew(std::shared_ptr<Link> const& link) {
     retire(link);
     link->in_order = true;
     link->socket->close(1000);
+    return redial_after(link->slot, kCloseLimit);
   }
   dial(link->slot);
 }

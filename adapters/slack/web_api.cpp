@@ -133,7 +133,7 @@ void WebApi::answered(std::shared_ptr<Waiting> const& waiting, net::Result<net::
     parts_.loop.call_after(std::max(least, jittered(waiting->tried)), alive_.guard([this, waiting] { send(waiting); }));
     return;
   }
-  if (outcome.answer && outcome.answer->error_class() == ErrorClass::stop && on_dead_) {
+  if (call.token == Token::bot && outcome.answer && outcome.answer->error_class() == ErrorClass::stop && on_dead_) {
     // The answer first: whoever called hears of its own call before it hears of all.
     auto const error = to_error(call.method, *outcome.answer);
     auto const tell = alive_.guard([this, error] { on_dead_(error); });
@@ -164,8 +164,10 @@ void WebApi::post_url(std::string const& url, core::Json const& body, std::funct
   ++counters_.calls;
   parts_.http.request(
       std::move(request), alive_.guard([this, done = std::move(done)](net::Result<net::HttpResponse> const& response) {
-        bool const good =
-            response.has_value() && response->status == 200 && response->body.find("\"ok\":false") == std::string::npos;
+        // "ok" as text, or JSON whose "ok" may be false.
+        bool good = response.has_value() && response->status == 200;
+        if (auto const json = core::parse_json(good ? response->body : "null"); good && json.has_value())
+          good = (*json)["ok"].boolean(true);
         if (!good) ++counters_.call_failures;
         done(good);
       }));

@@ -43,7 +43,7 @@ class WebApi {
     core::Duration timeout = std::chrono::seconds(10);
   };
 
-  // `on_dead` runs when the platform says that a token is no longer valid.
+  // `on_dead` runs when the platform says that the bot token is no longer valid.
   WebApi(Parts const& parts, Settings const& settings, Counters& counters,
          std::function<void(core::Error const&)> on_dead);
 

@@ -1,0 +1,260 @@
+#include "tests/support/catch.hpp"
+#include "tests/unit/slack/cards.hpp"
+#include "tests/unit/slack/fakes.hpp"
+
+using namespace fakes;
+
+namespace {
+
+struct Result {
+  std::optional<core::Result<ports::MessageRef>> posted;
+  std::optional<core::Result<void>> updated;
+};
+
+std::shared_ptr<Result> post(Bench& bench, std::string const& key = "key-1") {
+  auto result = std::make_shared<Result>();
+  bench.adapter->post("C0INC", std::nullopt, bench.adapter->render(cards::waiting(), key).body, key, bench.loop.now(),
+                      [result](auto const& posted) { result->posted = posted; });
+  return result;
+}
+
+std::shared_ptr<Result> update(Bench& bench, std::string const& status, std::string const& ts = "1.2") {
+  auto result = std::make_shared<Result>();
+  auto card = cards::waiting();
+  card.status = status;
+  bench.adapter->update(Json::object({{"channel", "C0INC"}, {"ts", ts}}), bench.adapter->render(card, "key-1").body,
+                        [result](auto const& updated) { result->updated = updated; });
+  return result;
+}
+
+std::string history(std::string const& key, std::string const& bot = "B0BOT", std::string const& cursor = "") {
+  return core::dump(Json::object(
+      {{"ok", true},
+       {"messages",
+        Json::array({Json::object({{"ts", "1764000000.000900"},
+                                   {"bot_id", bot},
+                                   {"metadata", Json::object({{"event_type", "countersign"},
+                                                              {"event_payload", Json::object({{"key", key}})}})}})})},
+       {"response_metadata", Json::object({{"next_cursor", cursor}})}}));
+}
+
+}  // namespace
+
+TEST_CASE("slack outbox: a post carries its channel, key and no secret") {
+  Bench bench;
+  bench.connected();
+  auto const result = post(bench);
+  bench.loop.run_posted();
+  REQUIRE(result->posted);
+  CHECK((**result->posted)["channel"].text() == "C0INC");
+  auto const body = bench.http.last_body("chat.postMessage");
+  CHECK(body["channel"].text() == "C0INC");
+  CHECK(body["metadata"]["event_payload"]["key"].text() == "key-1");
+
+  bool threaded = false;
+  bench.adapter->post("C0INC", Json::object({{"channel", "C0INC"}, {"ts", "7.8"}}),
+                      bench.adapter->render(cards::note(), "key-2").body, "key-2", bench.loop.now(),
+                      [&](auto const& posted) { threaded = posted.has_value(); });
+  bench.loop.run_posted();
+  CHECK(threaded);
+  CHECK(bench.http.last_body("chat.postMessage")["thread_ts"].text() == "7.8");
+}
+
+TEST_CASE("slack outbox: what comes before the adapter knows itself waits") {
+  Bench bench;
+  bench.adapter = std::make_unique<slack::Adapter>(
+      bench.settings, slack::Parts{bench.loop, bench.http, bench.dialer, bench.log, [] { return std::uint64_t{0}; }});
+  auto const result = post(bench);
+  bench.loop.advance(10s);
+  CHECK_FALSE(result->posted);
+  bench.adapter->start(bench.sink);
+  bench.loop.advance(1s);
+  CHECK(result->posted);
+}
+
+TEST_CASE("slack outbox: a post that timed out but was taken is found, not repeated") {
+  Bench bench;
+  bench.connected();
+  auto const ambiguous = GENERATE(0, 1, 2);
+  bench.http.next["chat.postMessage"].push_back(ambiguous == 0   ? failing(true)
+                                                : ambiguous == 1 ? json("", 500)
+                                                                 : json(R"({"ok":false,"error":"fatal_error"})"));
+  bench.http.next["conversations.history"] = {json(history("other")), json(history("key-1"))};
+  auto const result = post(bench);
+  bench.loop.advance(10s);
+  REQUIRE(result->posted);
+  CHECK((**result->posted)["ts"].text() == "1764000000.000900");
+  CHECK(bench.http.count("chat.postMessage") == 1);
+  CHECK(bench.adapter->counters().posts_found_again == 1);
+}
+
+TEST_CASE("slack outbox: not found twice is posted again; what never left is posted again at once") {
+  Bench bench;
+  bench.connected();
+  SECTION("perhaps taken") {
+    bench.http.next["chat.postMessage"].push_back(failing(true));
+    auto const result = post(bench);
+    bench.loop.advance(4s);
+    CHECK(bench.http.count("chat.postMessage") == 1);
+    bench.loop.advance(2s);
+    CHECK(bench.http.count("conversations.history") == 2);
+    CHECK(bench.http.count("chat.postMessage") == 2);
+    CHECK(result->posted);
+  }
+  SECTION("never sent") {
+    bench.http.next["chat.postMessage"] = {failing(false), failing(false)};
+    auto const result = post(bench);
+    bench.loop.advance(1s);
+    CHECK(bench.http.count("conversations.history") == 0);
+    CHECK(bench.http.count("chat.postMessage") == 3);
+    CHECK(result->posted);
+  }
+}
+
+TEST_CASE("slack outbox: a message of ours is known by bot and key, over pages and in threads") {
+  Bench bench;
+  bench.connected();
+  std::optional<core::Result<std::optional<ports::MessageRef>>> found;
+  auto const find = [&](std::optional<ports::MessageRef> const& thread) {
+    found.reset();
+    bench.adapter->find("C0INC", thread, "key-1", bench.loop.now(), [&](auto const& result) { found = result; });
+    bench.loop.advance(1s);
+  };
+  bench.http.next["conversations.history"] = {json(history("key-1", "B0STRANGER", "page2")), json(history("key-1"))};
+  find(std::nullopt);
+  REQUIRE((found && found->has_value() && (*found)->has_value()));
+  CHECK_THAT(bench.http.seen.back().body, Catch::Contains("cursor=page2") &&
+                                              Catch::Contains("include_all_metadata=true") &&
+                                              Catch::Contains("oldest=1795255"));
+  bench.http.next["conversations.replies"] = {json("", 502), json(history("key-1"))};
+  find(Json::object({{"ts", "7.8"}}));
+  CHECK((*found)->has_value());
+  CHECK_THAT(bench.http.seen.back().body, Catch::Contains("ts=7.8"));
+  find(std::nullopt);
+  CHECK_FALSE((*found)->has_value());
+  bench.http.next["conversations.history"].push_back(
+      json(R"({"ok":false,"error":"missing_scope","needed":"channels:history"})"));
+  find(std::nullopt);
+  CHECK(found->error().code == core::Errc::forbidden);
+  CHECK_THAT(found->error().message, Catch::Contains("channels:history"));
+}
+
+TEST_CASE("slack outbox: 429 holds the method's line for as long as told") {
+  Bench bench;
+  bench.connected();
+  bench.http.next["chat.update"].push_back(json("", 429, {{"Retry-After", "20"}}));
+  auto const first = update(bench, "one");
+  bench.loop.advance(5s);
+  auto const second = update(bench, "two");
+  auto const other = update(bench, "other", "3.4");
+  bench.loop.advance(14s);
+  CHECK(bench.http.count("chat.update") == 1);
+  bench.loop.advance(2s);
+  // The waiting call took the newest state with it; the other message has its own.
+  CHECK(bench.http.count("chat.update") == 3);
+  CHECK((first->updated && second->updated && other->updated));
+  CHECK_THAT(bench.http.seen.at(bench.http.seen.size() - 2).body, Catch::Contains("two"));
+  CHECK(bench.adapter->counters().rate_limited == 1);
+}
+
+TEST_CASE("slack outbox: of several updates of one message only the last is sent, one at a time") {
+  Bench bench;
+  bench.connected();
+  auto const one = update(bench, "one"), two = update(bench, "two"), three = update(bench, "three");
+  bench.loop.run_posted();
+  CHECK((one->updated && two->updated && three->updated));
+  CHECK(bench.http.count("chat.update") == 1);
+  CHECK_THAT(bench.http.seen.back().body, Catch::Contains("three"));
+  bench.http.next["chat.update"] = {json("", 500), failing(true)};
+  auto const again = update(bench, "four");
+  bench.loop.advance(1s);
+  CHECK(bench.http.count("chat.update") == 4);
+  CHECK(again->updated->has_value());
+}
+
+TEST_CASE("slack outbox: one message a second a channel, three at once") {
+  Bench bench;
+  bench.connected();
+  std::vector<std::shared_ptr<Result>> results;
+  for (int i = 0; i < 6; ++i) results.push_back(post(bench, "key-" + std::to_string(i)));
+  bench.loop.advance(10ms);
+  CHECK(bench.http.count("chat.postMessage") == 3);
+  bench.loop.advance(1s);
+  CHECK(bench.http.count("chat.postMessage") == 4);
+  bench.loop.advance(2s);
+  CHECK(bench.http.count("chat.postMessage") == 6);
+  for (auto const& result : results) CHECK(result->posted);
+}
+
+TEST_CASE("slack outbox: permanent errors say what to do") {
+  Bench bench;
+  bench.connected();
+  auto [word, code, hint] = GENERATE(table<char const*, core::Errc, char const*>({
+      {"not_in_channel", core::Errc::forbidden, "/invite"},
+      {"channel_not_found", core::Errc::forbidden, "/invite"},
+      {"is_archived", core::Errc::forbidden, "restore"},
+      {"thread_not_found", core::Errc::not_found, "thread_not_found"},
+  }));
+  bench.http.next["chat.postMessage"].push_back(json(std::string(R"({"ok":false,"error":")") + word + "\"}"));
+  auto const result = post(bench);
+  bench.loop.advance(1s);
+  REQUIRE((result->posted && result->posted->has_error()));
+  CHECK(result->posted->error().code == code);
+  CHECK_THAT(result->posted->error().message, Catch::Contains(hint));
+  auto const next = post(bench, "next");  // the line goes on
+  bench.loop.advance(5s);
+  CHECK(next->posted->has_value());
+}
+
+TEST_CASE("slack outbox: refused blocks fall back to text that still shows the action") {
+  Bench bench;
+  bench.connected();
+  bench.http.next["chat.postMessage"].push_back(json(
+      R"({"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["[ERROR] must be less than 3001 characters [json-pointer:/blocks/1/text/text]"]}})"));
+  auto const result = post(bench);
+  bench.loop.advance(1s);
+  CHECK(result->posted->has_value());
+  auto const body = bench.http.last_body("chat.postMessage");
+  CHECK(body["blocks"] == Json::array());
+  CHECK_THAT(body["text"].text(),
+             Catch::Contains("systemctl restart web.service") && Catch::Contains("/countersign approve"));
+  CHECK_THAT(bench.log_text(), Catch::Contains("json-pointer:/blocks/1/text/text"));
+
+  bench.http.next["chat.update"] = {json(R"({"ok":false,"error":"msg_blocks_too_long"})"),
+                                    json(R"({"ok":false,"error":"msg_too_long"})")};
+  auto const updated = update(bench, "x");
+  bench.loop.advance(1s);
+  CHECK(updated->updated->error().code == core::Errc::bad_input);
+}
+
+TEST_CASE("slack outbox: a dead token ends everything with the way out") {
+  Bench bench;
+  bench.connected();
+  bench.http.next["chat.postMessage"].push_back(json(R"({"ok":false,"error":"token_revoked"})"));
+  auto const first = post(bench), second = post(bench, "key-2");
+  bench.loop.advance(5s);
+  CHECK(first->posted->error().code == core::Errc::forbidden);
+  CHECK(second->posted->error().code == core::Errc::forbidden);
+  CHECK_FALSE(bench.sink.states.back().first);
+  auto const late = update(bench, "late");
+  bench.loop.advance(1s);
+  CHECK(late->updated->error().code == core::Errc::forbidden);
+  CHECK_THAT(bench.log_text(), !Catch::Contains("xoxb-") && !Catch::Contains("xapp-"));
+}
+
+TEST_CASE("slack settings that can't be right are refused at once") {
+  Bench bench;
+  auto const make = [&](auto change) {
+    auto settings = bench.settings;
+    change(settings);
+    return std::make_unique<slack::Adapter>(settings, slack::Parts{bench.loop, bench.http, bench.dialer, bench.log});
+  };
+  CHECK_NOTHROW(make([](auto&) {}));
+  CHECK_NOTHROW(make([](auto& s) { s.api_url = "http://127.0.0.1:8080/api/"; }));
+  CHECK_THROWS_AS(make([](auto& s) { s.api_url = "http://slack.example/api/"; }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.api_url = "https://slack.com/api"; }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.app_token.clear(); }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.bot_token = "xoxb-\r\nX: y"; }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.connections = 11; }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.workspace.clear(); }), core::Failure);
+}

@@ -1,0 +1,252 @@
+#include "tests/support/catch.hpp"
+#include "tests/unit/slack/fakes.hpp"
+
+using namespace fakes;
+
+TEST_CASE("slack sockets: two standing connections, each with its own ticket") {
+  Bench bench;
+  bench.connected();
+  REQUIRE(bench.dialer.wires.size() == 2);
+  CHECK(bench.dialer.wires[0]->url == "wss://wss.example.org/link/?ticket=1");
+  CHECK(bench.dialer.wires[1]->url == "wss://wss.example.org/link/?ticket=2");
+  CHECK(bench.adapter->counters().connected == 2);
+  CHECK(bench.sink.states == std::vector<std::pair<bool, std::string>>{{true, ""}});
+  for (auto const& call : bench.http.seen) {
+    if (call.method == "apps.connections.open") CHECK(call.authorization == "Bearer xapp-1-secret");
+    if (call.method == "auth.test") CHECK(call.authorization == "Bearer xoxb-secret");
+  }
+}
+
+TEST_CASE("slack sockets: a refresh has no gap") {
+  Bench bench(1);
+  bench.connected();
+  auto const reason = GENERATE("warning", "refresh_requested", "brand_new_reason");
+  bench.receive(0, frames::disconnect(reason));
+  REQUIRE(bench.dialer.wires.size() == 2);
+  CHECK_FALSE(bench.dialer.wires[0]->closing);
+  bench.receive(0, frames::click({}));  // meanwhile, on the old one
+  bench.answer(0, ports::Answer::State::recorded);
+  CHECK(bench.sent(0).size() == 1);
+
+  bench.greet(1, 2);
+  CHECK(bench.adapter->counters().connected == 2);
+  bench.receive(0, frames::click({.envelope = "env-2", .action_ts = "2.2"}));
+  bench.answer(1, ports::Answer::State::recorded);
+  CHECK(bench.sent(0).size() == 2);  // still acknowledged where it came from
+  CHECK(bench.sent(1).empty());
+  bench.loop.advance(4900ms);
+  CHECK_FALSE(bench.dialer.wires[0]->closing);
+  bench.loop.advance(200ms);
+  CHECK(bench.dialer.wires[0]->closing);
+  CHECK(bench.dialer.wires[0]->close_code == 1000);
+  bench.end(0);
+  CHECK(bench.dialer.wires[0]->destroyed);
+  bench.loop.advance(60s);
+  CHECK(bench.dialer.wires.size() == 2);
+  CHECK(bench.sink.states.size() == 1);  // nobody noticed
+}
+
+TEST_CASE("slack sockets: renewed at nine tenths of the life that hello hints at") {
+  Bench bench(1);
+  bench.start();
+  bench.greet(0, 1, 1000);
+  bench.loop.advance(899s);
+  CHECK(bench.dialer.wires.size() == 1);
+  bench.loop.advance(2s);
+  CHECK(bench.dialer.wires.size() == 2);
+}
+
+TEST_CASE("slack sockets: a half-open link is replaced, and told when none is left") {
+  Bench bench;
+  bench.connected();
+  bench.broken(0);
+  CHECK(bench.sink.states.size() == 1);  // the other still stands
+  bench.loop.advance(1ms);
+  CHECK(bench.dialer.wires.size() == 3);
+  bench.broken(1);
+  CHECK_FALSE(bench.sink.states.back().first);
+  bench.loop.advance(1ms);
+  bench.greet(3, 1);
+  CHECK(bench.sink.states.back().first);
+  CHECK(bench.adapter->counters().lost == 2);
+}
+
+TEST_CASE("slack sockets: back-off doubles with full jitter and is reset only after hello and 30 s") {
+  Bench bench(1);
+  bench.random = 500;  // drawn modulo the longest wait
+  bench.start();
+  auto const waits = [&](std::size_t next) {
+    core::Duration waited{0};
+    while (bench.dialer.wires.size() <= next && waited < 70s) {
+      bench.loop.advance(1ms);
+      waited += 1ms;
+    }
+    return waited;
+  };
+  bench.broken(0);
+  CHECK(waits(1) == 500ms);
+  bench.random = 1000;
+  bench.greet(1);
+  bench.broken(1);  // greeted, but not proven
+  CHECK(waits(2) == 1000ms);
+  bench.random = 2000;
+  bench.broken(2);
+  CHECK(waits(3) == 2000ms);
+  bench.greet(3);
+  bench.loop.advance(31s);
+  bench.random = 500;
+  bench.broken(3);
+  CHECK(waits(4) == 500ms);
+}
+
+TEST_CASE("slack sockets: no hello within 10 s, a refused upgrade and a bad address each cost a new ticket") {
+  Bench bench(1);
+  bench.start();
+  bench.open(0);
+  bench.loop.advance(9s);
+  CHECK_FALSE(bench.dialer.wires[0]->destroyed);
+  bench.loop.advance(2s);
+  CHECK(bench.dialer.wires[0]->destroyed);
+  REQUIRE(bench.dialer.wires.size() == 2);
+  bench.end(1, {net::make_error(net::Errc::refused, "The upgrade was refused."), 0, "", 409, {{"Retry-After", "7"}}});
+  bench.loop.advance(6900ms);
+  CHECK(bench.dialer.wires.size() == 2);
+  bench.http.next["apps.connections.open"].push_back(json(R"({"ok":true,"url":"ws://wss.example.org/x"})"));
+  bench.loop.advance(200ms);
+  CHECK(bench.http.count("apps.connections.open") == 4);
+  REQUIRE(bench.dialer.wires.size() == 3);  // plain text to a stranger was not dialled
+  CHECK(bench.dialer.wires[2]->url == "wss://wss.example.org/link/?ticket=3");
+}
+
+TEST_CASE("slack sockets: Socket Mode switched off is asked about once a minute") {
+  Bench bench(1);
+  bench.connected();
+  bench.receive(0, frames::disconnect("link_disabled"));
+  CHECK_FALSE(bench.sink.states.back().first);
+  CHECK_THAT(bench.sink.states.back().second, Catch::Contains("switch it on"));
+  bench.http.next["apps.connections.open"].push_back(json(R"({"ok":false,"error":"link_disabled"})"));
+  bench.loop.advance(59s);
+  CHECK(bench.http.count("apps.connections.open") == 1);
+  bench.loop.advance(61s);
+  CHECK(bench.http.count("apps.connections.open") == 3);
+}
+
+TEST_CASE("slack sockets: too many connections backs off and says so") {
+  Bench bench(1);
+  bench.start();
+  bench.open(0);
+  bench.receive(0, frames::disconnect("too_many_websockets"));
+  CHECK(bench.dialer.wires[0]->destroyed);
+  CHECK(bench.log.has("slack counts too many connections of this app"));
+  bench.loop.advance(9s);
+  CHECK(bench.dialer.wires.size() == 1);
+  bench.loop.advance(2s);
+  CHECK(bench.dialer.wires.size() == 2);
+}
+
+TEST_CASE("slack sockets: ten connections are renewed without an eleventh") {
+  Bench bench(10);
+  bench.connected();
+  REQUIRE(bench.dialer.wires.size() == 10);
+  bench.receive(0, frames::disconnect("refresh_requested"));
+  CHECK(bench.dialer.wires[0]->closing);  // nine others bridge the moment
+  bench.loop.advance(1s);
+  bench.end(0);
+  CHECK(bench.dialer.wires.size() == 10);
+  bench.loop.advance(1s);
+  CHECK(bench.dialer.wires.size() == 11);
+}
+
+TEST_CASE("slack sockets: errors of opening") {
+  Bench bench(1);
+  SECTION("a dead token stops for good and says the way out") {
+    bench.http.next["apps.connections.open"].push_back(json(R"({"ok":false,"error":"invalid_auth"})"));
+    bench.start();
+    REQUIRE(bench.sink.states.size() == 1);
+    CHECK_FALSE(bench.sink.states[0].first);
+    CHECK_THAT(bench.sink.states[0].second, Catch::Contains("install the app again"));
+    bench.loop.advance(600s);
+    CHECK(bench.http.count("apps.connections.open") == 1);
+  }
+  SECTION("429 waits as told") {
+    bench.http.next["apps.connections.open"].push_back(json("", 429, {{"Retry-After", "30"}}));
+    bench.start();
+    bench.loop.advance(28s);
+    CHECK(bench.http.count("apps.connections.open") == 1);
+    bench.loop.advance(2s);
+    CHECK(bench.http.count("apps.connections.open") == 2);
+  }
+  SECTION("5xx and lost calls are tried again") {
+    bench.http.next["apps.connections.open"] = {json("", 500), failing(false), failing(true)};
+    bench.start();
+    CHECK(bench.http.count("apps.connections.open") == 4);
+    CHECK(bench.dialer.wires.size() == 1);
+  }
+  SECTION("another workspace's token is refused before anything is connected") {
+    bench.http.next["auth.test"].push_back(json(R"({"ok":true,"team_id":"T0OTHER","bot_id":"B0BOT"})"));
+    bench.start();
+    CHECK(bench.dialer.wires.empty());
+    CHECK_THAT(bench.sink.states.back().second, Catch::Contains("another Slack workspace"));
+  }
+  CHECK_THAT(bench.log_text(), !Catch::Contains("secret") && !Catch::Contains("ticket"));
+}
+
+TEST_CASE("slack sockets: another instance on the token is found after a minute, and its leaving too") {
+  Bench bench(1);
+  bench.start();
+  bench.greet(0, 2);  // one more than ours
+  CHECK(bench.sink.states.back() == std::pair<bool, std::string>{true, ""});
+  bench.loop.advance(59s);
+  CHECK(bench.dialer.wires.size() == 1);
+  bench.loop.advance(2s);
+  REQUIRE(bench.dialer.wires.size() == 2);
+  bench.greet(1, 3);
+  CHECK(bench.sink.states.back().first);
+  CHECK_THAT(bench.sink.states.back().second, Catch::Contains("another instance"));
+  CHECK(bench.adapter->counters().foreign == 1);
+  bench.receive(0, frames::click({}));
+  CHECK_THAT(bench.sink.votes.at(0).foreign, Catch::Contains("another instance"));
+
+  bench.loop.advance(6s);
+  CHECK(bench.dialer.wires[1]->closing);  // it only looked
+  bench.end(1);
+  bench.loop.advance(60s);
+  REQUIRE(bench.dialer.wires.size() == 3);
+  bench.greet(2, 2);  // ours and this one
+  CHECK(bench.sink.states.back() == std::pair<bool, std::string>{true, ""});
+  CHECK(bench.adapter->counters().foreign == 0);
+  bench.receive(0, frames::click({.envelope = "e2", .action_ts = "9.9"}));
+  CHECK(bench.sink.votes.at(1).foreign.empty());
+}
+
+TEST_CASE("slack sockets: connections of ours that broke are not taken for a stranger's") {
+  Bench bench(1);
+  bench.connected();
+  bench.broken(0);
+  bench.loop.advance(1ms);
+  bench.greet(1, 2);  // Slack hasn't noticed the first one's end
+  bench.loop.advance(300s);
+  CHECK(bench.dialer.wires.size() == 2);
+  CHECK(bench.adapter->counters().foreign == 0);
+}
+
+TEST_CASE("slack sockets: refused frames are logged and nothing else") {
+  Bench bench(1);
+  bench.connected();
+  bench.receive(0, std::string("{\"type\":"));
+  bench.dialer.wires[0]->handler.on_message("{}", true);
+  CHECK(bench.adapter->counters().refused_frames == 2);
+  CHECK(bench.adapter->counters().connected == 1);
+  CHECK(bench.sent(0).empty());
+}
+
+TEST_CASE("slack sockets: after stop nothing happens any more") {
+  Bench bench(2);
+  bench.connected();
+  auto const calls = bench.http.seen.size();
+  bench.adapter->stop();
+  CHECK(bench.dialer.wires[0]->destroyed);
+  bench.loop.advance(7200s);
+  CHECK(bench.http.seen.size() == calls);
+  CHECK(bench.sink.states.size() == 1);
+}
