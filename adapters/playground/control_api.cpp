@@ -16,7 +16,7 @@ net::HttpResponse fine(Json members = Json(Json::Object{})) {
   members.set("ok", true);
   return json_response(members);
 }
-net::HttpResponse refused(std::string const& why, unsigned status = 422) {
+net::HttpResponse refused(std::string const& why, unsigned status = 200) {
   return json_response(Json::object({{"ok", false}, {"error", why}}), status);
 }
 

@@ -220,11 +220,20 @@ void DemoSupervisor::start() {
   argv.push_back(nullptr);
   char* environment[] = {nullptr};
   auto const parent = ::getpid();
+  // Our handlers must not run in the child for a signal that arrives before it has become another program.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   auto const child = ::fork();
+  if (child != 0) ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (child < 0) {
     throw core::Failure(core::make_error(core::Errc::io, "The demo service can't be started: fork failed."));
   }
   if (child == 0) {
+    for (int const signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGCHLD}) ::signal(signal, SIG_DFL);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(1);
     ::close_range(3, ~0u, 0);

@@ -71,7 +71,7 @@ TEST_CASE("demo service: broken means 503 and a storm of errors; a restart reall
   CHECK(demo.health() == 200);
   auto const before = demo_service_status(demo.dir);
   CHECK(before.up);
-  REQUIRE(break_demo_service(demo.dir));
+  REQUIRE(break_demo_service(demo.dir).has_value());
   CHECK(demo.health() == 503);
   CHECK(Supervised::wait([&] {
     for (auto const& line : demo_service_status(demo.dir, 20).log) {
@@ -79,7 +79,7 @@ TEST_CASE("demo service: broken means 503 and a storm of errors; a restart reall
     }
     return false;
   }));
-  REQUIRE(restart_demo_service(demo.dir, net::Duration{10'000}));
+  REQUIRE(restart_demo_service(demo.dir, net::Duration{10'000}).has_value());
   auto const after = demo_service_status(demo.dir);
   CHECK(after.up);
   CHECK(after.pid != before.pid);
@@ -89,11 +89,11 @@ TEST_CASE("demo service: broken means 503 and a storm of errors; a restart reall
 
 TEST_CASE("demo service: mending by hand, and a restart of nothing") {
   Supervised demo;
-  REQUIRE(break_demo_service(demo.dir));
-  REQUIRE(mend_demo_service(demo.dir));
+  REQUIRE(break_demo_service(demo.dir).has_value());
+  REQUIRE(mend_demo_service(demo.dir).has_value());
   CHECK(demo.health() == 200);
   auto const nothing = restart_demo_service("/nonexistent", net::Duration{10});
-  REQUIRE_FALSE(nothing);
+  REQUIRE_FALSE(nothing.has_value());
   CHECK(nothing.error().code == core::Errc::not_found);
 }
 

@@ -23,14 +23,14 @@ struct Modals : StandInFixture {
     click.ts = post();
     click.action_id = "approve";
     auto const id = slack.click(click);
-    REQUIRE(id);
+    REQUIRE(id.has_value());
     return slack.interaction(*id)->trigger_id;
   }
   Json open(std::string const& trigger_id, Json const& what = view()) {
     return app.call_now("views.open", Json::object({{"trigger_id", trigger_id}, {"view", what}})).body;
   }
   Interaction const& sent(core::Result<std::uint64_t> const& id) {
-    REQUIRE(id);
+    REQUIRE(id.has_value());
     until([&] { return slack.interaction(*id)->state != Interaction::State::sent; });
     return *slack.interaction(*id);
   }
@@ -52,7 +52,7 @@ TEST_CASE_METHOD(Modals, "modals: a trigger works once, for three seconds, and o
 TEST_CASE_METHOD(Modals, "modals: the client checks lengths, the app answers with errors by block, then it closes") {
   std::string const metadata = "{\"q\":\"\\u00e9 <&>\"}";
   REQUIRE(open(trigger(), view(metadata))["ok"].boolean());
-  CHECK_FALSE(slack.submit("U0BOB", Json::object({{"why", "abc"}})));
+  CHECK_FALSE(slack.submit("U0BOB", Json::object({{"why", "abc"}})).has_value());
   CHECK_FALSE(slack.modals("U0BOB").back()["errors"].is_null());
   app.on_envelope = [](Json const&) {
     return Json::object({{"response_action", "errors"}, {"errors", Json::object({{"why", "Say more"}})}});
@@ -109,7 +109,7 @@ TEST_CASE_METHOD(Modals, "modals: view_closed only if asked for") {
   quiet.set("notify_on_close", false);
   REQUIRE(open(trigger(), quiet)["ok"].boolean());
   auto const none = slack.close_modal("U0BOB");
-  REQUIRE(none);
+  REQUIRE(none.has_value());
   CHECK(*none == 0);
 }
 
@@ -121,7 +121,7 @@ TEST_CASE_METHOD(Modals, "response URLs: five uses, replace and delete the origi
   click.ts = ts;
   click.action_id = "approve";
   auto const id = slack.click(click);
-  REQUIRE(id);
+  REQUIRE(id.has_value());
   auto const url = slack.interaction(*id)->response_url;
   CHECK(url.substr(0, slack.origin().size()) == slack.origin());
   auto const http = net::make_http_client(io);

@@ -69,7 +69,7 @@ TEST_CASE_METHOD(StandInFixture, "Web API: update, ownership, length, and that e
   CHECK(error(Json::object({{"channel", "C0INC"}, {"ts", "1.2"}, {"text", "x"}})) == "message_not_found");
   CHECK(error(Json::object({{"channel", "C0INC"}, {"ts", ts}, {"text", std::string(4001, 'x')}})) == "msg_too_long");
   auto const said = slack.say("U0ALICE", "C0INC", "mine");
-  REQUIRE(said);
+  REQUIRE(said.has_value());
   CHECK(error(Json::object({{"channel", "C0INC"}, {"ts", *said}, {"text", "x"}})) == "cant_update_message");
 }
 
