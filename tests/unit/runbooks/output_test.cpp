@@ -1,0 +1,127 @@
+#include "bot/runbooks/live_view.hpp"
+#include "bot/runbooks/output_filter.hpp"
+#include "bot/runbooks/protocol.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace runbooks;
+
+namespace {
+
+constexpr std::string_view kSecret = "correct-horse-battery-staple";
+
+// Knows one secret and key blocks that it sees whole.
+struct OneSecret : ports::Redactor {
+  std::uint32_t redact(std::string& text) const override {
+    std::uint32_t count = 0;
+    for (auto at = text.find(kSecret); at != std::string::npos; at = text.find(kSecret, at)) {
+      text.replace(at, kSecret.size(), "[redacted]");
+      ++count;
+    }
+    auto const begin = text.find("-----BEGIN");
+    auto const end = text.find("-----END KEY-----");
+    if (begin != std::string::npos && end != std::string::npos) text.replace(begin, end + 17 - begin, "[redacted]");
+    return count;
+  }
+};
+
+struct Bench {
+  explicit Bench(std::size_t keep = 1 << 20)
+      : filter(redactor, keep, [this](std::string_view text) { live += text; }) {}
+  void feed(std::string_view text, std::size_t piece) {
+    for (std::size_t at = 0; at < text.size(); at += piece)
+      filter.append(OutputFilter::Stream::out, text.substr(at, piece));
+  }
+  OneSecret redactor;
+  std::string live;
+  OutputFilter filter;
+};
+
+}  // namespace
+
+TEST_CASE("output: a secret is blanked wherever the pipe cuts it") {
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += "line " + std::to_string(i) + " token " + std::string(kSecret) + " end\n";
+  for (std::size_t piece = 1; piece < 70; ++piece) {
+    CAPTURE(piece);
+    Bench bench;
+    bench.feed(text, piece);
+    bench.filter.flush();
+    CHECK(bench.filter.text().find("horse") == std::string::npos);
+    CHECK(bench.live == bench.filter.text());
+    CHECK(bench.live.find("line 19 token [redacted] end\n") != std::string::npos);
+    CHECK(bench.filter.total() == text.size());
+  }
+}
+
+TEST_CASE("output: a cut to the kept size never halves a secret") {
+  std::string text;
+  for (int i = 0; i < 500; ++i)
+    text += std::string(static_cast<std::size_t>(i % 37), 'x') + std::string(kSecret) + "\n";
+  for (std::size_t keep = 100; keep < 400; ++keep) {
+    Bench bench(keep);
+    bench.feed(text, 4096);
+    bench.filter.flush();
+    CHECK(bench.filter.truncated());
+    CHECK(bench.filter.text().find("horse") == std::string::npos);
+    CHECK(bench.filter.text().size() < keep + 60);
+    CHECK(bench.filter.text().find("bytes left out]") != std::string::npos);
+  }
+}
+
+TEST_CASE("output: a line without an end passes in pieces, its secrets blanked, in bounded memory") {
+  Bench bench;
+  std::string text;
+  while (text.size() < 5 * kMaxLineHeld) text += "0123456789 " + std::string(kSecret);
+  bench.feed(text, 1000);
+  CHECK(bench.live.size() > kMaxLineHeld);
+  bench.filter.flush();
+  CHECK(bench.filter.text().find("horse") == std::string::npos);
+}
+
+TEST_CASE("output: a key block waits for its end, and an endless one never passes") {
+  Bench bench;
+  bench.feed("before\n-----BEGIN KEY-----\nAAAA\nBBBB\n", 7);
+  CHECK(bench.live == "before\n");
+  bench.feed("-----END KEY-----\nafter\n", 7);
+  bench.filter.flush();
+  CHECK(bench.live.find("AAAA") == std::string::npos);
+  CHECK(bench.live.find("after\n") != std::string::npos);
+
+  auto const line = GENERATE(as<std::string>{}, "MIIEvQIBADANBg\n", "MIIEvQIBADANBg");
+  Bench endless;
+  endless.feed("-----BEGIN KEY-----\n", 100);
+  for (int i = 0; i < 20'000; ++i) endless.filter.append(OutputFilter::Stream::out, line);
+  CHECK(endless.live == "[redacted: a key block without an end]\n");
+  endless.feed("\n-----END KEY-----\nafter\n", 5);
+  endless.filter.flush();
+  CHECK(endless.live == "[redacted: a key block without an end]\nafter\n");
+}
+
+TEST_CASE("T37 output: control and bidi characters are shown, not obeyed; the streams' lines don't mix") {
+  Bench bench;
+  bench.filter.append(OutputFilter::Stream::out, "half ");
+  bench.filter.append(OutputFilter::Stream::err, "\x1b[2Joops\xe2\x80\xae\n");
+  bench.filter.append(OutputFilter::Stream::out, "whole\xff");
+  bench.filter.flush();
+  CHECK(bench.filter.text() == "\\x1b[2Joops\\u{202E}\nhalf whole\\xff\n");
+}
+
+TEST_CASE("output: the live view sends at most five pieces a second and leaves nothing behind") {
+  std::vector<std::string> sent;
+  LiveView view([&](std::string const& name, std::string const& text) { sent.push_back(name + ": " + text); });
+  auto now = LiveView::Clock::now();
+  view.begin("one");
+  for (int i = 0; i < 1000; ++i) {
+    view.add("x\n", now);
+    now += std::chrono::milliseconds(1);
+  }
+  CHECK(sent.size() == 5);
+  view.flush();
+  std::size_t count = 0;
+  for (auto const& piece : sent) count += static_cast<std::size_t>(std::ranges::count(piece, 'x'));
+  CHECK(count == 1000);
+  sent.clear();
+  for (int i = 0; i < 10'000; ++i) view.add(std::string(100, 'y') + "\n", now);
+  view.flush();
+  for (auto const& piece : sent) CHECK(piece.size() <= kMaxLiveBytes + 20);
+}
