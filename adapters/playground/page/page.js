@@ -25,11 +25,22 @@ let state = null;
 
 // ---- text ---------------------------------------------------------------------------------------------------------
 
-const kEmoji = { white_check_mark: "✅", heavy_check_mark: "✔️", x: "❌", warning: "⚠️", rotating_light: "🚨", no_entry: "⛔",
-  hourglass: "⌛", hourglass_flowing_sand: "⏳", large_green_circle: "🟢", red_circle: "🔴", large_yellow_circle: "🟡", white_circle: "⚪",
-  bell: "🔔", lock: "🔒", memo: "📝", eyes: "👀", "+1": "👍", "-1": "👎", arrows_counterclockwise: "🔄", stop_button: "⏹️", gear: "⚙️" };
+// Drawn by us, since not every machine has a font with pictures: glyph, colour, name.
+const kPictures = { "✅": ["✓", "good", "done"], "✔": ["✓", "good", "done"], "❌": ["✗", "bad", "no"], "⛔": ["–", "bad", "no entry"], "🚨": ["!", "bad", "alarm"], "🔴": ["", "bad", "red"],
+  "⚠": ["!", "warn", "warning"], "⏳": ["…", "warn", "waiting"], "⌛": ["…", "warn", "waiting"], "🕒": ["…", "warn", "waiting"], "🟡": ["", "warn", "yellow"], "🟠": ["", "warn", "orange"],
+  "🟢": ["", "good", "green"], "⚪": ["", "quiet", "white"], "⏹": ["■", "quiet", "stopped"], "🚫": ["–", "bad", "no"], "ℹ": ["i", "quiet", "information"] };
+const kShort = { white_check_mark: "✅", heavy_check_mark: "✔", x: "❌", no_entry: "⛔", rotating_light: "🚨", red_circle: "🔴", warning: "⚠", hourglass: "⌛", hourglass_flowing_sand: "⏳",
+  large_yellow_circle: "🟡", large_orange_circle: "🟠", large_green_circle: "🟢", white_circle: "⚪", stop_button: "⏹", no_entry_sign: "🚫", information_source: "ℹ",
+  bell: "🔔", lock: "🔒", memo: "📝", eyes: "👀", "+1": "👍", "-1": "👎", arrows_counterclockwise: "🔄", gear: "⚙" };
+const picture = (sign) => {
+  const [glyph, tone, name] = kPictures[sign];
+  return make("span", { class: "picture " + tone, role: "img", "aria-label": name }, glyph);
+};
+const kPicturePattern = new RegExp("(" + Object.keys(kPictures).join("|") + ")\uFE0F?", "u");
 const decode = (text) => text.replace(/&(lt|gt|amp);/g, (_, word) => ({ lt: "<", gt: ">", amp: "&" })[word]);
-const emoji = (text) => text.replace(/:([a-z0-9_+-]+):/g, (all, name) => kEmoji[name] ?? all);
+const named = (text) => text.replace(/:([a-z0-9_+-]+):/g, (all, name) => kShort[name] ?? all);
+// Text with its pictures, as nodes for append().
+const emoji = (text, names = true) => (names ? named(text) : text).split(kPicturePattern).map((part, index) => index % 2 === 1 ? picture(part) : part);
 const person = (id) => state.users.find((user) => user.id === id) ?? (id === state.bot.id ? state.bot : { id, name: id });
 
 function mention(id) {
@@ -60,7 +71,7 @@ function inline(text, into) {
   const pattern = /<([^<>\n]+)>|`([^`\n]+)`|(?<![\w*])\*(\S(?:[^*\n]*\S)?)\*(?![\w*])|(?<![\w_])_(\S(?:[^_\n]*\S)?)_(?![\w_])|(?<![\w~])~(\S(?:[^~\n]*\S)?)~(?![\w~])/g;
   let at = 0;
   for (const match of text.matchAll(pattern)) {
-    into.append(emoji(decode(text.slice(at, match.index))));
+    into.append(...emoji(decode(text.slice(at, match.index))));
     at = match.index + match[0].length;
     if (match[1] !== undefined) into.append(token(match[1]));
     else if (match[2] !== undefined) into.append(make("code", {}, decode(match[2])));
@@ -71,7 +82,7 @@ function inline(text, into) {
       into.append(node);
     }
   }
-  into.append(emoji(decode(text.slice(at))));
+  into.append(...emoji(decode(text.slice(at))));
 }
 
 function mrkdwn(text) {
@@ -90,10 +101,11 @@ function mrkdwn(text) {
   return out;
 }
 
-const plain = (object) => object?.emoji === false ? object.text : emoji(object?.text ?? "");
+const plain = (object) => emoji(object?.text ?? "", object?.emoji !== false);
+const plainText = (object) => object?.emoji === false ? object.text : named(object?.text ?? "");
 function textObject(object) {
   if (object.type === "mrkdwn") return mrkdwn(object.text);
-  return make("div", { class: "text" }, plain(object));
+  return make("div", { class: "text" }, ...plain(object));
 }
 
 // ---- blocks -------------------------------------------------------------------------------------------------------
@@ -103,7 +115,7 @@ function richText(block) {
     if (part.type === "user") return mention(part.user_id);
     if (part.type === "usergroup") return token("!subteam^" + part.usergroup_id);
     if (part.type === "broadcast") return token("!" + part.range);
-    if (part.type === "emoji") return document.createTextNode(kEmoji[part.name] ?? ":" + part.name + ":");
+    if (part.type === "emoji") return make("span", {}, ...emoji(":" + part.name + ":"));
     if (part.type === "link") return make("a", { href: /^https?:/.test(part.url) ? part.url : "#", target: "_blank", rel: "noreferrer noopener" }, part.text ?? part.url);
     let node = document.createTextNode(part.text ?? "");
     for (const [style, tag] of [["code", "code"], ["bold", "strong"], ["italic", "em"], ["strike", "s"]]) {
@@ -133,12 +145,12 @@ function button(element, message) {
     setTimeout(() => { target.disabled = false; }, 600);
   };
   return make("button", { type: "button", class: element.style, "data-action": element.action_id, "aria-label": element.accessibility_label, onclick: press },
-    plain(element.text));
+    ...plain(element.text));
 }
 
 function blockNode(block, message) {
   switch (block.type) {
-    case "header": return make("div", { class: "block header", role: "heading", "aria-level": "3" }, plain(block.text));
+    case "header": return make("div", { class: "block header", role: "heading", "aria-level": "3" }, ...plain(block.text));
     case "divider": return make("hr");
     case "section": {
       const node = make("div", { class: "block" });
@@ -152,7 +164,7 @@ function blockNode(block, message) {
       one.type === "button" ? button(one, message) : make("span", { class: "edited" }, "(" + one.type + ")")));
     case "rich_text": return richText(block);
     case "markdown": return make("div", { class: "block" }, mrkdwn(block.text));
-    case "image": return make("div", { class: "block" }, "🖼 " + block.alt_text);
+    case "image": return make("div", { class: "block" }, "(picture) " + block.alt_text);
     default: return make("div", { class: "block edited" }, "(" + block.type + ")");
   }
 }
@@ -169,12 +181,12 @@ function avatar(one, hidden = true) {
 function messageNode(message, replies) {
   const author = person(message.user);
   const body = make("div", { class: "body" });
-  if (message.is_ephemeral) body.append(make("span", { class: "only" }, "👁 Only visible to you"));
+  if (message.is_ephemeral) body.append(make("span", { class: "only" }, "Only visible to you"));
   body.append(make("div", { class: "who" }, make("b", {}, author.name), message.bot_id ? make("span", { class: "app" }, "APP") : null,
     make("time", {}, clock(message.ts)), message.edited ? make("span", { class: "edited" }, "(edited)") : null));
   if (message.blocks) body.append(...message.blocks.map((block) => blockNode(block, message)));
   else body.append(mrkdwn(message.text));
-  if (message.reactions) body.append(make("div", { class: "reactions" }, ...message.reactions.map((one) => make("span", {}, (kEmoji[one.name] ?? one.name) + " " + one.count))));
+  if (message.reactions) body.append(make("div", { class: "reactions" }, ...message.reactions.map((one) => make("span", {}, ...emoji(":" + one.name + ":"), " " + one.count))));
   if (!message.thread_root) {
     if (replies.length > 0) {
       body.append(make("div", { class: "thread" }, make("ol", { "aria-label": "Thread" }, ...replies.map((reply) => messageNode({ ...reply, channel: message.channel, thread_root: message.ts }, [])))));
@@ -267,10 +279,10 @@ function ask(confirm) {
     const end = (answer) => { dialog.close(); resolve(answer); };
     dialog.oncancel = () => resolve(false);
     dialog.replaceChildren(
-      make("div", { class: "d-head" }, make("h3", { id: "confirm-title" }, plain(confirm.title))),
+      make("div", { class: "d-head" }, make("h3", { id: "confirm-title" }, ...plain(confirm.title))),
       make("div", { class: "d-body" }, textObject(confirm.text)),
-      make("div", { class: "d-foot" }, make("button", { type: "button", onclick: () => end(false) }, plain(confirm.deny)),
-        make("button", { type: "button", class: confirm.style ?? "primary", onclick: () => end(true), autofocus: true }, plain(confirm.confirm))));
+      make("div", { class: "d-foot" }, make("button", { type: "button", onclick: () => end(false) }, ...plain(confirm.deny)),
+        make("button", { type: "button", class: confirm.style ?? "primary", onclick: () => end(true), autofocus: true }, ...plain(confirm.confirm))));
     dialog.showModal();
   });
 }
@@ -281,16 +293,16 @@ function inputNode(block, typed, error) {
   const common = { id, name: block.block_id, "aria-invalid": error ? "true" : undefined, "aria-describedby": described || undefined, "aria-required": String(!block.optional) };
   let control;
   if (element.options) {
-    control = make("select", common, ...element.options.map((option) => make("option", { value: option.value }, plain(option.text))));
+    control = make("select", common, ...element.options.map((option) => make("option", { value: option.value }, plainText(option.text))));
   } else {
-    control = make(element.multiline ? "textarea" : "input", { ...common, placeholder: plain(element.placeholder) || undefined, maxlength: element.max_length ?? 3000 });
+    control = make(element.multiline ? "textarea" : "input", { ...common, placeholder: plainText(element.placeholder) || undefined, maxlength: element.max_length ?? 3000 });
     control.value = element.initial_value ?? "";
   }
   if (typed !== undefined) control.value = typed;
   if (element.focus_on_load) control.setAttribute("autofocus", "");
-  const label = make("label", { for: id }, plain(block.label));
+  const label = make("label", { for: id }, ...plain(block.label));
   if (block.optional) label.append(make("span", { class: "optional" }, " (optional)"));
-  return make("div", { class: "field" }, label, control, block.hint ? make("div", { class: "hint", id: id + "-hint" }, plain(block.hint)) : null,
+  return make("div", { class: "field" }, label, control, block.hint ? make("div", { class: "hint", id: id + "-hint" }, ...plain(block.hint)) : null,
     error ? make("div", { class: "error", id: id + "-error", role: "alert" }, error) : null);
 }
 
@@ -318,10 +330,10 @@ function drawModal() {
   const body = make("div", { class: "d-body" });
   for (const block of view.blocks) body.append(block.type === "input" ? inputNode(block, typed[block.block_id], errors?.[block.block_id]) : blockNode(block, { channel, ts: "" }));
   form.append(
-    make("div", { class: "d-head" }, make("h3", { id: "modal-title" }, plain(view.title)), make("button", { type: "button", class: "x", "aria-label": "Close", onclick: leave }, "✕")),
+    make("div", { class: "d-head" }, make("h3", { id: "modal-title" }, ...plain(view.title)), make("button", { type: "button", class: "x", "aria-label": "Close", onclick: leave }, "✕")),
     body,
-    make("div", { class: "d-foot" }, make("button", { type: "button", onclick: leave }, view.close ? plain(view.close) : "Cancel"),
-      view.submit ? make("button", { type: "submit", class: "primary", disabled: busy }, busy ? "Sending…" : plain(view.submit)) : null));
+    make("div", { class: "d-foot" }, make("button", { type: "button", onclick: leave }, view.close ? plainText(view.close) : "Cancel"),
+      view.submit ? make("button", { type: "submit", class: "primary", disabled: busy }, busy ? "Sending…" : plainText(view.submit)) : null));
   dialog.replaceChildren(form);
   dialog.oncancel = (event) => { event.preventDefault(); leave(); };
   if (!dialog.open) dialog.showModal();
@@ -329,7 +341,7 @@ function drawModal() {
 }
 
 function notice(text) {
-  $("warnings").replaceChildren("⚠ " + text, make("button", { type: "button", "aria-label": "Dismiss", onclick: () => { $("warnings").replaceChildren(); post("ui/dismiss", { user: me }); } }, "✕"));
+  $("warnings").replaceChildren(picture("⚠"), text, make("button", { type: "button", "aria-label": "Dismiss", onclick: () => { $("warnings").replaceChildren(); post("ui/dismiss", { user: me }); } }, "✕"));
 }
 
 const toasted = new Set();
@@ -342,7 +354,7 @@ function drawToasts() {
     const room = state.channels.find((one) => one.id === toast.channel);
     const node = make("div", { class: "toast", "data-ts": toast.ts }, make("span", { class: "avatar hue-bot", "aria-hidden": "true" }, "✓"),
       make("div", {}, make("div", { class: "from" }, make("span", {}, state.team + " · " + (room?.direct ? "direct" : "#" + (room?.name ?? ""))), make("span", {}, "now")),
-        make("div", { class: "words" }, toast.text)),
+        make("div", { class: "words" }, ...emoji(toast.text))),
       make("button", { type: "button", class: "x", "aria-label": "Dismiss", onclick: () => node.remove() }, "✕"));
     $("toasts").append(node);
     while ($("toasts").children.length > 3) $("toasts").firstChild.remove();
