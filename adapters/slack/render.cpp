@@ -154,6 +154,7 @@ ports::Rendered render_card(core::Card const& card, std::string const& key, Peop
   room.take(mentions);
   auto const whole_title = card.title.empty() ? card.short_id : clean_line(card.title);
   auto const title = room.take(cut(whole_title, kMaxHeader));
+  auto const summary = room.take(title == whole_title ? "" : cut(whole_title, 600));
   auto const status = room.take(cut(std::string(sign_of(card.tone)) + clean_line(card.status), 300));
   auto const how = room.take(cut(card.how_by_text.empty() ? "" : "Or type: " + clean_line(card.how_by_text), 200));
   auto const ledger = room.take(cut(card.ledger_path.empty() ? "" : "Ledger: " + clean_line(card.ledger_path), 300));
@@ -196,8 +197,7 @@ ports::Rendered render_card(core::Card const& card, std::string const& key, Peop
 
   std::vector<Json> list;
   list.push_back(blocks::header("title", title));
-  if (title != whole_title) list.push_back(blocks::section("summary", blocks::plain(cut(whole_title, 600))));
-  room.take(title != whole_title ? cut(whole_title, 600) : "");
+  if (!summary.empty()) list.push_back(blocks::section("summary", blocks::plain(summary)));
   if (!status.empty()) list.push_back(blocks::section("status", blocks::plain(status)));
   if (!mentions.empty()) list.push_back(blocks::section("notify", blocks::markdown(mentions)));
   if (!facts.empty()) list.push_back(blocks::fields("facts", std::move(facts)));

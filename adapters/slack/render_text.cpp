@@ -138,7 +138,9 @@ std::vector<std::string> lines_of(std::string_view text) {
 std::vector<std::string> pieces_of(std::string_view text, std::size_t room) {
   std::vector<std::string> pieces;
   while (!text.empty()) {
-    auto const end = prefix_within(text, room, false);
+    auto end = prefix_within(text, room, false);
+    if (auto const line = text.substr(0, end).rfind('\n'); end < text.size() && line != std::string_view::npos)
+      end = line + 1;
     pieces.emplace_back(text.substr(0, end));
     text.remove_prefix(end);
   }

@@ -32,7 +32,8 @@ struct Fitted {
 Fitted fit_lines(std::vector<std::string> const& lines, std::size_t room, std::string_view where);
 std::vector<std::string> lines_of(std::string_view text);
 
-// Pieces of at most `room`, cut on code points, that give the text back when joined.
+// Pieces of at most `room`, cut after a line feed where there is one, else on code points, that give the text back when
+// joined.
 std::vector<std::string> pieces_of(std::string_view text, std::size_t room);
 
 }  // namespace slack

@@ -1,3 +1,4 @@
+#include "bot/core/digest.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/slack/cards.hpp"
 #include "tests/unit/slack/fakes.hpp"

@@ -90,6 +90,10 @@ core::Card random_card(Random& random) {
   for (auto n = random.below(14); n > 0; --n)
     card.facts.push_back({random.text(10), random.text(long_one()), random.below(2) ? "bob" : ""});
   card.action = random.lines(random.below(8) == 0 ? 300 : 8, long_one());
+  for (std::size_t bytes = 0, i = 0; i < card.action.size(); ++i) {  // core::kMaxActionBytes
+    bytes += card.action[i].size();
+    if (bytes > 32 * 1024) card.action.resize(i);
+  }
   card.action.push_back("last step " + std::to_string(random.below(1000)));
   card.highlights = random.lines(60, long_one());
   card.evidence = random.lines(40, long_one());
