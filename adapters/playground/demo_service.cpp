@@ -198,6 +198,9 @@ DemoStatus demo_service_status(std::string const& dir, std::size_t log_lines) {
 
 DemoSupervisor::DemoSupervisor(net::Io& io, std::vector<std::string> command, net::Duration restart_delay)
     : io_(io), command_(std::move(command)), restart_delay_(restart_delay) {
+  if (command_.empty() || ::access(command_.front().c_str(), X_OK) != 0) {
+    throw core::Failure(core::make_error(core::Errc::not_found, "The demo service's program can't be executed."));
+  }
   start();
   look();
 }

@@ -53,6 +53,7 @@ struct PlaygroundServer::Impl {
     slack.forget(observer);
     io.cancel(timer);
     io.cancel(telling);
+    streams.clear();
   }
 
   // Asks the backend once a second while somebody watches.
