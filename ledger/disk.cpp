@@ -67,6 +67,9 @@ Result<void> sync(FileOps& ops, int fd, path const& file) {
   return error;
 }
 
+// A failure shows in the sync that follows.
+void start_writeback(int fd) noexcept { static_cast<void>(::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE)); }
+
 Result<void> sync_folder(FileOps& ops, path const& folder) {
   Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return error_of(errno, "opening", folder);

@@ -38,6 +38,7 @@ core::Error error_of(int errno_value, std::string_view doing, path const& file);
 Result<Fd> create_new(path const& file, unsigned mode);  // O_EXCL, write only
 Result<void> write_all(FileOps& ops, int fd, std::string_view bytes, path const& file);
 Result<void> sync(FileOps& ops, int fd, path const& file);  // every error but no_space is fsync_failed
+void start_writeback(int fd) noexcept;                      // a hint: begins to write, promises nothing
 Result<void> sync_folder(FileOps& ops, path const& folder);
 Result<std::string> read_all(path const& file, std::uint64_t max_bytes);  // too_large beyond
 bool unlink_file(path const& file) noexcept;                              // true when it is gone afterwards

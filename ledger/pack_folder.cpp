@@ -33,39 +33,54 @@ std::size_t size_class(std::uint64_t bytes) {
   return out;
 }
 
-// Writes bytes under a temporary name, synced; nothing is left on an error unless the sync failed.
-Result<fs::path> write_temporary(fs::path const& folder, std::string_view prefix, std::string_view bytes,
-                                 FileOps& files) {
+// A file under a temporary name, which goes with the object unless it was released.
+struct Temporary {
+  disk::Fd fd;
+  fs::path file;
+
+  Temporary(disk::Fd descriptor, fs::path name) : fd(std::move(descriptor)), file(std::move(name)) {}
+  Temporary(Temporary&& other) noexcept : fd(std::move(other.fd)), file(std::exchange(other.file, {})) {}
+  Temporary& operator=(Temporary&&) = delete;
+  ~Temporary() {
+    if (!file.empty()) disk::unlink_file(file);
+  }
+};
+
+Result<Temporary> make_temporary(fs::path const& folder, std::string_view prefix) {
   static std::atomic<unsigned> counter{0};
-  auto const file = folder / (std::string(prefix) + std::to_string(::getpid()) + "_" + std::to_string(++counter));
+  auto file = folder / (std::string(prefix) + std::to_string(::getpid()) + "_" + std::to_string(++counter));
   auto fd = disk::create_new(file, 0444);
   if (!fd) return fd.error();
-  auto done = disk::write_all(files, fd->get(), bytes, file);
-  if (done) done = disk::sync(files, fd->get(), file);
-  if (!done) {
-    disk::unlink_file(file);
-    return done.error();
-  }
-  return file;
+  return Temporary(std::move(*fd), std::move(file));
+}
+
+Result<Temporary> write_temporary(fs::path const& folder, std::string_view prefix, std::string_view bytes,
+                                  FileOps& files) {
+  auto out = make_temporary(folder, prefix);
+  if (!out) return out;
+  if (auto const done = disk::write_all(files, out->fd.get(), bytes, out->file); !done) return done.error();
+  return out;
+}
+
+// Pack before idx. The idx's blocks are given out before the first sync, so that one journal commit covers both files.
+Result<void> sync_both(Temporary const& pack, Temporary const& idx, FileOps& files) {
+  disk::start_writeback(idx.fd.get());
+  if (auto const done = disk::sync(files, pack.fd.get(), pack.file); !done) return done;
+  return disk::sync(files, idx.fd.get(), idx.file);
 }
 
 // Pack first, idx second: git finds a pack by its idx, so it never sees one without the other.
-Result<void> publish(fs::path const& folder, std::string const& name, fs::path const& pack, fs::path const& idx,
-                     FileOps& files) {
+Result<void> publish(fs::path const& folder, std::string const& name, Temporary pack, Temporary idx, FileOps& files) {
   auto const pack_file = folder / (name + ".pack");
   auto const idx_file = folder / (name + ".idx");
-  if (files.rename(pack.c_str(), pack_file.c_str()) != 0) {
-    auto const error = disk::error_of(errno, "renaming", pack_file);
-    disk::unlink_file(pack);
-    disk::unlink_file(idx);
-    return error;
-  }
-  if (files.rename(idx.c_str(), idx_file.c_str()) != 0) {
+  if (files.rename(pack.file.c_str(), pack_file.c_str()) != 0) return disk::error_of(errno, "renaming", pack_file);
+  pack.file.clear();
+  if (files.rename(idx.file.c_str(), idx_file.c_str()) != 0) {
     auto const error = disk::error_of(errno, "renaming", idx_file);
-    disk::unlink_file(idx);
     disk::unlink_file(pack_file);
     return error;
   }
+  idx.file.clear();
   auto const synced = disk::sync_folder(files, folder);
   if (!synced && synced.error().code == Errc::no_space) PackFolder::remove_pack(folder, name);
   return synced;
@@ -74,15 +89,15 @@ Result<void> publish(fs::path const& folder, std::string const& name, fs::path c
 // A file written and hashed at once.
 class HashingFile {
  public:
-  HashingFile(disk::Fd fd, fs::path file, FileOps& files)
-      : fd_(std::move(fd)), file_(std::move(file)), files_(&files), context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+  HashingFile(Temporary const& out, FileOps& files)
+      : out_(&out), files_(&files), context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
     EVP_DigestInit_ex(context_.get(), EVP_sha1(), nullptr);
   }
   Result<void> add(std::string_view bytes) {
     while (!bytes.empty()) {
       auto const piece = bytes.substr(0, kChunk);
       EVP_DigestUpdate(context_.get(), piece.data(), piece.size());
-      if (auto const done = disk::write_all(*files_, fd_.get(), piece, file_); !done) return done;
+      if (auto const done = disk::write_all(*files_, out_->fd.get(), piece, out_->file); !done) return done;
       bytes.remove_prefix(piece.size());
     }
     return {};
@@ -92,14 +107,12 @@ class HashingFile {
     unsigned length = 0;
     EVP_DigestFinal_ex(context_.get(), hash, &length);
     std::string out(reinterpret_cast<char const*>(hash), sizeof hash);
-    if (auto const done = disk::write_all(*files_, fd_.get(), out, file_); !done) return done.error();
-    if (auto const done = disk::sync(*files_, fd_.get(), file_); !done) return done.error();
+    if (auto const done = disk::write_all(*files_, out_->fd.get(), out, out_->file); !done) return done.error();
     return out;
   }
 
  private:
-  disk::Fd fd_;
-  fs::path file_;
+  Temporary const* out_;
   FileOps* files_;
   std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
 };
@@ -165,11 +178,9 @@ Result<PackFolder::Pack> PackFolder::copy_together(fs::path const& folder, std::
   auto const same = [](PackedObject const& a, PackedObject const& b) { return a.id == b.id; };
   if (std::ranges::adjacent_find(objects, same) != objects.end())
     return make_error(Errc::conflict, "Packs that share objects can't be copied together.");
-  static std::atomic<unsigned> counter{0};
-  auto const pack_file = folder / ("tmp_merge_" + std::to_string(::getpid()) + "_" + std::to_string(++counter));
-  auto fd = disk::create_new(pack_file, 0444);
-  if (!fd) return fd.error();
-  HashingFile out(std::move(*fd), pack_file, files);
+  auto pack_file = make_temporary(folder, "tmp_merge_");
+  if (!pack_file) return pack_file.error();
+  HashingFile out(*pack_file, files);
   std::string head = "PACK";
   for (auto const word : {std::uint64_t{2}, count}) {
     for (int shift = 24; shift >= 0; shift -= 8) head += static_cast<char>((word >> shift) & 0xFF);
@@ -180,23 +191,20 @@ Result<PackFolder::Pack> PackFolder::copy_together(fs::path const& folder, std::
     auto const bytes = source.map.bytes();
     written = out.add(bytes.substr(12, bytes.size() - 32));
   }
-  auto hash = written ? out.finish() : Result<std::string>(written.error());
-  if (!hash) {
-    disk::unlink_file(pack_file);
-    return hash.error();
-  }
+  if (!written) return written.error();
+  auto const hash = out.finish();
+  if (!hash) return hash.error();
   Oid name;
   std::memcpy(name.bytes.data(), hash->data(), 20);
   Pack merged;
   merged.name = "pack-" + name.hex();
   merged.bytes = at + 20;
   auto idx_file = write_temporary(folder, "tmp_idx_", encode_idx(objects, *hash), files);
-  if (!idx_file) {
-    disk::unlink_file(pack_file);
-    return idx_file.error();
-  }
+  if (!idx_file) return idx_file.error();
   if (suspect != nullptr) *suspect = merged.name;
-  if (auto const done = publish(folder, merged.name, pack_file, *idx_file, files); !done) return done.error();
+  if (auto const done = sync_both(*pack_file, *idx_file, files); !done) return done.error();
+  if (auto const done = publish(folder, merged.name, std::move(*pack_file), std::move(*idx_file), files); !done)
+    return done.error();
   auto index = PackIndex::open(folder / (merged.name + ".idx"));
   if (!index) return index.error();
   merged.index = std::make_shared<PackIndex const>(std::move(*index));
@@ -281,11 +289,10 @@ Result<std::string> PackFolder::write(PackBuilder& batch, std::string* suspect) 
   auto pack_file = write_temporary(folder_, "tmp_pack_", finished.pack, *files_);
   if (!pack_file) return pack_file.error();
   auto idx_file = write_temporary(folder_, "tmp_idx_", finished.idx, *files_);
-  if (!idx_file) {
-    disk::unlink_file(*pack_file);
-    return idx_file.error();
-  }
-  if (auto const done = publish(folder_, finished.name, *pack_file, *idx_file, *files_); !done) return done.error();
+  if (!idx_file) return idx_file.error();
+  if (auto const done = sync_both(*pack_file, *idx_file, *files_); !done) return done.error();
+  if (auto const done = publish(folder_, finished.name, std::move(*pack_file), std::move(*idx_file), *files_); !done)
+    return done.error();
   auto index = PackIndex::open(folder_ / (finished.name + ".idx"));
   if (!index) return index.error();
   packs_.push_back(

@@ -96,7 +96,7 @@ StructureRules::StructureRules(ObjectDb& db, std::optional<std::string> pin)
       paths_("paths", "every file is where its kind, case and request put it", true),
       main_file_("main_file", "every entry has its main file, valid JSON with a schema", true),
       keys_rule_("key_changes", "files of keys come with the first entry and with key.changed, numbered without a gap",
-                 true) {}
+                 false) {}
 
 // The pin stays on: it is about the first entry, from wherever the counting starts.
 void StructureRules::count(bool on) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "ledger/disk.hpp"
 #include "ledger/entry_reader.hpp"
+#include "ledger/pack.hpp"
 #include "ledger/structure_rules.hpp"
 
 namespace ledger {
@@ -47,6 +49,25 @@ History history_of(ObjectDb& db, Oid const& head, StructureRules& rules) {
   }
   std::ranges::reverse(out.ids);
   return out;
+}
+
+// Objects are checked one by one as they are read; this is for the bytes between and behind them.
+RuleResult check_packs(std::filesystem::path const& git_folder, std::uint64_t entries) {
+  Tally tally("packs", "every pack file has the checksum that it and its index end in", false);
+  std::error_code error;
+  for (auto const& item : std::filesystem::directory_iterator(git_folder / "objects" / "pack", error)) {
+    if (item.path().extension() != ".pack") continue;
+    auto const map = disk::Map::open(item.path());
+    if (!map) continue;  // a writer merged it away
+    auto const bytes = map->bytes();
+    auto const whole =
+        bytes.size() > 32 && sha1_bytes(bytes.substr(0, bytes.size() - 20)) == bytes.substr(bytes.size() - 20);
+    auto const index = PackIndex::open(std::filesystem::path(item.path()).replace_extension(".idx"));
+    if (!index && index.error().code == Errc::not_found) continue;
+    tally.check(whole && index && index->pack_hash() == bytes.substr(bytes.size() - 20), 0, {},
+                "The pack " + item.path().filename().string() + " is damaged.");
+  }
+  return tally.result(entries);
 }
 
 Result<Oid> find_from(ObjectDb& db, std::string_view revision) {
@@ -127,6 +148,7 @@ Result<Report> verify(std::filesystem::path const& repository, VerifyOptions con
   report.first_key = structure.first_key();
   report.pinned = structure.pin_matches();
   report.rules = structure.results(report.entries);
+  report.rules.push_back(check_packs(db->git_folder(), report.entries));
   for (auto* const rule : options.rules) {
     rule->tally().count(true);
     rule->finish();

@@ -26,8 +26,8 @@ class Forge {
   explicit Forge(support::Ledger const& ledger) : ledger_(ledger), key_(ledger.key()) {
     auto store = ledger.store();
     for (std::uint32_t i = 1; i <= 3; ++i) {
-      auto const entry = vote_entry(i);
-      store->commit_batch({&entry, 1}).value();
+      auto const vote = vote_entry(i);
+      store->commit_batch({&vote, 1}).value();
     }
     reader_.emplace(ledger::Reader::open(ledger.repository).value());
     head_ = reader_->head().value();
