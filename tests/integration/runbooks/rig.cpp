@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,6 +159,8 @@ void Rig::start_process() {
   runner = ::fork();
   if (runner == 0) {
     int code = 99;
+    // Becoming somebody else forbids tracing by itself; the runner is to do that.
+    if (runner_uid != 0 && (::setuid(runner_uid) != 0 || ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0)) ::_exit(code);
     try {
       Ledger ledger(*this);
       OneSecret redactor;

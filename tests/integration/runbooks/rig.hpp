@@ -85,6 +85,7 @@ class Rig {
   fs::path dir, state, socket;
   core::Result<void> ledger_holds;  // what LedgerView::open() answers
   uid_t client_uid = static_cast<uid_t>(-1);
+  uid_t runner_uid = 0;  // not 0: the runner becomes this account; only root's tests can
   pid_t runner = 0;
   net::Io io;
   Events events;
