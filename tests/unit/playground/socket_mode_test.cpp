@@ -10,7 +10,7 @@ namespace {
 
 playground::StandInOptions fast() {
   playground::StandInOptions options;
-  options.ack_limit = net::Duration{150};
+  options.ack_limit = net::Duration{500};  // also on a busy machine
   options.event_retries = {net::Duration{0}, net::Duration{30}, net::Duration{60}};
   options.ping_every = net::Duration{40};
   options.pong_limit = net::Duration{2'000};
@@ -97,7 +97,7 @@ TEST_CASE_METHOD(Fast, "Socket Mode: an event is tried again three times with th
   REQUIRE(app.connect_now());
   REQUIRE(slack.say("U0ALICE", "C0INC", "@countersign status").has_value());
   REQUIRE(until([&] { return app.envelopes.size() == 4; }));
-  settle(250);
+  settle(700);
   REQUIRE(app.envelopes.size() == 4);
   for (int i = 0; i < 4; ++i) {
     auto const& envelope = app.envelopes[static_cast<std::size_t>(i)];
@@ -148,7 +148,7 @@ TEST_CASE_METHOD(Fast, "Socket Mode: a refresh leaves time, then closes") {
   auto const old = slack.sockets().front().id;
   slack.mark_sockets();
   slack.disconnect(old, "warning");
-  slack.disconnect(old, "refresh_requested", net::Duration{80});
+  slack.disconnect(old, "refresh_requested", net::Duration{1'500});
   REQUIRE(until([&] { return app.sockets.front().frames.size() == 3; }));
   slack.choose_socket(old);
   CHECK(end_of(press(post())) == Interaction::State::acked);
