@@ -45,6 +45,16 @@ TEST_CASE("json: reading never throws on another type") {
   CHECK(json["a"].integer(7) == 7);
 }
 
+TEST_CASE("json: whole numbers stay whole numbers up to the ends of 64 bits") {
+  for (auto const* text : {"4294967295", "4294967296", "-4294967297", "9223372036854775807", "-9223372036854775808"}) {
+    CAPTURE(text);
+    auto const json = parse_json(text).value();
+    REQUIRE(json.is_int());
+    CHECK(dump(json) == text);
+  }
+  CHECK_FALSE(parse_json("9223372036854775808").value().is_int());
+}
+
 TEST_CASE("json: canonical form is RFC 8785") {
   auto const canon = [](char const* text) { return canonical(parse_json(text).value()); };
   CHECK(canon(R"({ "b" : 1, "a" : [ true , null ] })") == R"({"a":[true,null],"b":1})");

@@ -1,0 +1,591 @@
+// Votes, refusals, cancelling, expiry, reload and restart: one rule a story.
+#include "bot/core/card.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/story.hpp"
+
+using namespace core;
+using namespace std::chrono_literals;
+using fixture::Story;
+
+namespace {
+
+void check_same(Story const& story) {
+  CHECK(story.broken == "");
+  CHECK(fixture::dump_state(story.state) == fixture::dump_state(story.copy));
+}
+
+CancelAsked cancel(Actor by, RequestId const& id) {
+  return {.ticket = 9,
+          .by = std::move(by),
+          .platform = "slack",
+          .account = "U0X",
+          .channel = {},
+          .request = id.str(),
+          .reason = {}};
+}
+
+void post_card(Story& story, RequestId const& id, bool delivered = true) {
+  story.send(PostRendered{id, "card", "slack", "incidents", "C0INC", "key", digest_of("r"), Json("body")});
+  if (delivered) story.send(Posted{id, story.at(id).posts.back().number, Json::object({{"ts", "1.2"}})});
+}
+
+}  // namespace
+
+TEST_CASE("T2 accounts never decide: a person counts once, whatever they click with") {
+  auto rules = fixture::rules();
+  rules.people["alice"].groups.insert("sre");
+  rules.people["alice"].accounts = {{"slack", "U0ALICE"}, {"teams", "t-alice"}, {"matrix", "@alice:example.org"}};
+  rules.people["bob"].accounts = {{"slack", "U0BOB"}, {"teams", "t-bob"}, {"matrix", "@bob:example.org"}};
+  Story story(rules);
+  auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "1"}});
+  for (auto const& [platform, account] : rules.people["bob"].accounts) {
+    auto cast = story.cast("bob", id);
+    cast.platform = platform;
+    cast.account = account;
+    story.send(cast);
+    CHECK(story.phase(id) == Phase::pending);
+  }
+  CHECK(story.at(id).votes.size() == 1);
+  for (auto const& [platform, account] : rules.people["alice"].accounts) {
+    auto cast = story.cast("alice", id);
+    cast.platform = platform;
+    cast.account = account;
+    story.send(cast);
+    CHECK(story.reply().code == Errc::forbidden);
+    CHECK(story.kinds() == "vote.refused");
+  }
+  auto other = story.cast("carol", id);
+  other.platform = "teams";  // an account id of another platform is nobody's
+  story.send(other);
+  CHECK(story.phase(id) == Phase::pending);
+  story.vote("carol", id);
+  CHECK(story.phase(id) == Phase::approved);
+  check_same(story);
+}
+
+TEST_CASE("T2 the initiator behind a robot is excluded too, and must be a person") {
+  Story story;
+  auto ask = story.asked(Actor::robot("ci"), "restart-service", {{"service", "web"}});
+  ask.initiator = "bob";
+  auto const id = story.open(ask);
+  CHECK(story.vote("bob", id).code == Errc::forbidden);
+  CHECK(story.phase(id) == Phase::pending);
+  CHECK(story.vote("carol", id).code == Errc{});
+  CHECK(story.phase(id) == Phase::approved);
+  ask.initiator = "ghost";
+  story.send(ask);
+  CHECK(story.reply().code == Errc::bad_input);
+  ask = story.asked(Actor::person("alice"), "restart-service", {{"service", "web"}});
+  ask.initiator = "bob";
+  story.send(ask);
+  CHECK(story.reply().code == Errc::bad_input);
+  check_same(story);
+}
+
+TEST_CASE("self-approval only where the policy says so in words") {
+  Story story;
+  auto const own = story.open(story.asked(Actor::person("bob"), "own", {{"service", "web"}}));
+  CHECK(story.vote("bob", own).code == Errc{});
+  CHECK(story.phase(own) == Phase::approved);
+  auto const other = story.open(story.asked(Actor::person("bob"), "restart-service", {{"service", "web"}}));
+  CHECK(story.vote("bob", other).code == Errc::forbidden);
+  check_same(story);
+}
+
+TEST_CASE("T7 whatever fails on the way to a decision is a no") {
+  SECTION("a program that can't be identified voids") {
+    Story story;
+    story.send(story.asked(Actor::person("alice"), "restart-service", {{"service", "web"}}));
+    auto const id = story.reply().request.value();
+    auto event = story.collected(id);
+    event.programs.insert_or_assign("systemctl", make_error(Errc::not_found, "systemctl is not there"));
+    story.send(event);
+    CHECK(story.phase(id) == Phase::voided);
+    check_same(story);
+  }
+  SECTION("a program nobody looked up voids") {
+    Story story;
+    story.send(story.asked(Actor::person("alice"), "restart-service", {{"service", "web"}}));
+    auto const id = story.reply().request.value();
+    auto event = story.collected(id);
+    event.programs.clear();
+    story.send(event);
+    CHECK(story.phase(id) == Phase::voided);
+    CHECK(story.vote("bob", id).code == Errc::forbidden);
+  }
+  SECTION("runbook or policy gone while collecting voids") {
+    for (auto const policy : {false, true}) {
+      Story story;
+      story.send(story.asked(Actor::person("alice"), "restart-service", {{"service", "web"}}));
+      auto const id = story.reply().request.value();
+      auto rules = story.rules;
+      if (policy) {
+        rules.policies.erase("one-sre");
+      } else {
+        rules.runbooks.erase("restart-service");
+      }
+      story.reload(rules);
+      CHECK(story.phase(id) == Phase::voided);
+      story.send(story.collected(id));
+      CHECK(story.kinds() == "");
+      check_same(story);
+    }
+  }
+  SECTION("unknown people, platforms, requests and foreign facts") {
+    Story story;
+    auto const id = story.open();
+    auto cast = story.cast("bob", id);
+    SECTION("account") { cast.account = "U0STRANGER"; }
+    SECTION("no account") { cast.account = ""; }
+    SECTION("platform") { cast.platform = "teams"; }
+    SECTION("foreign") { cast.foreign = "This came from another workspace."; }
+    SECTION("request") { cast.request = "CS-20261121-000077-R1"; }
+    SECTION("no binding") { cast.binding = ""; }
+    SECTION("code instead of binding") { cast.binding = code_of(story.at(id).binding); }
+    SECTION("rendering") { cast.rendering = "forged\n"; }
+    story.send(cast);
+    CHECK(story.reply().code == Errc::forbidden);
+    CHECK(story.kinds() == "vote.refused");
+    CHECK(story.phase(id) == Phase::pending);
+    check_same(story);
+  }
+}
+
+TEST_CASE("T12 the same click any number of times counts once") {
+  Story story;
+  auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "1"}});
+  auto const cast = story.cast("bob", id);
+  story.send(cast);
+  CHECK(story.kinds() == "vote.approve");
+  story.send(cast);
+  CHECK(story.kinds() == "");
+  CHECK(story.reply().code == Errc{});
+  auto again = cast;
+  again.delivery = "another";
+  story.send(again);
+  CHECK(story.kinds() == "");
+  story.restart();
+  story.send(cast);
+  CHECK(story.kinds() == "");
+  auto const last = story.cast("carol", id);
+  story.send(last);
+  CHECK(story.kinds() == "request.approved");
+  for (auto const& replay : {cast, last, again}) {
+    story.send(replay);
+    CHECK(story.kinds() == "");
+  }
+  auto const late = story.cast("erin", id);
+  story.send(late);
+  CHECK(story.kinds() == "vote.refused");
+  story.send(late);
+  CHECK(story.kinds() == "");
+  auto const deny = story.cast("bob", id, Verdict::deny);
+  story.send(deny);
+  CHECK(story.kinds() == "vote.refused");
+  CHECK(story.phase(id) == Phase::approved);
+  check_same(story);
+}
+
+TEST_CASE("T71 refusals are on record, and many of one account are folded into one entry") {
+  Story story;
+  auto const id = story.open();
+  for (int i = 0; i < 40; ++i) story.vote("mallory", id);
+  auto const refused = [&] {
+    return std::ranges::count_if(story.ledger, [](Entry const& entry) { return entry.kind == "vote.refused"; });
+  };
+  CHECK(refused() == 5);
+  story.vote("dave", id);  // another account has its own quota
+  CHECK(refused() == 6);
+  CHECK(next_due(story.state).value() == story.now + 1min);
+  story.pass(61s);
+  CHECK(refused() == 7);
+  CHECK(parse_json(story.ledger.back().files.front().bytes).value()["folded"].integer() == 35);
+  CHECK(story.state.refusals.empty());
+  for (int i = 0; i < 7; ++i) story.vote("mallory", id);
+  story.send(ServiceStopping{});
+  CHECK(story.kinds() == "vote.refused service.stopped");
+  check_same(story);
+}
+
+TEST_CASE("T61 whatever text arrives, the entry can be read back") {
+  Story story;
+  auto const id = story.open();
+  std::string const nasty("a\0\xff\n\x1b[31m\xe2\x80\xae", 12);
+  auto cast = story.cast("bob", id);
+  cast.platform = cast.account = cast.channel = cast.via = cast.envelope = cast.delivery = cast.foreign = nasty;
+  cast.request = id.str();
+  story.send(cast);
+  CHECK(story.kinds() == "vote.refused");
+  cast.request = nasty + std::string(100'000, 'x');
+  story.send(cast);
+  CHECK(story.kinds() == "vote.refused");
+  cast = story.cast("bob", id);
+  cast.envelope = cast.delivery = nasty + std::string(100'000, 'x');
+  story.send(SignalFired{"web-down", nasty, nasty + std::string(3'000'000, '\x01'), nasty});
+  CHECK(story.kinds() == "case.opened request.accepted");
+  auto const made = story.state.requests.rbegin()->first;
+  auto event = story.collected(made);
+  event.evidence.exhibits.front().error = nasty;
+  event.evidence.exhibits.front().name = nasty;
+  event.evidence.highlights.front().text = nasty;
+  story.send(event);
+  CHECK(story.phase(made) == Phase::pending);
+  story.send(PostRendered{made, "card", "slack", "incidents", nasty, nasty, digest_of("r"), Json(nasty)});
+  story.send(Posted{made, story.at(made).posts.back().number, Json(nasty)});
+  story.send(cast);
+  CHECK(story.phase(id) == Phase::approved);
+  story.send(RunnerAccepted{id});
+  story.send(
+      RunEnded{id, Json::object({{"state", "failed"}, {"cause", "exit"}, {"explanation", nasty}, {"step", 7}}), nasty});
+  CHECK(story.phase(id) == Phase::interrupted);  // its report can't be read
+  story.vote("bob", made);
+  story.send(RunnerRefused{made, nasty + std::string(100'000, 'x')});
+  CHECK(story.phase(made) == Phase::failed);
+  check_same(story);
+}
+
+TEST_CASE("T13 a run is started once, and one that a crash cut off is never repeated") {
+  Story story;
+  auto const id = story.open();
+  story.vote("bob", id);
+  story.send(RunnerAccepted{id});
+  CHECK(story.count<StartRun>() == 1);
+  story.send(RunnerAccepted{id});
+  CHECK(story.count<StartRun>() == 0);
+  SECTION("its steps had begun") {
+    story.restart({id.str()});
+    CHECK(story.at(id).run->cause == "crash");
+  }
+  SECTION("its steps had not begun") {
+    story.restart();
+    CHECK(story.at(id).run->cause == "not_started");
+  }
+  CHECK(story.phase(id) == Phase::interrupted);
+  CHECK(story.count<AskRunner>() == 0);
+  story.send(RunnerAccepted{id});
+  CHECK(story.kinds() == "");
+  story.send(RunEnded{id, Json::object({{"state", "succeeded"}, {"cause", Json()}}), ""});
+  CHECK(story.kinds() == "");
+  check_same(story);
+}
+
+TEST_CASE("restart: collecting collects again, approved starts only before it expires") {
+  Story story;
+  story.send(story.asked(Actor::person("alice"), "restart-service", {{"service", "web"}}));
+  auto const collecting = story.reply().request.value();
+  auto const approved = story.open("vacuum", {{"database", "main"}});
+  story.vote("bob", approved);
+  auto const pending = story.open("restart-service", {{"service", "api"}});
+  SECTION("in time") {
+    story.restart();
+    CHECK(story.count<CollectEvidence>() == 1);
+    CHECK(story.last<AskRunner>()->request == approved);
+    CHECK(story.phase(pending) == Phase::pending);
+    story.send(story.collected(collecting));
+    CHECK(story.phase(collecting) == Phase::pending);
+  }
+  SECTION("too late") {
+    story.now += 30min;
+    story.restart();
+    CHECK(story.count<AskRunner>() == 0);
+    CHECK(story.at(approved).run->cause == "not_started");
+    CHECK(story.phase(pending) == Phase::expired);
+  }
+  SECTION("after a failed fsync everything open is void") {
+    story.restart({}, /*recovered=*/true);
+    CHECK(story.phase(collecting) == Phase::voided);
+    CHECK(story.phase(pending) == Phase::voided);
+    CHECK(story.ledger[story.ledger.size() - 1].kind != "request.approved");
+  }
+  check_same(story);
+}
+
+TEST_CASE("late is never: at its expiry a request takes no vote") {
+  Story story;
+  auto const id = story.open();
+  auto const expires = story.at(id).bound->expires_at;
+  SECTION("a millisecond before") {
+    story.now = expires - 1ms;
+    CHECK(story.vote("bob", id).code == Errc{});
+    CHECK(story.phase(id) == Phase::approved);
+    story.now = expires;
+    story.send(RunnerAccepted{id});
+    CHECK(story.phase(id) == Phase::interrupted);
+  }
+  SECTION("at it, and nobody had seen the message") {
+    story.now = expires;
+    CHECK(story.vote("bob", id).code == Errc::forbidden);
+    CHECK(story.phase(id) == Phase::expired);
+    CHECK_THAT(story.at(id).decision->reason, Catch::Contains("could not be delivered anywhere"));
+  }
+  SECTION("a post that was only intended is no delivery") {
+    post_card(story, id, /*delivered=*/false);
+    story.pass(30min);
+    CHECK_THAT(story.at(id).decision->reason, Catch::Contains("could not be delivered anywhere"));
+  }
+  SECTION("it was delivered") {
+    post_card(story, id);
+    story.pass(30min);
+    CHECK(story.at(id).decision->reason == "nobody decided in time");
+  }
+  SECTION("a clock set back revives nothing") {
+    story.now = expires;
+    story.send(Tick{});
+    story.now = expires - 10min;
+    CHECK(story.vote("bob", id).code == Errc::forbidden);
+    CHECK(story.phase(id) == Phase::expired);
+  }
+  check_same(story);
+}
+
+TEST_CASE("a reload voids what changed and nothing else") {
+  Story story;
+  auto const restart = story.open();
+  auto const deploy = story.open("deploy", {{"version", "1"}, {"replicas", "1"}});
+  auto rules = story.rules;
+  SECTION("the runbook's text") { rules.runbooks["deploy"].steps.front().argv.push_back("--force"); }
+  SECTION("the policy's text") { rules.policies["two-sre"].approve.front().count = 1; }
+  SECTION("another policy") { rules.runbooks["deploy"].policy = "one-sre"; }
+  SECTION("runbook gone") { rules.runbooks.erase("deploy"); }
+  story.reload(rules);
+  CHECK(story.phase(deploy) == Phase::voided);
+  CHECK(story.phase(restart) == Phase::pending);
+  story.reload(rules);
+  CHECK(story.kinds() == "");
+  check_same(story);
+}
+
+TEST_CASE("a crash between a new configuration and what it voids still voids") {
+  Story story;
+  auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "1"}});
+  auto rules = story.rules;
+  rules.runbooks["deploy"].steps.front().argv.push_back("--force");
+  story.rules = rules;
+  auto const before = story.copy;
+  auto const effects =
+      step(story.state, {.at = story.now, .what = ConfigReloaded{rules, fixture::config_bytes(rules)}});
+  auto const loaded = std::get<Append>(effects.front()).entry;  // only the first entry became durable
+  REQUIRE(loaded.kind == "config.loaded");
+  story.state = before;
+  REQUIRE(story.try_apply(story.state, loaded).has_value());
+  auto const early = step(story.state, {.at = story.now, .what = story.cast("bob", id)});
+  CHECK(std::get<Reply>(early.back()).code == Errc::forbidden);
+  story.state = before;
+  REQUIRE(story.try_apply(story.state, loaded).has_value());
+  static_cast<void>(step(story.state, {.at = story.now,
+                                       .what = ServiceStarted{.version = "1",
+                                                              .commit = "c",
+                                                              .rules = rules,
+                                                              .config_bytes = fixture::config_bytes(rules),
+                                                              .dropped = {},
+                                                              .started = {}}}));
+  CHECK(story.phase(id) == Phase::voided);
+}
+
+TEST_CASE("a configuration that the ledger could not give back is not used") {
+  Story story;
+  auto const digest = story.state.config_digest;
+  story.send(ConfigReloaded{story.rules, "{\"schema\":2}"});
+  CHECK(story.count<Warn>() == 1);
+  CHECK(story.state.config_digest == digest);
+  CHECK_THROWS_AS(
+      step(story.state,
+           {.at = story.now,
+            .what =
+                ServiceStarted{
+                    .version = "1", .commit = "c", .rules = {}, .config_bytes = "{}", .dropped = {}, .started = {}}}),
+      Failure);
+}
+
+TEST_CASE("one run at a time a target") {
+  Story story;
+  auto const migrate = story.open("migrate", {{"database", "main"}});
+  auto const vacuum = story.open("vacuum", {{"database", "main"}});
+  auto const other = story.open("vacuum", {{"database", "audit"}});
+  story.vote("erin", migrate);
+  CHECK(story.phase(migrate) == Phase::pending);  // erin is sre and dba, but one person
+  story.vote("bob", migrate);
+  CHECK(story.phase(migrate) == Phase::approved);
+  story.send(RunnerAccepted{migrate});
+  story.vote("bob", vacuum);
+  CHECK(story.count<AskRunner>() == 0);
+  story.send(RunnerAccepted{vacuum});
+  CHECK(story.phase(vacuum) == Phase::approved);
+  story.vote("bob", other);
+  CHECK(story.last<AskRunner>()->request == other);
+  story.send(RunEnded{migrate, Json::object({{"state", "failed"}, {"cause", "exit"}}), ""});
+  bool asked = false;
+  for (auto const& effect : story.effects) {
+    auto const* ask = std::get_if<AskRunner>(&effect);
+    asked = asked || (ask && ask->request == vacuum);
+  }
+  CHECK(asked);
+  story.send(RunnerAccepted{vacuum});
+  CHECK(story.phase(vacuum) == Phase::running);
+  check_same(story);
+}
+
+TEST_CASE("justification: who must say why") {
+  Story story;
+  auto ask = story.asked(Actor::person("alice"), "restart-service", {{"service", "web"}});
+  for (auto const& bad :
+       {std::string(), std::string(" \n"), std::string("a\x01"), std::string("\xff"), std::string(2001, 'a')}) {
+    ask.reason = bad;
+    story.send(ask);
+    CHECK(story.reply().code == Errc::bad_input);
+    CHECK(story.kinds() == "");
+  }
+  ask = story.asked(Actor::person("alice"), "careful", {{"service", "web"}});
+  ask.reason.clear();
+  auto const id = story.open(ask);
+  for (auto const verdict : {Verdict::approve, Verdict::deny}) {
+    auto cast = story.cast("bob", id, verdict);
+    cast.note = " \n ";
+    story.send(cast);
+    CHECK(story.reply().code == Errc::forbidden);
+    CHECK_THAT(story.reply().text, Catch::Contains("Say why"));
+  }
+  auto cast = story.cast("bob", id);
+  cast.note = "looks right";
+  story.send(cast);
+  CHECK(story.phase(id) == Phase::approved);
+  check_same(story);
+}
+
+TEST_CASE("an action that the message can't show is approved only in the view that shows it") {
+  auto rules = fixture::rules();
+  rules.runbooks["restart-service"].steps.front().argv.push_back(std::string(3000, 'x'));
+  Story story(rules);
+  auto const id = story.open();
+  CHECK_FALSE(make_card(story.state, story.at(id), story.now).action_fits);
+  CHECK(make_card(story.state, story.at(id), story.now).how_by_text.empty());
+  CHECK(story.vote("bob", id).code == Errc::forbidden);
+  auto cast = story.cast("bob", id);
+  cast.via = "text";
+  cast.binding = code_of(story.at(id).binding);
+  story.send(cast);
+  CHECK(story.phase(id) == Phase::pending);
+  cast = story.cast("bob", id);
+  cast.via = "view";
+  story.send(cast);
+  CHECK(story.phase(id) == Phase::approved);
+  check_same(story);
+}
+
+TEST_CASE("find_request: what people type") {
+  Story story;
+  auto const one = story.open();
+  post_card(story, one);
+  auto const two = story.open();
+  auto const find = [&](char const* text, char const* channel = "") {
+    auto const found = find_request(story.state, text, "slack", channel);
+    return found ? found->str() : std::string(to_string(found.error().code));
+  };
+  CHECK(find("CS-20261121-000001-R1") == one.str());
+  CHECK(find("cs-20261121-000001") == one.str());
+  CHECK(find("CS-1") == one.str());
+  CHECK(find("1") == one.str());
+  CHECK(find("CS-2-R1") == two.str());
+  CHECK(find("CS-1", "C0INC") == one.str());
+  CHECK(find("CS-2", "C0INC") == "not_found");  // posted elsewhere, or nowhere
+  CHECK(find("CS-1", "C0OTHER") == "not_found");
+  for (auto const* bad : {"", "CS-", "CS-x", "CS-1-Rx", "CS-1-R0", "CS-1-R1x", "CS--1", "0", "99999999999", "CS-1 "}) {
+    CAPTURE(bad);
+    CHECK(find(bad) == "bad_input");
+  }
+  CHECK(find("CS-1-R2") == "not_found");
+  CHECK(find("CS-20261121-000009-R1") == "not_found");
+  story.now += 24h - 5min;
+  story.send(Tick{});
+  CHECK(find("CS-1") == "not_found");  // it has expired
+}
+
+TEST_CASE("a short id that could be two of them is refused with the list") {
+  auto rules = fixture::rules();
+  rules.policies["one-sre"].expires = 48h;
+  Story story(rules);
+  auto const one = story.open();
+  story.now += 24h;
+  auto const two = story.open();
+  auto const found = find_request(story.state, "CS-1", "slack", "");
+  REQUIRE(found.has_error());
+  CHECK(found.error().code == Errc::conflict);
+  CHECK_THAT(found.error().message, Catch::Contains(one.str()) && Catch::Contains(two.str()));
+}
+
+TEST_CASE("idempotency: the same key is the same request, another body a conflict") {
+  Story story;
+  auto ask = story.asked(Actor::robot("ci"), "restart-service", {{"service", "web"}});
+  ask.idempotency_key = "build-7";
+  ask.body_digest = digest_of("body");
+  auto const id = story.open(ask);
+  story.restart();
+  story.send(ask);
+  CHECK(story.reply().replay);
+  CHECK(story.reply().request == id);
+  CHECK(story.kinds() == "");
+  ask.body_digest = digest_of("other");
+  story.send(ask);
+  CHECK(story.reply().code == Errc::conflict);
+  ask.requester = Actor::person("alice");  // the key's scope is the caller
+  story.send(ask);
+  CHECK(story.reply().request != id);
+  ask.idempotency_key = "k";
+  ask.body_digest = "no digest";
+  story.send(ask);
+  CHECK(story.reply().code == Errc::bad_input);
+  check_same(story);
+}
+
+TEST_CASE("cancelling: requester, initiator, or a member of an approving group") {
+  Story story;
+  auto ask = story.asked(Actor::robot("ci"), "restart-service", {{"service", "web"}});
+  ask.initiator = "alice";
+  auto const id = story.open(ask);
+  for (auto const& by : {Actor::person("mallory"), Actor::person("dave"), Actor::unknown("slack.U1"),
+                         Actor::robot("alice"), Actor::service()}) {
+    story.send(cancel(by, id));
+    CHECK(story.reply().code == Errc::forbidden);
+    CHECK(story.kinds() == "vote.refused");
+  }
+  auto const who = GENERATE(Actor::robot("ci"), Actor::person("alice"), Actor::person("bob"));
+  story.send(cancel(who, id));
+  CHECK(story.phase(id) == Phase::cancelled);
+  story.send(cancel(who, id));
+  CHECK(story.kinds() == "");
+  CHECK(story.vote("bob", id).code == Errc::forbidden);
+  check_same(story);
+}
+
+TEST_CASE("a deny ends it, and nothing after it counts") {
+  Story story;
+  auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "1"}});
+  story.vote("bob", id);
+  story.vote("carol", id, Verdict::deny);
+  CHECK(story.kinds() == "request.denied case.closed");
+  CHECK(story.phase(id) == Phase::denied);
+  for (auto const* person : {"erin", "bob", "carol"}) {
+    story.vote(person, id);
+    CHECK(story.phase(id) == Phase::denied);
+  }
+  story.send(cancel(Actor::person("alice"), id));
+  CHECK(story.reply().code == Errc::conflict);
+  check_same(story);
+}
+
+TEST_CASE("a trigger's case: its own requester, no approver excluded") {
+  Story story;
+  story.send(SignalFired{"web-down", "web is down", "GET /healthz: 503", "web"});
+  auto const id = story.state.requests.begin()->first;
+  CHECK(story.at(id).requester == Actor::trigger("web-down"));
+  story.send(story.collected(id));
+  story.vote("bob", id);
+  CHECK(story.phase(id) == Phase::approved);
+  story.send(SignalRecovered{"web-down", "web is back"});
+  CHECK(story.count<NoteRecovery>() == 1);
+  story.send(SignalRecovered{"web-down", "web is back"});
+  CHECK(story.count<NoteRecovery>() == 0);
+  story.send(SignalFired{"no-such-trigger", "x", "x", "x"});
+  CHECK(story.kinds() == "");
+  check_same(story);
+}

@@ -1,0 +1,126 @@
+// Who may include whom, and who alone may decide: read from the sources themselves.
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/support/catch.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Source {
+  std::string path, text;  // path relative to the root
+};
+
+std::vector<Source> sources() {
+  fs::path const root = COUNTERSIGN_SOURCE_DIR;
+  std::vector<Source> found;
+  for (auto const* top : {"bot", "adapters", "collectors", "ledger", "config"}) {
+    for (auto const& entry : fs::recursive_directory_iterator(root / top)) {
+      auto const extension = entry.path().extension();
+      if (extension != ".cpp" && extension != ".hpp") continue;
+      std::ostringstream text;
+      text << std::ifstream(entry.path()).rdbuf();
+      found.push_back({fs::relative(entry.path(), root).generic_string(), text.str()});
+    }
+  }
+  return found;
+}
+
+std::vector<std::string> includes(std::string const& text) {
+  std::vector<std::string> names;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    auto const hash = line.find_first_not_of(" \t");
+    if (hash == std::string::npos || line[hash] != '#' || line.find("include") == std::string::npos) continue;
+    auto const start = line.find_first_of("\"<"), end = line.find_first_of("\">", start + 1);
+    if (start != std::string::npos && end != std::string::npos)
+      names.push_back(line.substr(start + 1, end - start - 1));
+  }
+  return names;
+}
+
+// "bot/net/http.hpp" → "net"; what wires everything is "".
+std::string room(std::string const& path) {
+  if (path == "bot/ports.hpp") return "ports";
+  if (path.starts_with("bot/cli/") || path == "bot/main.cpp") return "";
+  auto const start = path.starts_with("bot/") ? 4U : 0U;
+  auto const end = path.find('/', start);
+  return end == std::string::npos ? "" : path.substr(start, end - start);
+}
+
+}  // namespace
+
+TEST_CASE("each room includes only what it may") {
+  std::set<std::string> const worker{"core", "ports", "net", "process"}, chat{"core", "ports", "net"},
+      inner{"core", "ports"};
+  std::map<std::string, std::set<std::string>> const may{
+      {"core", {}},         {"net", {}},          {"process", {}},    {"ports", {"core"}},
+      {"ledger", inner},    {"config", inner},    {"engine", inner},  {"collectors", worker},
+      {"triggers", worker}, {"runbooks", worker}, {"adapters", chat}, {"api", chat}};
+  std::set<std::string> seen;
+  for (auto const& source : sources()) {
+    auto const from = room(source.path);
+    if (from.empty()) continue;
+    CAPTURE(source.path);
+    REQUIRE(may.contains(from));
+    seen.insert(from);
+    // The playground is a program of its own, a room that wires stand-ins (adapters/playground).
+    if (source.path.starts_with("adapters/playground/")) continue;
+    for (auto const& name : includes(source.text)) {
+      bool const ours = name.starts_with("bot/") || name.starts_with("adapters/") || name.starts_with("collectors/") ||
+                        name.starts_with("ledger/") || name.starts_with("config/");
+      if (!ours) continue;
+      CAPTURE(name);
+      auto const to = room(name);
+      CHECK((to == from || may.at(from).contains(to)));
+      if (from == "adapters" && to == "adapters")  // no adapter knows another
+        CHECK(source.path.substr(0, source.path.find('/', 9)) == name.substr(0, name.find('/', 9)));
+    }
+  }
+  CHECK(seen.size() >= 6);
+}
+
+TEST_CASE("Beast and Asio's TLS stay inside bot/net") {
+  auto const heavy = [](std::string const& name) {
+    return name.starts_with("boost/beast") || name.starts_with("boost/asio/ssl");
+  };
+  std::set<std::string> inner;  // headers of net that need them: for net alone
+  for (auto const& source : sources()) {
+    for (auto const& name : includes(source.text)) {
+      if (heavy(name) && source.path.starts_with("bot/net/")) inner.insert(source.path);
+    }
+  }
+  for (auto const& source : sources()) {
+    if (source.path.starts_with("bot/net/")) continue;
+    CAPTURE(source.path);
+    for (auto const& name : includes(source.text)) {
+      CAPTURE(name);
+      CHECK_FALSE(heavy(name));
+      CHECK_FALSE(inner.contains(name));
+    }
+  }
+  CHECK_FALSE(inner.empty());
+}
+
+TEST_CASE("T1 one place decides an approval, one orders a start") {
+  std::set<std::string> approves, orders, starts;
+  for (auto const& source : sources()) {
+    if (source.path.ends_with(".hpp") || source.path.starts_with("adapters/playground/")) continue;
+    if (source.text.find("\"approved\", actor_") != std::string::npos ||
+        source.text.find("decide(") != std::string::npos) {
+      if (source.text.find("\"approved\"") != std::string::npos && source.text.find("decide(") != std::string::npos)
+        approves.insert(source.path);
+    }
+    if (source.text.find("StartRun{") != std::string::npos) orders.insert(source.path);
+    if (source.text.find("runner.run(") != std::string::npos) starts.insert(source.path);
+  }
+  CHECK(approves == std::set<std::string>{"bot/core/step_vote.cpp"});
+  CHECK(orders == std::set<std::string>{"bot/core/step.cpp"});
+  for (auto const& path : starts) CHECK(path.starts_with("bot/engine/"));
+}
