@@ -2,12 +2,19 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "bot/cli/commands.hpp"
 #include "bot/core/error.hpp"
 #include "bot/core/text.hpp"
+#include "bot/runbooks/runner.hpp"
 
 int main(int argc, char** argv) {
+  // The runner's own child: its arguments come from an approved request and are nobody's options.
+  if (argc > 1 && std::string_view(argv[1]) == "probe-step")
+    return runbooks::run_probe_child(std::vector<std::string>(argv + 2, argv + argc));
   CLI::App app{"Countersign: evidence, approval, runbook, record.", "countersign"};
   app.set_version_flag("--version", cli::version_line());
   app.require_subcommand(1);

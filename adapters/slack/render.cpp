@@ -221,7 +221,8 @@ ports::Rendered render_card(core::Card const& card, std::string const& key, Peop
   ports::Rendered rendered{
       message_body(std::move(text), std::move(list), Json::object({{"key", key}, {"request", card.request_id}})), {}};
   rendered.digest = rendering_digest(rendered.body);
-  auto const value = to_text(ButtonValue{card.request_id, card.binding, rendered.digest});
+  auto const value =
+      to_text(ButtonValue{card.request_id, card.binding, card.rendering.empty() ? rendered.digest : card.rendering});
   for (auto& block : *rendered.body.if_object()->at("blocks").if_array()) {
     if (block["type"].text() != "actions") continue;
     for (auto& item : *block.if_object()->at("elements").if_array()) item.set("value", value);

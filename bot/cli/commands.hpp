@@ -21,7 +21,7 @@ void add_keygen(CLI::App& app, Action& action);
 void add_ledger(CLI::App& app, Action& action);
 void add_request(CLI::App& app, Action& action);
 void add_playground(CLI::App& app, Action& action);
-void add_hidden(CLI::App& app, Action& action);  // probe-step, demo-service: what our own children are started with
+void add_hidden(CLI::App& app, Action& action);  // demo-service: what the playground's children are started with
 
 std::string version_line();  // "countersign 0.1.0 (commit 1a2b3c4d5e6f)"
 extern char const* const kVersion;

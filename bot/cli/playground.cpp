@@ -22,7 +22,6 @@
 #include "bot/core/text.hpp"
 #include "bot/net/http_client.hpp"
 #include "bot/net/io.hpp"
-#include "bot/runbooks/runner.hpp"
 #include "ledger/init.hpp"
 #include "ledger/key.hpp"
 #include "ledger/meaning.hpp"
@@ -559,13 +558,6 @@ void add_hidden(CLI::App& app, Action& action) {
     auto const done = playground::break_demo_service(options->dir);
     if (!done) throw core::Failure(done.error());
     return kDone;
-  });
-
-  auto* const probe = app.add_subcommand("probe-step", "One probe of the runner")->group("");
-  probe->prefix_command();
-  probe->callback([&action, probe] {
-    auto words = probe->remaining();
-    action = [words] { return runbooks::run_probe_child(words); };
   });
 }
 

@@ -49,10 +49,11 @@ struct Card {
   std::vector<std::string> votes;       // "✔ bob 10:15:30 UTC: looks right"; one line a vote
   std::string if_unanswered;            // "If nobody answers: …"; empty once decided
   std::string ledger_path;              // folder of the request in the ledger
-  std::string commit;                   // commit of the last entry, at the end
-  std::vector<std::string> mention;     // person keys to mention, only in the first post
-  std::vector<Button> buttons;          // empty once decided
-  std::string how_by_text;              // "/countersign approve CS-42 7f3a"; empty once decided
+  std::string rendering;             // digest of the rendering that was posted, which a vote names; empty in the first
+  std::string commit;                // commit of the last entry, at the end
+  std::vector<std::string> mention;  // person keys to mention, only in the first post
+  std::vector<Button> buttons;       // empty once decided
+  std::string how_by_text;           // "/countersign approve CS-42 7f3a"; empty once decided
 };
 
 // A line in the thread of a card: the outcome, a recovery, a reminder. Not a card: no buttons.

@@ -83,8 +83,10 @@ class Application {
       folder = case_id().folder() + "/";
     }
     for (auto const& file : entry_.files) {
-      bool const inside = folder.empty() ? file.path.starts_with("service/") || file.path.starts_with("config/")
-                                         : file.path.starts_with(folder);
+      bool const at_root = state_.entries == 0 && (file.path == "README.md" || file.path.starts_with("keys/"));
+      bool const inside = folder.empty()
+                              ? file.path.starts_with("service/") || file.path.starts_with("config/") || at_root
+                              : file.path.starts_with(folder);
       require(inside && is_ledger_path(file.path), "it adds a file outside the folder that it is about");
     }
   }

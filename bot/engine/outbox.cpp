@@ -123,9 +123,16 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
   } else {
     body = to->render(core::make_outcome_note(state_, *request), post->key).body;
   }
-  auto const sent = core::dump(body);
+  // What an update without news would look like: the first post alone has the mention, and that is no news.
+  std::string look;
+  if (post->purpose == "card") {
+    auto card = core::make_card(state_, *request, loop_.now());
+    card.mention.clear();
+    card.rendering = post->rendering;
+    look = core::dump(to->render(card, post->key).body);
+  }
   to->post(post->address, std::move(thread), std::move(body), post->key, post->at,
-           [this, id, number, copy_key, sent, platform = post->platform](core::Result<ports::MessageRef> result) {
+           [this, id, number, copy_key, look, platform = post->platform](core::Result<ports::MessageRef> result) {
              sending_.erase({id, number});
              settled(id, number);
              if (!result) {
@@ -133,7 +140,7 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
                           {{"request", id.str()}, {"platform", platform}, {"why", result.error().message}});
                return;
              }
-             copies_[copy_key].last_body = sent;
+             copies_[copy_key].last_body = look;
              intended_.erase(copy_key);
              submit_(core::Posted{
                  id, number, *result});  // once that is recorded, refresh() brings it up to what happened meanwhile
@@ -151,6 +158,7 @@ void Outbox::update(core::RequestState const& request, core::PostState const& po
   try {
     auto card = core::make_card(state_, request, loop_.now());
     card.mention.clear();
+    card.rendering = post.rendering;
     body = to->render(card, post.key).body;
   } catch (std::exception const& problem) {
     log_.error("a message could not be rendered",
