@@ -42,7 +42,7 @@ class Scan {
       if (name == "env") {
         scan_env(i + 1);
       } else if (is_shell(name)) {
-        scan_shell(i + 1, name);
+        i = scan_shell(i + 1, name);
       } else if (auto const letters = text_options(name); !letters.empty()) {
         scan_interpreter(i + 1, name, letters);
       }
@@ -75,8 +75,10 @@ class Scan {
     return option == "-u" || option == "--unset" || option == "-C" || option == "--chdir";
   }
 
-  // POSIX shells: options first, -c among them (also bundled, "-ec"); then the first other word is the text.
-  void scan_shell(std::size_t i, std::string_view name) {
+  // POSIX shells: options first, -c among them (also bundled, "-ec"); then the first other word is the text, and the
+  // one after it only the name that the shell goes by. Returns the last word that needs no other look.
+  std::size_t scan_shell(std::size_t i, std::string_view name) {
+    auto const shell = i - 1;
     bool command = false;
     bool value_next = false;
     for (; i < argv_.size(); ++i) {
@@ -90,7 +92,7 @@ class Scan {
       if (argument.starts_with("{{")) {
         report(i, std::string(name) + " could take this placeholder for an option, -c among them");
         if (!command) continue;
-        return;
+        return i + 1;
       }
       bool const option = argument.size() > 1 && (argument[0] == '-' || argument[0] == '+');
       if (option && argument != "--") {
@@ -104,14 +106,20 @@ class Scan {
       if (argument == "--" || argument == "-") continue;
       if (command && has_placeholder(argument))
         report(i, std::string(name) + " would run this text, and with it whatever the parameter says");
-      return;
+      return command ? i + 1 : shell;
     }
+    return shell;
   }
 
+  // After the script's file everything is the script's own: [python3, job.py, -c, "{{x}}"]. Only where it is certain
+  // that the word is this file: no option before it could have a value, and it is fixed text.
   void scan_interpreter(std::size_t i, std::string_view name, std::string_view letters) {
+    bool may_be_script = name != "su" && name != "runuser" && name != "script";  // these take options in any order
     for (; i < argv_.size(); ++i) {
       auto const& argument = argv_[i];
       bool const option = argument.size() > 1 && argument[0] == '-';
+      if (may_be_script && !option && !argument.empty() && !has_placeholder(argument)) return;
+      may_be_script = may_be_script && option && is_flag(name, argument);
       bool const by_letter = option && argument[1] != '-' && argument.find_first_of(letters, 1) != std::string::npos;
       bool const by_word = argument.starts_with("--command") || argument.starts_with("--session-command") ||
                            argument.starts_with("--eval") || argument.starts_with("--print");
@@ -119,6 +127,12 @@ class Scan {
       if (has_placeholder(argument)) report(i, why(name));
       if (i + 1 < argv_.size() && has_placeholder(argv_[i + 1])) report(i + 1, why(name));
     }
+  }
+
+  // Options that are known to have no value.
+  static bool is_flag(std::string_view name, std::string_view option) {
+    if (name.starts_with("python")) return option.find_first_not_of("bBdEiIOqsSuvx", 1) == std::string_view::npos;
+    return option == "-w" && (name.starts_with("perl") || name.starts_with("ruby"));
   }
 
   static std::string why(std::string_view name) {

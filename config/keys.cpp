@@ -44,10 +44,19 @@ constexpr Key kTriggerProbe[] = {{"http"},    {"tcp"},      {"command"},       {
                                  {"timeout"}, {"failures"}, {"expect_status"}, {"expect_body"}};
 constexpr Key kNoise[] = {{"dedupe"}, {"cooldown"}, {"max_per_hour"}};
 constexpr Key kProposal[] = {{"runbook", kRequired}, {"with"}};
-constexpr Key kRunbook[] = {
-    {"summary", kRequired},  {"risk"},       {"if_unanswered"}, {"parameters"}, {"collect"}, {"lock"},
-    {"steps", kRequired},    {"on_failure"}, {"environment"},   {"run_as"},     {"limits"},  {"policy", kRequired},
-    {"grant", false, kLater}};
+constexpr Key kRunbook[] = {{"summary", kRequired},
+                            {"risk"},
+                            {"if_unanswered"},
+                            {"parameters"},
+                            {"collect"},
+                            {"lock"},
+                            {"steps", kRequired},
+                            {"on_failure"},
+                            {"environment"},
+                            {"run_as", false, kLater},
+                            {"limits"},
+                            {"policy", kRequired},
+                            {"grant", false, kLater}};
 constexpr Key kParameter[] = {{"type", kRequired}, {"values"},     {"pattern"}, {"max"}, {"min"},
                               {"default"},         {"description"}};
 constexpr Key kStep[] = {{"name", kRequired}, {"run"}, {"probe"}, {"timeout"}, {"retry"}, {"http", false, kLater}};

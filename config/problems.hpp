@@ -12,6 +12,7 @@ namespace config {
 
 struct Place {
   std::uint32_t line = 1, column = 1;  // from 1
+  friend bool operator==(Place const&, Place const&) = default;
 };
 
 class Problems {

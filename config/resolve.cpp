@@ -10,9 +10,9 @@ namespace config {
 namespace {
 
 template <class M>
-std::vector<std::string> keys_of(M const& map) {
-  std::vector<std::string> keys;
-  for (auto const& [key, value] : map) keys.push_back(key);
+std::set<std::string> keys_of(M const& map) {
+  std::set<std::string> keys;
+  for (auto const& [key, value] : map) keys.insert(key);
   return keys;
 }
 
@@ -22,6 +22,12 @@ class Resolver {
     for (auto const& [key, person] : rules_.people) people_groups_.insert(person.groups.begin(), person.groups.end());
     all_groups_ = people_groups_;
     for (auto const& [key, robot] : rules_.robots) all_groups_.insert(robot.groups.begin(), robot.groups.end());
+    for (auto const& [key, trigger] : rules_.triggers) {
+      for (auto const& [label, value] : trigger.labels) labels_and_parameters_.insert(label);
+    }
+    for (auto const& [key, runbook] : rules_.runbooks) {
+      for (auto const& parameter : runbook.parameters) labels_and_parameters_.insert(parameter.name);
+    }
   }
 
   void run() {
@@ -47,10 +53,10 @@ class Resolver {
   }
 
   // "unknown collector "x" in path": false when `name` is none of the candidates.
-  bool known(std::string_view what, std::string const& name, std::vector<std::string> const& candidates, Place place,
+  bool known(std::string_view what, std::string const& name, std::set<std::string> const& candidates, Place place,
              std::string const& path) {
-    if (std::ranges::find(candidates, name) != candidates.end()) return true;
-    auto const near = nearest(name, candidates);
+    if (candidates.contains(name)) return true;
+    auto const near = nearest(name, {candidates.begin(), candidates.end()});
     std::string list;
     for (auto const& candidate : candidates) list += (list.empty() ? "" : ", ") + candidate;
     error(place, path + ": there is no " + std::string(what) + " " + shown(name),
@@ -109,7 +115,10 @@ class Resolver {
     }
     for (auto const& [key, person] : rules_.people) {
       if (!shares(person.groups, policy.request)) continue;
-      auto const why = core::why_never_approvable(policy, rules_, key);
+      // Without somebody who could not approve anyway the others are the same as for an outsider.
+      bool const approver = std::ranges::any_of(
+          policy.approve, [&groups = person.groups](auto const& need) { return groups.contains(need.group); });
+      auto const why = approver ? core::why_never_approvable(policy, rules_, key) : outsider;
       if (!why) {
         somebody = true;
         continue;
@@ -147,7 +156,7 @@ class Resolver {
   }
 
   // Placeholders of a text must be well formed and name one of `names`.
-  void check_placeholders(std::string const& text, std::vector<std::string> const& names, std::string_view what,
+  void check_placeholders(std::string const& text, std::set<std::string> const& names, std::string_view what,
                           std::string const& path, Place place) {
     auto const used = core::placeholders(text);
     if (!used) {
@@ -157,7 +166,7 @@ class Resolver {
     for (auto const& name : *used) known(what, name, names, place, path + ": in {{" + name + "}}");
   }
 
-  void check_argv(std::vector<std::string> const& argv, std::vector<std::string> const& names, std::string_view what,
+  void check_argv(std::vector<std::string> const& argv, std::set<std::string> const& names, std::string_view what,
                   std::string const& path) {
     for (std::size_t i = 0; i < argv.size(); ++i) {
       auto const item = path + "[" + std::to_string(i) + "]";
@@ -172,8 +181,7 @@ class Resolver {
     }
   }
 
-  void check_steps(std::vector<core::Step> const& steps, std::vector<std::string> const& names,
-                   std::string const& path) {
+  void check_steps(std::vector<core::Step> const& steps, std::set<std::string> const& names, std::string const& path) {
     for (std::size_t i = 0; i < steps.size(); ++i) {
       auto const& step = steps[i];
       auto const item = path + "[" + std::to_string(i) + "]";
@@ -190,25 +198,25 @@ class Resolver {
 
   void check_runbook(core::Runbook const& runbook) {
     auto const path = "runbooks." + runbook.name;
-    std::vector<std::string> names;
-    for (auto const& parameter : runbook.parameters) names.push_back(parameter.name);
+    std::set<std::string> names;
+    for (auto const& parameter : runbook.parameters) names.insert(parameter.name);
     check_placeholders(runbook.summary, names, "parameter", path + ".summary", value_at(path + ".summary"));
     check_placeholders(runbook.lock, names, "parameter", path + ".lock", value_at(path + ".lock"));
     check_steps(runbook.steps, names, path + ".steps");
     check_steps(runbook.on_failure, names, path + ".on_failure");
     for (auto const& name : runbook.collect)
-      known("collector", name, keys_of(config_.collectors), at(path + ".collect=" + name), path + ".collect");
+      known("collector", name, collectors_, at(path + ".collect=" + name), path + ".collect");
     if (!runbook.policy.empty())
-      known("policy", runbook.policy, keys_of(rules_.policies), value_at(path + ".policy"), path + ".policy");
+      known("policy", runbook.policy, policies_, value_at(path + ".policy"), path + ".policy");
   }
 
   void check_trigger(core::TriggerRule const& trigger) {
     auto const path = "triggers." + trigger.name;
     for (auto const& name : trigger.collect)
-      known("collector", name, keys_of(config_.collectors), at(path + ".collect=" + name), path + ".collect");
+      known("collector", name, collectors_, at(path + ".collect=" + name), path + ".collect");
     for (auto const& name : trigger.post_to) {
       auto const place = at(path + ".post_to=" + name);
-      if (!known("channel", name, keys_of(rules_.channels), place, path + ".post_to")) continue;
+      if (!known("channel", name, channels_, place, path + ".post_to")) continue;
       if (config_.chat.slack && !rules_.channels.at(name).contains("slack"))
         reading_.problems.warning(place,
                                   path + ".post_to: the channel \"" + name +
@@ -241,10 +249,10 @@ class Resolver {
   void check_proposal(core::TriggerRule::Proposal const& proposal, std::string const& path) {
     if (proposal.runbook.empty()) return;
     auto const place = value_at(path + ".runbook");
-    if (!known("runbook", proposal.runbook, keys_of(rules_.runbooks), place, path + ".runbook")) return;
+    if (!known("runbook", proposal.runbook, runbooks_, place, path + ".runbook")) return;
     auto const& runbook = rules_.runbooks.at(proposal.runbook);
-    std::vector<std::string> names;
-    for (auto const& parameter : runbook.parameters) names.push_back(parameter.name);
+    std::set<std::string> names;
+    for (auto const& parameter : runbook.parameters) names.insert(parameter.name);
     for (auto const& [name, value] : proposal.with)
       known("parameter", name, names, at(path + ".with." + name), path + ".with (runbook " + runbook.name + ")");
     for (auto const& parameter : runbook.parameters) {
@@ -272,20 +280,12 @@ class Resolver {
 
   // A collector may use labels of cases and parameters of requests; which of them a case will have is known only then.
   void check_collector(std::string const& key, Collector const& collector) {
-    std::set<std::string> names;
-    for (auto const& [unused, trigger] : rules_.triggers) {
-      for (auto const& [label, value] : trigger.labels) names.insert(label);
-    }
-    for (auto const& [unused, runbook] : rules_.runbooks) {
-      for (auto const& parameter : runbook.parameters) names.insert(parameter.name);
-    }
-    std::vector<std::string> const candidates(names.begin(), names.end());
     auto const path = "collectors." + key;
     if (auto const* file = std::get_if<FileCollector>(&collector.source)) {
-      check_placeholders(file->path, candidates, "label or parameter", path + ".file.path",
+      check_placeholders(file->path, labels_and_parameters_, "label or parameter", path + ".file.path",
                          value_at(path + ".file.path"));
     } else if (auto const* command = std::get_if<CommandCollector>(&collector.source)) {
-      check_argv(command->run, candidates, "label or parameter", path + ".command.run");
+      check_argv(command->run, labels_and_parameters_, "label or parameter", path + ".command.run");
     }
   }
 
@@ -297,7 +297,9 @@ class Resolver {
   Reading& reading_;
   Config const& config_;
   core::Rules const& rules_;
-  std::set<std::string> people_groups_, all_groups_;
+  std::set<std::string> const collectors_{keys_of(config_.collectors)}, policies_{keys_of(rules_.policies)},
+      channels_{keys_of(rules_.channels)}, runbooks_{keys_of(rules_.runbooks)};
+  std::set<std::string> people_groups_, all_groups_, labels_and_parameters_;
 };
 
 }  // namespace

@@ -192,10 +192,6 @@ void read_runbooks(Map const& root, Config& config) {
       map.error("steps", "has no step", "a runbook does at least one thing");
     read_steps(map, "on_failure", names, runbook.on_failure);
     read_environment(map, runbook.environment);
-    if (map.text("run_as", runbook.run_as, {.max_bytes = 32}) && !std::ranges::all_of(runbook.run_as, [](char c) {
-          return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-        }))
-      map.error("run_as", "is " + shown(runbook.run_as) + ", which is no user name");
     read_limits(map, runbook.limits);
     map.name("policy", runbook.policy);
     config.rules.runbooks.emplace(key, std::move(runbook));

@@ -5,8 +5,16 @@
 #include <yaml-cpp/parser.h>
 
 #include <sstream>
+#include <unordered_map>
 
 namespace config {
+
+Node::Node() = default;
+Node::Node(Node const&) = default;
+Node::Node(Node&&) noexcept = default;
+Node& Node::operator=(Node const&) = default;
+Node& Node::operator=(Node&&) noexcept = default;
+Node::~Node() = default;
 
 namespace {
 
@@ -87,7 +95,9 @@ class TreeBuilder : public YAML::EventHandler {
  private:
   struct Frame {
     Node node;
-    std::optional<Node> key;  // of a map, once it was read
+    std::optional<Node> key;                               // of a map, once it was read
+    std::unordered_map<std::string, std::uint32_t> lines;  // of a map: where each key stands
+    bool counts = true;                                    // as a level of its own
   };
 
   Node make(Node::Kind kind, YAML::Mark const& mark, std::string const& tag, YAML::anchor_t anchor) {
@@ -102,12 +112,16 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void open(Node node, YAML::Mark const& mark) {
-    if (frames_.size() >= kMaxConfigDepth) throw TooDeep{mark};
-    frames_.push_back({std::move(node), std::nullopt});
+    // yaml-cpp takes a "[" that is never closed for a key and tells of a map around it, at the same place.
+    bool const counts = frames_.empty() || !(frames_.back().node.place == node.place);
+    if (depth_ + (counts ? 1U : 0U) > kMaxConfigDepth || frames_.size() >= 2 * kMaxConfigDepth) throw TooDeep{mark};
+    depth_ += counts ? 1U : 0U;
+    frames_.push_back({std::move(node), std::nullopt, {}, counts});
   }
 
   void close() {
     auto node = std::move(frames_.back().node);
+    depth_ -= frames_.back().counts ? 1U : 0U;
     frames_.pop_back();
     add(std::move(node));
   }
@@ -123,12 +137,12 @@ class TreeBuilder : public YAML::EventHandler {
     } else if (!frame.key) {
       frame.key = std::move(node);
     } else {
-      add_member(frame.node, std::move(*frame.key), std::move(node));
+      add_member(frame, std::move(*frame.key), std::move(node));
       frame.key.reset();
     }
   }
 
-  void add_member(Node& map, Node key, Node value) {
+  void add_member(Frame& frame, Node key, Node value) {
     if (key.kind == Node::Kind::refused) return;
     if (key.kind != Node::Kind::scalar) {
       problems_.error(key.place, "a key must be a plain word", "write it as text");
@@ -138,21 +152,22 @@ class TreeBuilder : public YAML::EventHandler {
       problems_.error(key.place, "a merge key (<<) is not allowed", "write the keys out");
       return;
     }
-    for (auto const& [other, unused] : map.members) {
-      if (other.text != key.text) continue;
+    auto const [first, fresh] = frame.lines.emplace(key.text, key.place.line);
+    if (!fresh) {
       problems_.error(
           key.place,
-          "the key " + shown(key.text) + " stands here twice (first in line " + std::to_string(other.place.line) + ")",
+          "the key " + shown(key.text) + " stands here twice (first in line " + std::to_string(first->second) + ")",
           "remove one of them");
       return;
     }
     if (value.kind == Node::Kind::null) value.place = key.place;  // yaml-cpp names the next token's place
-    map.members.emplace_back(std::move(key), std::move(value));
+    frame.node.members.emplace_back(std::move(key), std::move(value));
   }
 
   Lines const& lines_;
   Problems& problems_;
   std::vector<Frame> frames_;
+  std::size_t depth_ = 0;
 };
 
 // The offset of the first byte that is no text of ours: malformed UTF-8 (RFC 3629), or a control character other than

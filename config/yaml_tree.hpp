@@ -21,6 +21,14 @@ struct Node {
   bool quoted = false;  // scalar: written in quotes or as a block, so never a number or boolean
   std::vector<Node> items;
   std::vector<std::pair<Node, Node>> members;  // map: keys are scalars, each once
+
+  // Defined where a pair of Nodes is a complete type: Clang 14 would instantiate it in the middle of this one.
+  Node();
+  Node(Node const&);
+  Node(Node&&) noexcept;
+  Node& operator=(Node const&);
+  Node& operator=(Node&&) noexcept;
+  ~Node();
 };
 
 // The document's root, or nothing when the text is no YAML at all (the problem says where). Never throws.

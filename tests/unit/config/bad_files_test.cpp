@@ -170,7 +170,7 @@ Row const kRows[] = {
     {"environment: {LANG: C.UTF-8}", "environment: {LANG: @@\"{{service}}\"}", "holds a placeholder"},
     {"environment: {LANG: C.UTF-8}", "environment: {@@LANG-X: a}", "is no name"},
     {"environment: {LANG: C.UTF-8}", "environment: {HOME: @@/root}", "private folder"},
-    {"environment: {LANG: C.UTF-8}", "run_as: @@\"root user\"", "no user name"},
+    {"environment: {LANG: C.UTF-8}", "@@run_as: web", "\"run_as\" is not in this release"},
     {"output: 1MiB", "output: @@1TiB", "no size"},
     {"open_files: 64", "open_files: @@1", "between 8 and"},
     {"    policy: one-sre", "    policy: @@one-sr", "did you mean \"one-sre\"?"},
