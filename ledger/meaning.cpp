@@ -182,7 +182,7 @@ Meaning::Meaning() : fold_(std::make_shared<Fold>()) {
         {"request.opened"});
   kinds("votes",
         "every vote is by a person who was entitled to it then, from an account of that person, on that binding",
-        {"vote.approve", "vote.deny", "vote.withdrawn"});
+        {"vote.approve", "vote.deny", "vote.withdrawn", "request.approved", "request.denied"});
   kinds("policy", "every decision re-decided: the pinned policy and the one in force come to the same verdict",
         {"request.approved", "request.denied", "request.expired", "request.cancelled", "request.voided"});
   kinds("starts", "every start has its earlier approval with the same binding", {"run.started"});
