@@ -151,7 +151,7 @@ std::string demo_config(fs::path const& dir, std::string const& api_url, std::ui
          quoted(health) +
          ", every: 1s, timeout: 1s, failures: 3}\n"
          "    labels: {service: web, severity: critical}\n"
-         "    collect: [web-log, host]\n"
+         "    collect: [web-log]\n"
          "    propose: [{runbook: restart-service, with: {service: web}}]\n"
          "    post_to: [incidents]\n"
          "    noise: {dedupe: [service], cooldown: 5s, max_per_hour: 60}\n"
@@ -161,7 +161,7 @@ std::string demo_config(fs::path const& dir, std::string const& api_url, std::ui
          "    risk: medium\n"
          "    if_unanswered: \"the service stays down; escalate by phone\"\n"
          "    parameters: {service: {type: enum, values: [web]}}\n"
-         "    collect: [web-log]\n"
+         "    collect: [host]\n"
          "    lock: \"service/{{service}}\"\n"
          "    steps:\n"
          "      - {name: restart, run: [" +
