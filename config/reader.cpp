@@ -132,7 +132,7 @@ Map::Map(Reading& reading, Node const& node, Section const& section, std::string
     if (!key.later) usable.emplace_back(key.name);
   }
   for (auto const& [key, value] : node.members) {
-    auto const known = std::ranges::find_if(section.keys, [&](Key const& k) { return k.name == key.text; });
+    auto const known = std::ranges::find_if(section.keys, [&word = key.text](Key const& k) { return k.name == word; });
     if (known == section.keys.end()) {
       reading_.problems.error(key.place, "unknown key " + shown(key.text) + " in " + own,
                               suggestion(key.text, usable, "known here: " + join(usable)));

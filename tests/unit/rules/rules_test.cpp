@@ -232,7 +232,7 @@ TEST_CASE("strict reading: a change anywhere in the structure is refused") {
   for (auto const* key : {"runbooks", "policies", "triggers"}) {
     auto const& section = without_maps.at(key);
     auto const& [name, item] = *section.if_object()->begin();
-    walk(item, [&, key](Json inner) {
+    walk(item, [&, key, name = name](Json inner) {
       auto copy = *good.if_object();
       copy[key] = Json::object({{name, std::move(inner)}});
       // Free-form maps take any member of type string, so a surprise there must not be one.
