@@ -61,7 +61,8 @@ Result<void> TrustedFold::take(core::StoredEntry const& stored) {
   };
   if (auto const applied = core::apply(state_, stored.entry, lookup); !applied)
     return at(stored, applied.error().message);
-  if (auto const id = core::RequestId::parse(stored.entry.request_id)) {
+  if (auto const id = core::RequestId::parse(stored.entry.request_id);
+      id && core::is_turning_point(stored.entry.kind)) {
     auto const request = state_.requests.find(*id);
     if (request != state_.requests.end()) request->second.last_commit = stored.commit;
   }

@@ -65,7 +65,7 @@ std::string needs_words(Tally const& tally) {
 
 std::string took(RequestState const& request) {
   if (!request.run || !request.run->started_at || !request.run->finished_at) return {};
-  return " in " + format_duration(std::max(Duration(1), *request.run->finished_at - *request.run->started_at));
+  return " in " + duration_words(std::max(Duration(1), *request.run->finished_at - *request.run->started_at));
 }
 
 std::string failure_words(RunState const& run) {

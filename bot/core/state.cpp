@@ -700,6 +700,11 @@ Result<RequestState const*> approved_request(State const& state, RequestId const
   return request;
 }
 
+bool is_turning_point(std::string_view kind) {
+  return kind == "run.finished" || kind == "request.approved" || kind == "request.denied" ||
+         kind == "request.expired" || kind == "request.cancelled" || kind == "request.voided";
+}
+
 std::string outcome_words(RequestState const& request) {
   std::string words = to_string(request.phase);
   if (request.phase == Phase::failed || request.phase == Phase::interrupted) {

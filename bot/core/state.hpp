@@ -92,7 +92,7 @@ struct RequestState {
   std::vector<PostState> posts;
   std::optional<Decision> decision;
   std::optional<RunState> run;
-  std::string last_commit;  // of the last entry about it, when the caller says it (note_commit)
+  std::string last_commit;  // of the entry that decided or ended it; set by whoever knows commits (is_turning_point)
 
   Behind behind() const { return {requester, initiator}; }
 };
@@ -166,6 +166,9 @@ Result<void> apply(State& state, Entry const& entry, FileLookup const& lookup);
 
 // The action of a request that has been approved: what the runner needs. Errors say why it may not run.
 Result<RequestState const*> approved_request(State const& state, RequestId const& id);
+
+// Entries whose commit people are told: decisions, and the end of a run.
+bool is_turning_point(std::string_view kind);
 
 // The wording of an outcome line: "succeeded", "failed (exit)", "denied by bob" …
 std::string outcome_words(RequestState const& request);

@@ -297,8 +297,14 @@ void on(Stepper& step, Collected const& event) {
   if (!found || found->phase != Phase::collecting) return;  // cancelled or voided meanwhile
   auto const& request = *found;
   if (request.id.case_id() != event.case_id) return;
-  if (request.evidence.empty())
-    step.append(entries::evidence_collected(step.at, event.case_id, request.id, event.evidence, of->second.exhibits));
+  if (request.evidence.empty()) {
+    constexpr std::size_t kMostHighlights = 5;
+    auto evidence = event.evidence;  // what the case showed is read first: it is why the request was made
+    auto const& first = of->second.highlights;
+    evidence.highlights.insert(evidence.highlights.begin(), first.begin(), first.end());
+    if (evidence.highlights.size() > kMostHighlights) evidence.highlights.resize(kMostHighlights);
+    step.append(entries::evidence_collected(step.at, event.case_id, request.id, evidence, of->second.exhibits));
+  }
   auto const void_it = [&](std::string reason) {
     step.decide(request, "voided", Actor::service(), {}, std::move(reason), {}, nullptr, {});
   };

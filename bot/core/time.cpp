@@ -105,6 +105,14 @@ std::string format_duration(Duration duration) {
   return text;
 }
 
+std::string duration_words(Duration duration) {
+  auto const millis = duration.count();
+  if (millis < 1000) return std::to_string(millis) + " ms";
+  if (millis < 59'950)
+    return std::to_string((millis + 50) / 1000) + "." + std::to_string((millis + 50) / 100 % 10) + " s";
+  return format_duration(std::chrono::round<std::chrono::seconds>(duration));
+}
+
 Result<Duration> parse_duration(std::string_view text) {
   auto const bad = [&] {
     return make_error(Errc::bad_input,

@@ -134,7 +134,7 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
     counters_["entries_total"] += 1;
     if (entry.kind == "run.started") core::reached(core::Failpoint::K11_run_started_durable);
     if (entry.kind == "run.finished") core::reached(core::Failpoint::K14_run_finished_durable);
-    if (auto const id = core::RequestId::parse(entry.request_id)) {
+    if (auto const id = core::RequestId::parse(entry.request_id); id && core::is_turning_point(entry.kind)) {
       auto const found = state_.requests.find(*id);
       if (found != state_.requests.end()) found->second.last_commit = (*result)[i].commit;
     }

@@ -62,7 +62,7 @@ void ProbeTrigger::answered(ProbeAnswer answer) {
     if (failed_ && good_ >= settings_.successes) {
       failed_ = false;
       auto const since =
-          failing_since_ == core::Time{} ? std::string() : " after " + core::format_duration(began_ - failing_since_);
+          failing_since_ == core::Time{} ? std::string() : " after " + core::duration_words(began_ - failing_since_);
       failing_since_ = {};
       if (callbacks_.on_recovered) {
         callbacks_.on_recovered(signal(settings_.trigger + ": " + settings_.target + " answers again" + since));
@@ -84,7 +84,7 @@ void ProbeTrigger::answered(ProbeAnswer answer) {
 Signal ProbeTrigger::signal(std::string title) const {
   std::string text = "time                      took      result\n";
   for (auto const& attempt : attempts_) {
-    auto took = core::format_duration(attempt.took);
+    auto took = core::duration_words(attempt.took);
     took.resize(std::max<std::size_t>(took.size(), 8), ' ');
     text += core::format_time(attempt.at) + "  " + took + "  " + (attempt.answer.ok ? "ok" : attempt.answer.why) + "\n";
   }

@@ -24,6 +24,11 @@ TEST_CASE("duration: formats and parses") {
   CHECK(parse_duration("250ms").value() == 250ms);
   CHECK(parse_duration("0").value() == 0ms);
   CHECK(format_duration(90min + 1s) == "1h30m1s");
+  CHECK(duration_words(818ms) == "818 ms");
+  CHECK(duration_words(1247ms) == "1.2 s");
+  CHECK(duration_words(4999ms) == "5.0 s");
+  CHECK(duration_words(59'960ms) == "1m");
+  CHECK(duration_words(303'400ms) == "5m3s");
   for (auto const* bad : {"", "10", "ten", "1x", "1h 2m", "-1s", "99999999999d", "s"}) {
     CAPTURE(bad);
     CHECK(parse_duration(bad).has_error());

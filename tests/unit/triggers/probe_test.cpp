@@ -77,7 +77,7 @@ TEST_CASE("probe: so many failures in a row raise one signal, a success ends it"
   CHECK(house.failed[0].title == "web-down: 3 probes in a row of http://x/healthz failed");
   CHECK(house.failed[0].trigger == "web-down");
   CHECK(house.failed[0].at == support::VirtualLoop::kStart + 25s + 10ms);
-  CHECK(house.failed[0].text.find("2026-11-21T10:00:25.000Z  10ms      refused \\u{202E}no\n") != std::string::npos);
+  CHECK(house.failed[0].text.find("2026-11-21T10:00:25.000Z  10 ms     refused \\u{202E}no\n") != std::string::npos);
   house.loop.advance(1h);
   CHECK(house.failed.size() == 1);
   CHECK(house.trigger->failed());
