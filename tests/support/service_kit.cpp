@@ -207,7 +207,7 @@ ServiceKit::Answer ServiceKit::http(std::string const& method, std::string const
   };
   auto const got = std::make_shared<Got>();
   net::HttpRequest request{.method = method, .url = "http://127.0.0.1:" + std::to_string(port_) + path, .timeout = 5s};
-  request.headers = {{"Authorization", "Bearer " + token}, {"Connection", "close"}};
+  request.headers = {{"Authorization", "Bearer " + token}};
   if (!body.is_null()) {
     request.headers.emplace_back("Content-Type", "application/json");
     request.body = core::dump(body);
