@@ -55,9 +55,13 @@ core::Ticket Engine::open_ticket(Replied replied) {
   return last_ticket_;
 }
 
-void Engine::start(core::ServiceStarted started) {
+void Engine::start(core::ServiceStarted started, std::function<void()> recorded) {
   started_at_ = parts_.loop.now();
-  enqueue(std::move(started));
+  auto const ticket = recorded ? open_ticket([recorded = std::move(recorded)](core::Reply const& reply) {
+    if (reply.code == core::Errc{}) recorded();
+  })
+                               : core::Ticket{};
+  enqueue(std::move(started), ticket);
   auto lines = parts_.side.read_all();
   if (!lines) {
     parts_.log.error("the side file can't be read", {{"why", lines.error().message}});
@@ -106,7 +110,8 @@ void Engine::pump() {
     core::reached(core::Failpoint::K3_validated);
     auto stepped = core::step(state_, waiting.event);
     effects.insert(effects.end(), std::make_move_iterator(stepped.begin()), std::make_move_iterator(stepped.end()));
-    if (std::holds_alternative<core::ServiceStopping>(waiting.event.what))
+    if (std::holds_alternative<core::ServiceStopping>(waiting.event.what) ||
+        std::holds_alternative<core::ServiceStarted>(waiting.event.what))
       effects.push_back(core::Reply{.ticket = waiting.ticket});
     batch_.push_back(std::move(waiting));
   }
@@ -184,10 +189,6 @@ void Engine::write_failed(core::Error const& error) {
 }
 
 void Engine::take_aside(Waiting waiting) {
-  if (waiting.from_side && std::ranges::any_of(aside_, [&](Waiting const& known) {
-        return known.ticket == waiting.ticket && known.event.at == waiting.event.at;
-      }))
-    return;
   if (acts_anyway(waiting.event)) {
     if (!waiting.from_side) {
       auto const kept = parts_.side.append(write_side(waiting.event));
@@ -213,6 +214,8 @@ void Engine::take_aside(Waiting waiting) {
     aside_.push_back(std::move(waiting));
     return;
   }
+  if (std::holds_alternative<core::ServiceStopping>(waiting.event.what))
+    return reply({.ticket = waiting.ticket});  // it can't be recorded, and nobody is helped by waiting
   if (is_internal(waiting.event)) {
     deferred_.push_back(std::move(waiting));
     return;
@@ -313,6 +316,7 @@ void Engine::reply(core::Reply const& reply) {
 void Engine::arm_timer() {
   if (timer_ != 0) parts_.loop.cancel(timer_);
   timer_ = 0;
+  if (degraded_) return;  // what is due can't be recorded; the next try to write looks at the time anyway
   auto const due = core::next_due(state_);
   if (!due) return;
   auto const delay = std::max(core::Duration(1), *due - parts_.loop.now());
@@ -472,6 +476,7 @@ void Engine::ask(core::Asked ask, std::function<void(core::Reply)> done) {
 }
 
 void Engine::cancel(core::CancelAsked cancel, std::function<void(core::Reply)> done) {
+  if (stopping_) return done({.code = core::Errc::unavailable, .text = "The service is stopping; try again."});
   cancel.ticket = open_ticket([done = std::move(done)](core::Reply const& reply) { done(reply); });
   auto const ticket = cancel.ticket;
   enqueue(std::move(cancel), ticket);

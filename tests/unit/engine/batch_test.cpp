@@ -1,0 +1,190 @@
+// One queue, ledger first, effects after: what waits, what is dropped, and what a slow writer means for who clicked.
+#include "tests/support/result_text.hpp"
+#include "tests/unit/engine/rig.hpp"
+
+namespace {
+
+using namespace rig;
+using core::Phase;
+
+}  // namespace
+
+TEST_CASE("nobody is told and nothing is started before the entries are durable") {
+  Rig rig;
+  rig.ledger.held = true;
+  auto const replies = rig.ask();
+  REQUIRE(rig.ledger.waiting);
+  CHECK(replies->empty());
+  CHECK(rig.room.orders.empty());
+  rig.ledger.finish();
+  rig.settle();
+  REQUIRE(replies->size() == 1);
+  CHECK(replies->front().code == core::Errc{});
+  CHECK(rig.room.orders.size() == 1);
+}
+
+TEST_CASE("an approval reaches the runner only after its entry is durable, and a step only after run.started is") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  auto const answers = rig.approve("bob", id);
+  CHECK(answers->empty());
+  CHECK(rig.runner.checks.empty());
+  rig.ledger.finish();
+  rig.settle();
+  REQUIRE(answers->size() == 1);
+  CHECK(answers->front().state == State::recorded);
+  CHECK(rig.runner.checks == std::vector<std::string>{id.str()});
+  if (rig.ledger.waiting) rig.ledger.finish();  // what the message's update brought
+  rig.settle();
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  REQUIRE(rig.ledger.waiting);
+  CHECK(rig.ledger.waiting->first.front().kind == "run.started");
+  CHECK(rig.runner.runs.empty());
+  rig.ledger.finish();
+  rig.settle();
+  CHECK(rig.runner.runs == std::vector<std::string>{id.str()});
+}
+
+TEST_CASE("events that come while a batch is written wait and share the next one, in order") {
+  Rig rig;
+  auto const id = rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
+  auto const before = rig.ledger.durable.size();
+  rig.ledger.held = true;
+  auto const first = rig.approve("bob", id);
+  auto const batches = rig.ledger.batches;
+  auto const second = rig.approve("carol", id);
+  auto const third = rig.approve("erin", id);
+  CHECK(rig.ledger.batches == batches);
+  rig.ledger.finish();
+  rig.settle();
+  CHECK(first->size() == 1);
+  CHECK(second->empty());
+  REQUIRE(rig.ledger.waiting);
+  CHECK(rig.ledger.batches == batches + 1);
+  rig.ledger.held = false;
+  rig.ledger.finish();
+  rig.settle();
+  REQUIRE(second->size() == 1);
+  REQUIRE(third->size() == 1);
+  CHECK(second->front().state == State::recorded);
+  CHECK(third->front().state == State::refused);
+  CHECK(third->front().text.find("already approved by bob, carol") != std::string::npos);
+  CHECK(rig.ledger.kinds(before).starts_with("vote.approve request.approved vote.refused"));
+  CHECK_FALSE(rig.ledger.overlapped);
+}
+
+TEST_CASE("a vote that still waits after 2.0 s is not recorded and never counts later") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  rig.ask("restart-service", {{"service", "api"}});  // a batch that hangs
+  REQUIRE(rig.ledger.waiting);
+  auto const answers = rig.approve("bob", id);
+  rig.loop.advance(1999ms);
+  CHECK(answers->empty());
+  rig.loop.advance(1ms);
+  REQUIRE(answers->size() == 1);
+  CHECK(answers->front().state == State::not_recorded);
+  CHECK(answers->front().text.find("try again") != std::string::npos);
+  rig.ledger.held = false;
+  rig.ledger.finish();
+  rig.loop.advance(10s);
+  CHECK(answers->size() == 1);
+  CHECK(rig.phase(id) == Phase::pending);
+  CHECK(rig.ledger.count("vote.approve") + rig.ledger.count("request.approved") == 0);
+  // The same person's next try counts.
+  CHECK(rig.approve("bob", id)->front().state == State::recorded);
+  CHECK(rig.phase(id) == Phase::approved);
+}
+
+TEST_CASE("a vote that the writer has for 2.0 s is answered twice: still being recorded, then the result") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  auto const answers = rig.approve("bob", id);
+  REQUIRE(rig.ledger.waiting);
+  rig.loop.advance(2s);
+  REQUIRE(answers->size() == 1);
+  CHECK(answers->front().state == State::still_recording);
+  rig.loop.advance(5s);
+  CHECK(answers->size() == 1);
+  SECTION("it becomes durable") {
+    rig.ledger.held = false;
+    rig.ledger.finish();
+    rig.settle();
+    REQUIRE(answers->size() == 2);
+    CHECK(answers->back().state == State::recorded);
+    CHECK(rig.phase(id) == Phase::approved);
+  }
+  SECTION("it fails") {
+    rig.ledger.fail(core::Errc::no_space);
+    rig.settle();
+    REQUIRE(answers->size() == 2);
+    CHECK(answers->back().state == State::not_recorded);
+    CHECK(rig.phase(id) == Phase::pending);
+  }
+}
+
+TEST_CASE("a queue that is full turns a click away at once") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  rig.ask("restart-service", {{"service", "api"}});
+  for (int i = 0; i < 20'000; ++i) rig.engine->signal({.trigger = "none", .title = {}, .text = {}, .dedupe_key = {}});
+  auto const answers = rig.approve("bob", id);
+  REQUIRE(answers->size() == 1);
+  CHECK(answers->front().state == State::not_recorded);
+  auto const asked = rig.ask();
+  REQUIRE(asked->size() == 1);
+  CHECK(asked->front().code == core::Errc::unavailable);
+}
+
+TEST_CASE("nobody is left without an answer when the service stops") {
+  Rig rig;
+  auto const id = rig.open();
+  bool done = false;
+  rig.engine->stop([&] { done = true; });
+  auto const cancelled = rig.cancel(id, core::Actor::person("alice"));
+  auto const voted = rig.approve("bob", id);
+  auto const asked = rig.ask();
+  rig.settle();
+  CHECK(done);
+  CHECK(rig.ledger.durable.back().kind == "service.stopped");
+  REQUIRE(cancelled->size() == 1);
+  CHECK(cancelled->front().code == core::Errc::unavailable);
+  REQUIRE(voted->size() == 1);
+  CHECK(voted->front().state == State::not_recorded);
+  REQUIRE(asked->size() == 1);
+  CHECK(asked->front().code == core::Errc::unavailable);
+  CHECK(rig.phase(id) == Phase::pending);
+}
+
+TEST_CASE("T12 the same delivery twice is one vote, before and after a restart") {
+  Rig rig;
+  auto const id = rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
+  auto const click = rig.click("bob", id);
+  CHECK(rig.cast(click)->front().state == State::recorded);
+  auto const entries = rig.ledger.durable.size();
+  CHECK(rig.cast(click)->front().text.find("already") != std::string::npos);
+  CHECK(rig.ledger.durable.size() == entries);
+  rig.start();
+  auto const after = rig.ledger.durable.size();
+  CHECK(rig.cast(click)->front().text.find("already") != std::string::npos);
+  CHECK(rig.ledger.durable.size() == after);
+  CHECK(rig.phase(id) == Phase::pending);
+}
+
+TEST_CASE("expiry comes by itself, on the engine's clock") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.loop.advance(30min - 2s);
+  CHECK(rig.phase(id) == Phase::pending);
+  rig.loop.advance(3s);
+  CHECK(rig.phase(id) == Phase::expired);
+  auto const late = rig.approve("bob", id);
+  CHECK(late->front().state == State::refused);
+  CHECK(late->front().text.find("expired") != std::string::npos);
+  CHECK(rig.runner.checks.empty());
+}

@@ -1,0 +1,191 @@
+// When the ledger can't be written (design, invariant 1): what still acts, what is refused, and what is recorded first.
+#include "bot/engine/side.hpp"
+#include "tests/support/result_text.hpp"
+#include "tests/unit/engine/rig.hpp"
+
+namespace {
+
+using namespace rig;
+using core::Phase;
+
+// Two open requests, and a ledger whose disk is full.
+struct Full : Rig {
+  Full() : one(open()), two(open("restart-service", {{"service", "api"}})) {
+    ledger.full = true;
+    refused = approve("bob", one);
+  }
+  void room_again() {
+    ledger.full = false;
+    loop.advance(5s);
+  }
+  core::RequestId one, two;
+  Answers refused;
+};
+
+}  // namespace
+
+TEST_CASE("a full disk: approve is refused, nothing starts, everybody is told") {
+  Full rig;
+  REQUIRE(rig.refused->size() == 1);
+  CHECK(rig.refused->front().state == State::not_recorded);
+  CHECK_FALSE(rig.engine->writable());
+  CHECK_FALSE(rig.engine->ready());
+  auto const again = rig.approve("carol", rig.one);
+  CHECK(again->front().state == State::not_recorded);
+  CHECK(again->front().text.find("can't be written") != std::string::npos);
+  CHECK(rig.ask()->front().code == core::Errc::unavailable);
+  CHECK(rig.runner.checks.empty());
+  std::size_t told = 0;
+  for (auto const& note : rig.chat.notes())
+    told += note.body["note"].text().find("can't be written") != std::string::npos;
+  CHECK(told == 2);  // once in each open case's thread
+  rig.room_again();
+  CHECK(rig.engine->writable());
+  CHECK(rig.phase(rig.one) == Phase::pending);  // a refused approval never counts later
+  CHECK(rig.approve("bob", rig.one)->front().state == State::recorded);
+  CHECK(rig.phase(rig.one) == Phase::approved);
+}
+
+TEST_CASE("a full disk: deny and cancel act at once, are kept aside and recorded before anything else") {
+  Full rig;
+  auto const denied = rig.deny("bob", rig.one);
+  auto const cancelled = rig.cancel(rig.two, core::Actor::person("alice"));
+  REQUIRE(denied->size() == 1);
+  CHECK(denied->front().state == State::recorded);
+  CHECK(denied->front().text.find("kept aside") != std::string::npos);
+  CHECK(cancelled->front().code == core::Errc{});
+  CHECK(rig.engine->state().request(rig.one)->phase == Phase::denied);
+  CHECK(rig.engine->state().request(rig.two)->phase == Phase::cancelled);
+  CHECK(rig.side.lines.size() == 2);
+  CHECK(rig.chat.messages.at(0).body["status"].text().find("enied") != std::string::npos);  // the card says so already
+  auto const before = rig.ledger.durable.size();
+  rig.room_again();
+  CHECK(rig.ledger.kinds(before).starts_with("request.denied"));
+  CHECK(rig.phase(rig.one) == Phase::denied);
+  CHECK(rig.phase(rig.two) == Phase::cancelled);
+  CHECK(rig.side.lines.empty());
+  CHECK(rig.ledger.broken.empty());
+}
+
+TEST_CASE("a full disk: what was kept aside survives retries that fail, every line of it") {
+  Full rig;
+  rig.deny("bob", rig.one);  // both at the same instant of the clock
+  rig.deny("carol", rig.two);
+  rig.loop.advance(5s);
+  rig.loop.advance(5s);
+  CHECK_FALSE(rig.engine->writable());
+  CHECK(rig.side.lines.size() == 2);
+  rig.room_again();
+  CHECK(rig.phase(rig.one) == Phase::denied);
+  CHECK(rig.phase(rig.two) == Phase::denied);
+  CHECK(rig.side.lines.empty());
+}
+
+TEST_CASE("a full disk: a restart records what stands in the side file before any vote") {
+  Full rig;
+  rig.deny("bob", rig.one);
+  REQUIRE(rig.side.lines.size() == 1);
+  rig.ledger.full = false;
+  rig.start();
+  CHECK(rig.phase(rig.one) == Phase::denied);
+  CHECK(rig.side.lines.empty());
+  CHECK(rig.approve("carol", rig.one)->front().state == State::refused);
+}
+
+TEST_CASE("a full disk: a line of the side file that nobody can read is said and keeps nothing else out") {
+  Full rig;
+  rig.deny("bob", rig.one);
+  rig.side.lines.insert(rig.side.lines.begin(), "{\"schema\":1,\"what\":\"approve\"}");
+  rig.ledger.full = false;
+  rig.start();
+  CHECK(rig.phase(rig.one) == Phase::denied);
+  CHECK(rig.log.has("a line of the side file can't be read"));
+}
+
+TEST_CASE("a full disk: with no side file either, the person hears that nothing was recorded") {
+  Full rig;
+  rig.side.broken = true;
+  auto const denied = rig.deny("bob", rig.one);
+  CHECK(denied->front().state == State::not_recorded);
+  CHECK(denied->front().text.find("Act by hand") != std::string::npos);
+  CHECK(rig.engine->state().request(rig.one)->phase == Phase::pending);
+}
+
+TEST_CASE("a full disk: time that passes doesn't keep the service busy, and expiry holds") {
+  Full rig;
+  rig.loop.advance(29min);
+  auto const batches = rig.ledger.batches;
+  std::size_t steps = 0;
+  auto const until = rig.loop.now() + 2min;
+  while (rig.loop.now() < until && steps < 10'000 && rig.loop.advance_to_next()) ++steps;
+  CHECK(steps < 200);
+  CHECK(rig.ledger.batches - batches < 60);
+  CHECK(rig.approve("bob", rig.one)->front().state == State::not_recorded);
+  rig.room_again();
+  CHECK(rig.phase(rig.one) == Phase::expired);
+}
+
+TEST_CASE("a full disk: what the runner reports meanwhile is recorded afterwards") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.approve("bob", id);
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  REQUIRE(rig.phase(id) == Phase::running);
+  rig.ledger.fail_with = {core::Errc::no_space};
+  rig.engine->runner_finished(id.str(), Rig::result("succeeded", "", 0), "done\n");
+  rig.settle();
+  CHECK(rig.phase(id) == Phase::running);
+  CHECK(rig.forgotten.empty());
+  rig.loop.advance(5s);
+  CHECK(rig.phase(id) == Phase::succeeded);
+  CHECK(rig.forgotten == std::vector<std::string>{id.str()});
+  CHECK(rig.ledger.count("run.finished") == 1);
+}
+
+TEST_CASE("a full disk: the service can still be stopped at once") {
+  Full rig;
+  bool done = false;
+  rig.engine->stop([&] { done = true; });
+  rig.settle();
+  CHECK(done);
+}
+
+TEST_CASE("a failed fsync: everybody is answered, the service stops and writes nothing more") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.fail_with = {core::Errc::fsync_failed};
+  auto const answers = rig.approve("bob", id);
+  REQUIRE(answers->size() == 1);
+  CHECK(answers->front().state == State::not_recorded);
+  CHECK(rig.stopped == core::Errc::fsync_failed);
+  auto const batches = rig.ledger.batches;
+  CHECK(rig.approve("carol", id)->front().state == State::not_recorded);
+  rig.engine->runner_ready();
+  rig.loop.advance(40min);
+  CHECK(rig.ledger.batches == batches);
+  CHECK(rig.runner.checks.empty());
+}
+
+TEST_CASE("a ledger that can't be read again after a failed write stops the service") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.refold_broken = true;
+  rig.ledger.fail_with = {core::Errc::no_space};
+  CHECK(rig.approve("bob", id)->front().state == State::not_recorded);
+  CHECK(rig.stopped == core::Errc::corrupt);
+}
+
+TEST_CASE("side lines hold a whole deny and a whole cancel, and nothing but them is read back") {
+  core::VoteCast vote{.platform = "slack", .account = "U0BOB", .verdict = core::Verdict::deny};
+  vote.request = "CS-20261121-000001-R1";
+  vote.note = "no\n\"quotes\"";
+  core::Event const event{.at = support::VirtualLoop::kStart, .what = vote};
+  auto const back = engine::parse_side(engine::write_side(event));
+  REQUIRE(back);
+  CHECK(back->at == event.at);
+  CHECK(std::get<core::VoteCast>(back->what).note == vote.note);
+  CHECK(std::get<core::VoteCast>(back->what).verdict == core::Verdict::deny);
+  for (auto const* line : {"", "{}", "[]", "{\"schema\":2}", "{\"schema\":1,\"what\":\"approve\"}"})
+    CHECK_FALSE(engine::parse_side(line));
+}
