@@ -210,11 +210,11 @@ class Service {
                                  .recovered_from_fsync_failure = recovered_,
                                  .dropped = dropped_,
                                  .started = {markers.begin(), markers.end()}};
-    engine_->start(std::move(started));
-    if (recovered_) {
+    engine_->start(std::move(started), [this] {
+      if (!recovered_) return;  // else the marker goes, now that the recovery and what it voids are on disk
       if (auto const cleared = state_dir_.clear_fsync_failed(); !cleared)
         log_->error("the marker fsync-failed can't be removed", {{"why", cleared.error().message}});
-    }
+    });
     log_->info("ready", {{"api", "http://" + config_.api.host + ":" + std::to_string(api_->port())},
                          {"port", std::int64_t{api_->port()}},
                          {"ledger", config_.ledger.path},
@@ -283,6 +283,7 @@ class Service {
     fresh.ledger = config_.ledger;  // ledger, state and listeners don't reload
     fresh.state = config_.state;
     fresh.api = config_.api;
+    fresh.chat = config_.chat;  // its connections stand; a restart takes other ones
     config_ = std::move(fresh);
     engine_->reload(config_.rules, core::canonical(config::public_json(config_)));
     room_->replace(make_collectors(config_), {.overall = config_.evidence_deadline}, std::move(*redactor));

@@ -123,12 +123,20 @@ bool still_in_force(State const& state, Request const& bound) {
          bound.policy_digest == digest_of(*policy);
 }
 
+namespace {
+
+bool has_open_request(State const& state, CaseId const& of) {
+  auto const request = state.open.lower_bound(RequestId::make(of, 1));  // R1 sorts first of a case
+  return request != state.open.end() && request->case_id() == of;
+}
+
+}  // namespace
+
 void Stepper::close_cases() {
   std::vector<std::pair<CaseId, std::string>> ready;
   for (auto const& id : state.open_cases) {
     auto const& of = state.cases.at(id);
-    auto const request = state.open.lower_bound(RequestId::make(id, 1));  // R1 sorts first of a case
-    if (request != state.open.end() && request->case_id() == id) continue;
+    if (has_open_request(state, id)) continue;
     if (of.trigger.empty() && of.requests > 0)
       ready.emplace_back(id, "its requests have ended");
     else if (of.recovered)
@@ -456,7 +464,7 @@ std::optional<Time> next_due(State const& state) {
   if (!state.due.empty()) consider(state.due.begin()->first);
   for (auto const& id : state.open_cases) {  // in order of their days: the first that a trigger opened is due first
     auto const& of = state.cases.at(id);
-    if (of.trigger.empty()) continue;
+    if (of.trigger.empty() || has_open_request(state, id)) continue;  // its own end will close it
     consider(of.opened_at + kCaseWatched);
     break;
   }

@@ -90,8 +90,17 @@ void CommandDesk::run(ports::IncomingCommand const& command, core::Actor const& 
   ask.idempotency_key =
       command.delivery.empty() ? "" : command.account.platform + ":" + command.delivery;  // Slack may deliver twice
   ask.body_digest = "sha256:" + std::string(64, '0');
-  engine_.ask(std::move(ask),
-              [answered = std::move(answered)](core::Reply const& reply) { answered(answer_of(reply)); });
+  engine_.ask(std::move(ask), [&engine = engine_, command, answered = std::move(answered)](core::Reply const& reply) {
+    if (reply.code == core::Errc::forbidden) {  // who asks for what is not theirs is on record (T71)
+      engine.enqueue(core::CommandRefused{.platform = command.account.platform,
+                                          .account = command.account.id,
+                                          .channel = command.channel,
+                                          .reason = reply.text,
+                                          .envelope = command.envelope,
+                                          .delivery = command.delivery});
+    }
+    answered(answer_of(reply));
+  });
 }
 
 void CommandDesk::vote(ports::IncomingCommand const& command, core::Verdict verdict, ports::Answered answered) {

@@ -44,7 +44,8 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
 
   // Records the start (and what it ends: runs cut off, requests expired), then serves. Side events of an earlier
   // process are recorded before any vote.
-  void start(core::ServiceStarted started);
+  // `recorded`: the start and all that it ended are durable; not called when they could not be written.
+  void start(core::ServiceStarted started, std::function<void()> recorded = {});
   void reload(core::Rules rules, std::string config_bytes);
   // Records service.stopped; `done` when that is durable or has failed.
   void stop(std::function<void()> done);
