@@ -1,0 +1,337 @@
+// What an entry says of a request: accepted, opened, posted, voted on, decided (decided again here), run.
+#include <algorithm>
+
+#include "bot/core/application.hpp"
+#include "bot/core/digest.hpp"
+#include "bot/core/entries.hpp"
+#include "bot/core/stepper.hpp"
+
+namespace core {
+
+void Application::request_accepted() {
+  auto const of = case_id();
+  auto const found = state_.cases.find(of);
+  require(found != state_.cases.end() && !found->second.closed, "its case was never opened, or is closed");
+  RequestState request{.id = request_id()};
+  require(request.id.number() == found->second.requests + 1, "the request's number is not the next of its case");
+  auto reader = open_request_file();
+  request.requester = read_actor(reader.object("requester"));
+  require(request.requester == entry_.actor, "the requester is not the entry's actor");
+  request.initiator = reader.text_or_null("initiator");
+  request.runbook = reader.text("runbook");
+  request.parameters = reader.text_map("parameters");
+  request.reason = reader.text("reason");
+  request.labels = reader.text_map("labels");
+  request.channels = reader.texts("channels");
+  static_cast<void>(reader.any("origin"));
+  std::optional<std::pair<std::string, std::string>> idempotent;
+  if (auto key = reader.nullable_object("idempotency")) {
+    idempotent.emplace(key->text("caller") + '\n' + key->digest("key"), key->digest("body"));
+    key->done();
+  }
+  reader.done();
+  main_path(request.id.folder() + "/accepted.json");
+  auto const* runbook = state_.rules.runbook(request.runbook);
+  require(runbook != nullptr, "its runbook is not in the configuration");
+  auto const* policy = state_.rules.policy_of(*runbook);
+  require(policy != nullptr, "its policy is not in the configuration");
+  if (auto const why = why_not_request(*policy, state_.rules, request.requester))
+    broken("the requester may not ask for it: " + *why);
+  require(request.initiator.empty() ||
+              (request.requester.kind == Actor::Kind::robot && state_.rules.person(request.initiator) != nullptr),
+          "only a robot's request names an initiator, and that is a person");
+  require(policy->requester_justification != Justification::required ||
+              request.requester.kind == Actor::Kind::trigger || !request.reason.empty(),
+          "it has no reason although its policy requires one");
+  request.accepted_at = time_;
+  ++found->second.requests;
+  auto const id = request.id;
+  if (idempotent) state_.idempotency.insert_or_assign(idempotent->first, std::pair{idempotent->second, id});
+  state_.requests.emplace(id, std::move(request));
+}
+
+void Application::request_opened() {
+  auto& about = request();
+  require(about.phase == Phase::collecting, "the request is no longer collecting");
+  main_path(about.id.folder() + "/request.json");
+  auto const& bytes = entry_.files.front().bytes;
+  auto bound = request_from_json(main_);
+  if (!bound) broken(bound.error().message);
+  require(canonical(to_json(*bound)) == bytes, "request.json is not in canonical form");
+  auto const& r = *bound;
+  require(r.id == about.id && r.instance == state_.instance, "request.json is of another request or installation");
+  require(r.requester == about.requester && r.initiator == about.initiator && r.runbook == about.runbook &&
+              r.parameters == about.parameters && r.reason == about.reason && r.labels == about.labels,
+          "request.json is not what was accepted");
+  require(!about.evidence.empty() && r.evidence == about.evidence,
+          "request.json names other evidence than was collected");
+  require(r.opened_at == time_, "it was opened at another time than its entry");
+  auto const* runbook = state_.rules.runbook(r.runbook);
+  auto const* policy = runbook ? state_.rules.policy_of(*runbook) : nullptr;
+  require(runbook && policy, "its runbook or policy is not in the configuration");
+  require(r.runbook_digest == digest_of(*runbook), "request.json names another text of the runbook");
+  require(r.policy == policy->name && r.policy_digest == digest_of(*policy) && r.needs == policy->approve,
+          "request.json names another text of the policy");
+  require(r.expires_at == r.opened_at + policy->expires, "it expires at another time than the policy says");
+  require_same_action(r, *runbook, *policy);
+  about.binding = digest_of(bytes);
+  about.pinned = *policy;
+  about.bound = std::move(*bound);
+  about.phase = Phase::pending;
+}
+
+void Application::require_same_action(Request const& r, Runbook const& runbook, Policy const& policy) {
+  Draft draft{.instance = r.instance,
+              .id = r.id,
+              .requester = r.requester,
+              .initiator = r.initiator,
+              .reason = r.reason,
+              .labels = r.labels,
+              .parameters = r.parameters,
+              .programs = {},
+              .evidence = r.evidence,
+              .opened_at = r.opened_at};
+  for (auto const* steps : {&r.steps, &r.on_failure}) {
+    for (auto const& step : *steps) {
+      if (step.program && !step.argv.empty()) draft.programs.emplace(step.argv.front(), *step.program);
+    }
+  }
+  auto const parameters = check_parameters(runbook, r.parameters);
+  require(parameters && *parameters == r.parameters, "its parameters are not what the runbook takes");
+  auto again = make_request(draft, runbook, policy);
+  if (!again) broken("the runbook can't be bound with it: " + again.error().message);
+  for (auto const& [name, value] : runbook.environment) {
+    auto const found = r.environment.find(name);
+    require(found != r.environment.end() && found->second == value, "its environment is not the runbook's");
+  }
+  again->environment = r.environment;
+  again->working_directory = r.working_directory;
+  again->sandbox = r.sandbox;
+  require(canonical(to_json(*again)) == entry_.files.front().bytes, "its action is not what the runbook says");
+}
+
+void Application::post_intent() {
+  auto& about = request();
+  auto reader = open_request_file();
+  PostState post;
+  post.number = static_cast<std::uint32_t>(reader.integer("post"));
+  post.purpose = reader.text("purpose");
+  post.platform = reader.text("platform");
+  post.channel = reader.text("channel");
+  post.address = reader.text("address");
+  post.key = reader.text("key");
+  post.rendering = reader.digest("rendering");
+  static_cast<void>(reader.text("body"));
+  reader.done();
+  post.at = time_;
+  require(post.number == about.post_files + 1, "the post's number is not the next");
+  require(is_name(post.platform), "the platform is no name");
+  main_path(about.id.folder() + "/posts/" + four_digits(post.number) + "-" + post.platform + ".json");
+  about.post_files = post.number;
+  about.posts.push_back(std::move(post));
+}
+
+void Application::posted() {
+  auto& about = request();
+  auto reader = open_request_file();
+  auto const number = reader.integer("post"), intent = reader.integer("intent");
+  auto const platform = reader.text("platform");
+  auto const& ref = reader.any("ref");
+  reader.done();
+  require(number == std::int64_t{about.post_files} + 1, "the post's number is not the next");
+  auto const post = std::ranges::find(about.posts, static_cast<std::uint32_t>(intent), &PostState::number);
+  require(post != about.posts.end() && !post->ref, "it answers no open intent to post");
+  require(post->platform == platform, "it answers an intent for another platform");
+  main_path(about.id.folder() + "/posts/" + four_digits(about.post_files + 1) + "-" + platform + ".json");
+  post->ref = ref;
+  about.post_files = static_cast<std::uint32_t>(number);
+}
+
+void Application::take_vote(RequestState& about, Json const& json) {
+  auto vote = entries::read_vote(json);
+  if (!vote) broken(vote.error().message);
+  require(about.phase == Phase::pending, "a vote on a request that is not pending");
+  require(json["binding"].text() == about.binding, "the vote names another binding");
+  require(json["request"].text() == entry_.request_id && json["case"].text() == entry_.case_id,
+          "the vote names another request");
+  require(json["kind"].text() == std::string("vote.") + to_string(vote->verdict), "the vote's kind and verdict differ");
+  require(json["actor"].text() == vote->person, "the vote's actor is not its person");
+  require(vote->at == time_ && entry_.actor == Actor::person(vote->person),
+          "the vote's person or time is not the entry's");
+  require(vote->at < about.bound->expires_at, "a vote after the request expired");
+  require(vote->number == about.vote_files + 1, "the vote's number is not the next");
+  auto const* person = state_.rules.person(vote->person);
+  require(person != nullptr, "the voter is not a person of the configuration");
+  require(vote->groups == person->groups, "the vote names other groups than the voter had");
+  auto const account = person->accounts.find(vote->platform);
+  require(account != person->accounts.end() && account->second == vote->account,
+          "the vote came from an account that is not the voter's");
+  auto const* policy = policy_in_force(about);
+  require(about.bound->policy_digest == digest_of(*policy) &&
+              about.bound->runbook_digest == digest_of(*state_.rules.runbook(about.runbook)),
+          "a vote although its runbook or policy was changed meanwhile");
+  require(about.pinned->approver_justification != Justification::required || vote->verdict == Verdict::withdraw ||
+              vote->note.find_first_not_of(" \n") != std::string::npos,
+          "the vote has no note although its policy requires one");
+  if (auto const why = why_not_vote(*about.pinned, state_.rules, about.behind(), vote->person))
+    broken("the voter may not vote on it: " + *why);
+  if (auto const why = why_not_vote(*policy, state_.rules, about.behind(), vote->person))
+    broken("the voter may not vote on it: " + *why);
+  about.vote_files = vote->number;
+  if (auto delivery = json["delivery"].text(); !delivery.empty()) about.deliveries.insert(std::move(delivery));
+  about.votes.push_back(std::move(*vote));
+}
+
+Policy const* Application::policy_in_force(RequestState const& about) {
+  auto const* runbook = state_.rules.runbook(about.runbook);
+  auto const* policy = runbook ? state_.rules.policy_of(*runbook) : nullptr;
+  require(policy != nullptr, "its policy is no longer in the configuration");
+  return policy;
+}
+
+void Application::vote() {
+  auto& about = request();
+  main_path_of_vote(about, main_["verdict"].text(), main_["person"].text());
+  require(main_["kind"].text() == entry_.kind, "the vote's kind and verdict differ");
+  take_vote(about, main_);
+}
+
+void Application::main_path_of_vote(RequestState const& about, std::string const& verb, std::string const& person) {
+  main_path(about.id.folder() + "/votes/" + four_digits(about.vote_files + 1) + "-" + verb + "-" + person + ".json");
+}
+
+void Application::vote_refused() {
+  if (entry_.request_id.empty()) {
+    open();
+    count_service_file();
+    return;
+  }
+  auto& about = request();
+  auto reader = open_request_file();
+  main_path_of_vote(about, "refused", entry_.actor.kind == Actor::Kind::person ? entry_.actor.key : "unknown");
+  require(reader.integer("number") == std::int64_t{about.vote_files} + 1, "the refusal's number is not the next");
+  auto delivery = reader.text("delivery");
+  ++about.vote_files;
+  if (!delivery.empty()) about.deliveries.insert(std::move(delivery));
+}
+
+Decision Application::read_decision(RequestState const& about, std::string_view verdict) {
+  auto reader = open_request_file();
+  main_path(about.id.folder() + "/decision.json");
+  require(reader.text("verdict") == verdict, "the verdict is not the entry's");
+  require(reader.text_or_null("binding") == about.binding, "the decision names another binding");
+  require(reader.digest("config") == state_.config_digest,
+          "the decision names another configuration than the one in force");
+  Decision decision{.verdict = std::string(verdict),
+                    .actor = entry_.actor,
+                    .by = reader.texts("by"),
+                    .at = time_,
+                    .reason = reader.text("reason")};
+  static_cast<void>(reader.any("needs"));
+  static_cast<void>(reader.any("vote"));
+  reader.done();
+  return decision;
+}
+
+void Application::approved() {
+  auto& about = request();
+  require(about.phase == Phase::pending, "only a pending request can be approved");
+  auto decision = read_decision(about, "approved");
+  take_vote(about, main_["vote"]);
+  require(about.votes.back().verdict == Verdict::approve, "the vote that it carries is no approval");
+  require(time_ < about.bound->expires_at, "approved after it expired");
+  auto const pinned = tally(*about.pinned, state_.rules, about.behind(), about.votes);
+  auto const in_force = tally(*policy_in_force(about), state_.rules, about.behind(), about.votes);
+  require(pinned.satisfied, "the votes do not satisfy the policy pinned at the request");
+  require(in_force.satisfied, "the votes do not satisfy the policy in force at the decision");
+  require(decision.by == pinned.counted, "the decision names other approvers than the votes give");
+  finish(about, std::move(decision), Phase::approved);
+}
+
+void Application::denied() {
+  auto& about = request();
+  require(about.phase == Phase::pending, "only a pending request can be denied");
+  auto decision = read_decision(about, "denied");
+  take_vote(about, main_["vote"]);
+  require(about.votes.back().verdict == Verdict::deny, "the vote that it carries is no denial");
+  finish(about, std::move(decision), Phase::denied);
+}
+
+void Application::expired() {
+  auto& about = request();
+  require(about.phase == Phase::pending, "only a pending request can expire");
+  auto decision = read_decision(about, "expired");
+  require(time_ >= about.bound->expires_at, "expired before its time");
+  require(entry_.actor.kind == Actor::Kind::service, "only the service lets a request expire");
+  finish(about, std::move(decision), Phase::expired);
+}
+
+void Application::cancelled() {
+  auto& about = request();
+  require(about.phase == Phase::pending || about.phase == Phase::collecting, "only an open request can be cancelled");
+  auto decision = read_decision(about, "cancelled");
+  bool allowed = entry_.actor == about.requester ||
+                 (entry_.actor.kind == Actor::Kind::person && entry_.actor.key == about.initiator);
+  if (auto const* person = entry_.actor.kind == Actor::Kind::person ? state_.rules.person(entry_.actor.key) : nullptr) {
+    auto const* runbook = state_.rules.runbook(about.runbook);
+    auto const* policy = about.pinned ? &*about.pinned : runbook ? state_.rules.policy_of(*runbook) : nullptr;
+    allowed = allowed || (policy && std::ranges::any_of(policy->approve, [&](Need const& need) {
+                            return person->groups.contains(need.group);
+                          }));
+  }
+  require(allowed, "cancelled by somebody who may not");
+  finish(about, std::move(decision), Phase::cancelled);
+}
+
+void Application::voided() {
+  auto& about = request();
+  require(about.phase == Phase::pending || about.phase == Phase::collecting, "only an open request can be voided");
+  auto decision = read_decision(about, "voided");
+  require(entry_.actor.kind == Actor::Kind::service, "only the service voids a request");
+  finish(about, std::move(decision), Phase::voided);
+}
+
+void Application::finish(RequestState& about, Decision decision, Phase phase) {
+  about.decision = std::move(decision);
+  about.phase = phase;
+}
+
+void Application::run_started() {
+  auto& about = request();
+  require(about.phase == Phase::approved, "a start without an approval before it");
+  auto reader = open_request_file();
+  require(reader.digest("binding") == about.binding, "the start names another binding than was approved");
+  reader.done();
+  main_path(about.id.folder() + "/started.json");
+  about.phase = Phase::running;
+  about.run = RunState{.started_at = time_};
+}
+
+void Application::run_finished() {
+  auto& about = request();
+  auto reader = open_request_file();
+  main_path(about.id.folder() + "/run.json");
+  require(reader.digest("binding") == about.binding, "the end names another binding than was approved");
+  auto result = reader.object("result");
+  auto const words = result.word("state", {"succeeded", "failed", "interrupted"});
+  auto const cause = result.text_or_null("cause");
+  bool const before_start = (words == 1 && cause == "refused_by_runner") || (words == 2 && cause == "not_started");
+  require(about.phase == Phase::running || (about.phase == Phase::approved && before_start),
+          "an end without a start before it");
+  require((words == 0) == cause.empty(), "an end is a success exactly when it has no cause");
+  auto run = about.run.value_or(RunState{});
+  run.cause = cause;
+  run.finished_at = time_;
+  if (result.has("exit_code")) run.exit_code = result.signed_integer("exit_code");
+  if (result.has("step")) run.step = result.text("step");
+  if (result.has("explanation")) run.explanation = result.text("explanation");
+  static_cast<void>(reader.any("output"));
+  reader.done();
+  about.run = std::move(run);
+  about.phase = words == 0 ? Phase::succeeded : words == 1 ? Phase::failed : Phase::interrupted;
+  auto& history = state_.outcomes[outcome_key(about)];
+  history.push_front({about.id, about.phase, time_});
+  if (history.size() > 3) history.pop_back();
+}
+
+}  // namespace core
