@@ -20,7 +20,7 @@ build() {
     say "configured: preset $preset in build/$preset"
   fi
   local began=$SECONDS
-  with_progress "building $preset" "$log-build.log" nice -n 5 cmake --build "build/$preset" --target "$@" || exit 1
+  with_progress "building $preset" "$log-build.log" cmake --build "build/$preset" --target "$@" || exit 1
   exec {build_lock}>&-
   if grep -q 'ninja: no work to do' "$log-build.log"; then
     say "up to date: $preset"

@@ -5,7 +5,7 @@
 
 # To build the product. prometheus-cpp's CMake file looks for civetweb and CURL too; Debian's package brings both.
 packages_build=(
-  git ca-certificates g++ cmake ninja-build=ninja pkg-config=pkg-config
+  ca-certificates g++ cmake ninja-build=ninja pkg-config=pkg-config
   libboost1.81-dev libboost-url1.81-dev libssl-dev zlib1g-dev rapidjson-dev libgit2-dev libre2-dev libyaml-cpp-dev
   libspdlog-dev libcli11-dev prometheus-cpp-dev
 )

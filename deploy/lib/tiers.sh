@@ -23,7 +23,7 @@ skip_tier() {
 run_tests() {
   local preset=$1 log=build/log/$1-ctest.log code=0 began=$SECONDS closing counts line
   shift
-  with_progress "testing $preset" "$log" "${run_under[@]}" nice -n 5 \
+  with_progress "testing $preset" "$log" "${run_under[@]}" \
     ctest --test-dir "build/$preset" -j "$(nproc)" --output-on-failure --no-tests=error --timeout 400 "$@" || code=$?
   closing=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests? failed out of [0-9]+' "$log" | tail -n 1 || true)
   # With two tests at once the part's own words stand in LastTest.log.
