@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bot/core/failpoint.hpp"
 #include "bot/core/text.hpp"
 #include "bot/net/url.hpp"
 
@@ -311,7 +312,7 @@ bool SocketMode::acknowledge(LinkId link, std::string const& envelope, core::Jso
     return false;
   }
   ++counters_.acks;
-  at->second->socket->send(ack_frame(envelope, payload));
+  at->second->socket->send(ack_frame(envelope, payload), [] { core::reached(core::Failpoint::K2_platform_acked); });
   return true;
 }
 

@@ -107,7 +107,8 @@ void Engine::pump() {
       take_aside(std::move(waiting));
       continue;
     }
-    core::reached(core::Failpoint::K3_validated);
+    core::reached(core::Failpoint::K3_validated,
+                  std::holds_alternative<core::VoteCast>(waiting.event.what) ? "vote" : "");
     auto stepped = core::step(state_, waiting.event);
     effects.insert(effects.end(), std::make_move_iterator(stepped.begin()), std::make_move_iterator(stepped.end()));
     if (std::holds_alternative<core::ServiceStopping>(waiting.event.what) ||

@@ -1,0 +1,73 @@
+#include "tests/faults/fault_story.hpp"
+
+#include <fstream>
+#include <map>
+
+namespace faults {
+
+namespace fs = std::filesystem;
+
+Failpoint::Failpoint(ServiceKit& kit, std::string const& role, int point, std::string const& what,
+                     std::string const& victim, int nth)
+    : file_(kit.state_dir() / "failpoints") {
+  fs::create_directories(kit.state_dir());
+  fs::permissions(kit.state_dir(), fs::perms::owner_all);
+  support::write_file(
+      file_, role + " " + std::to_string(point) + " " + what + " " + std::to_string(nth) + " " + victim + "\n");
+  if (victim == "pause") support::write_file(file_.string() + ".pause", "");
+}
+
+support::StartOptions Failpoint::start() const {
+  return {.binary = FAULTS_BINARY, .environment = {{"COUNTERSIGN_FAILPOINTS", file_.string()}}};
+}
+
+bool Failpoint::hit() const { return fs::exists(file_.string() + ".hit"); }
+void Failpoint::release() const { fs::remove(file_.string() + ".pause"); }
+
+std::string newest_request(ServiceKit const& kit) {
+  auto const accepted = kit.entries("request.accepted");
+  return accepted.empty() ? std::string() : accepted.back()["request"].text();
+}
+
+bool is_final(std::string const& state) {
+  return state == "succeeded" || state == "failed" || state == "interrupted" || state == "denied" ||
+         state == "expired" || state == "cancelled" || state == "voided";
+}
+
+std::string broken_invariants(ServiceKit& kit, std::string const& id) {
+  std::string broken = kit.ledger_problems();
+  auto const approved = kit.entries("request.approved", id).size();
+  auto const finished = kit.entries("run.finished", id);
+  if (approved > 1) broken += "approved more than once\n";
+  if (finished.size() != approved)
+    broken += std::to_string(finished.size()) + " run.finished for " + std::to_string(approved) + " approvals\n";
+  auto const started = kit.entries("run.started", id).size();
+  if (started > 1) broken += "started more than once\n";
+  auto const state = kit.state(id);
+  auto const witnessed = kit.witnessed();
+  if (witnessed > 1) broken += "the action ran " + std::to_string(witnessed) + " times\n";
+  if (witnessed > 0 && started == 0) broken += "the action ran without run.started\n";
+  if (state == "succeeded" && witnessed != 1) broken += "succeeded, but the action did not run\n";
+  if (!finished.empty() && core::dump(finished.back()).find("not_started") != std::string::npos && witnessed != 0)
+    broken += "reported as not started, but the action ran\n";
+  std::map<std::string, int> posted;
+  for (auto const& message : kit.slack().messages("C0INC")) {
+    if (message["metadata"]["event_payload"]["key"].text().empty()) continue;
+    ++posted[message["metadata"]["event_payload"]["key"].text()];
+  }
+  for (auto const& [key, count] : posted) {
+    if (count > 1) broken += "the message " + key + " stands " + std::to_string(count) + " times\n";
+  }
+  if (is_final(state)) {
+    if (!kit.wait([&] { return !kit.replies(id, "<@U0ALICE>").empty(); }, std::chrono::seconds(8)))
+      broken += "the requester was not told\n";
+    else if (kit.replies(id, "<@U0ALICE>").size() > 1)
+      broken += "the requester was told twice\n";
+  } else {
+    broken += "it did not settle: " + state + "\n";
+  }
+  if (!broken.empty()) broken += "state " + state + "\n" + kit.process().log_text();
+  return broken;
+}
+
+}  // namespace faults

@@ -1,0 +1,130 @@
+// F1: SIGKILL of serve, of the runner and of both at each step K1-K8 and K10-K14, then a start of the normal binary.
+#include <fstream>
+#include <iterator>
+#include <tuple>
+
+#include "tests/faults/fault_story.hpp"
+#include "tests/support/catch.hpp"
+
+using faults::Failpoint;
+using faults::is_final;
+using support::ServiceKit;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Place {
+  int point;
+  char const* what;
+  char const* role = "serve";
+};
+
+// One request from the asking to the outcome, whoever is killed on the way.
+void run_story(Place place, std::string const& victim) {
+  CAPTURE(place.point, place.what, victim);
+  ServiceKit kit;
+  Failpoint const fail(kit, place.role, place.point, place.what, victim);
+  kit.start(fail.start());
+  bool const serve_dies = victim != "runner";
+
+  std::string id;
+  try {
+    id = kit.post("witness");
+  } catch (std::exception const&) {
+    REQUIRE(fail.hit());  // nobody was told an id; the request may still be durable
+  }
+  std::optional<std::uint64_t> click;
+  static_cast<void>(kit.wait(
+      [&] {
+        if (fail.hit() && serve_dies) return true;
+        if (!click && !id.empty()) click = kit.click("U0BOB", id);
+        return fail.hit();
+      },
+      20s));
+  REQUIRE(fail.hit());
+
+  if (serve_dies) {
+    REQUIRE(kit.wait_end() == 128 + SIGKILL);
+    // What was acknowledged without another word is in the ledger before anything else happens.
+    bool const acknowledged = click && kit.slack().interaction(*click)->state == playground::Interaction::State::acked;
+    if (acknowledged && kit.whispers("U0BOB").empty()) CHECK(kit.entries("request.approved", id).size() == 1);
+    if (!id.empty()) CHECK(kit.entries("request.accepted", id).size() == 1);
+    kit.start();
+  }
+  if (id.empty()) {
+    id = faults::newest_request(kit);
+    if (id.empty()) {  // it never came to be, and nobody was told that it had
+      CHECK(kit.ledger_problems() == "");
+      return;
+    }
+  }
+  // A pending request survives a kill and takes a click; one that was approved goes on by itself.
+  bool pressed_again = false;
+  bool const settled = kit.wait(
+      [&] {
+        auto const state = kit.state(id);
+        if (state == "pending" && !pressed_again && (serve_dies || !click))
+          pressed_again = kit.click("U0BOB", id).has_value();
+        return is_final(state);
+      },
+      20s);
+  CHECK(settled);
+  CHECK(faults::broken_invariants(kit, id) == "");
+  CHECK(kit.stop() == 0);
+  CHECK(kit.ledger_problems() == "");
+}
+
+char const* const kVictims[] = {"serve", "runner", "both"};
+
+}  // namespace
+
+TEST_CASE("T13 F1 killed while a click is being taken: K1, K2, K3") {
+  auto const* victim = GENERATE(from_range(std::begin(kVictims), std::end(kVictims)));
+  auto const place = GENERATE(Place{1, "vote"}, Place{2, "*"}, Place{3, "vote"});
+  run_story(place, victim);
+}
+
+TEST_CASE("T10 F1 killed while the approval becomes durable: K4 to K8") {
+  auto const* victim = GENERATE(from_range(std::begin(kVictims), std::end(kVictims)));
+  auto const point = GENERATE(4, 5, 6, 7, 8);
+  run_story({point, "request.approved"}, victim);
+}
+
+TEST_CASE("F1 killed after the message was updated: K10") {
+  auto const* victim = GENERATE(from_range(std::begin(kVictims), std::end(kVictims)));
+  run_story({10, "*"}, victim);
+}
+
+TEST_CASE("T13 F1 killed around the run: K11 to K14") {
+  auto const* victim = GENERATE(from_range(std::begin(kVictims), std::end(kVictims)));
+  auto const place =
+      GENERATE(Place{11, "*"}, Place{12, "leave", "runner"}, Place{13, "leave", "runner"}, Place{14, "*"});
+  run_story(place, victim);
+}
+
+TEST_CASE("F1 killed while any other entry becomes durable") {
+  auto const* what = GENERATE("request.accepted", "request.opened", "request.post_intent", "request.posted",
+                              "run.started", "run.finished");
+  auto const point = GENERATE(5, 7, 8);
+  run_story({point, what}, "serve");
+}
+
+TEST_CASE("the released binary has no failpoint") {
+  auto const holds = [](std::string const& file) {
+    std::ifstream in(file, std::ios::binary);
+    std::string const bytes{std::istreambuf_iterator<char>(in), {}};
+    return bytes.find("COUNTERSIGN_FAILPOINTS") != std::string::npos;
+  };
+  CHECK(holds(FAULTS_BINARY));  // the search finds it where it is
+  CHECK_FALSE(holds(ServiceKit::binary()));
+
+  ServiceKit kit;
+  Failpoint const fail(kit, "serve", 5, "request.approved", "both");
+  auto options = fail.start();
+  options.binary.clear();
+  kit.start(options);
+  auto const id = kit.ask("witness");
+  CHECK(kit.press("U0BOB", id));
+  CHECK(kit.wait([&] { return kit.state(id) == "succeeded"; }));
+  CHECK_FALSE(fail.hit());
+}

@@ -1,0 +1,2 @@
+#include "tests/faults/fault_story.hpp"
+#include "tests/support/catch.hpp"
