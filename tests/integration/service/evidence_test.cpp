@@ -1,0 +1,131 @@
+// What is collected, what is hidden, what hostile text can't do, and what a reload means.
+#include "tests/integration/service/service.hpp"
+
+namespace {
+
+using namespace service;
+
+KitOptions collecting(support::TempDir const& dir) {
+  KitOptions options;
+  options.extra_collectors = "  log: {file: {path: \"" + (dir / "app.log").string() +
+                             "\", since: 1h}}\n"
+                             "  words: {command: {run: [/bin/echo, \"load is high\"], timeout: 5s}}\n"
+                             "  stuck: {command: {run: [/bin/sleep, \"60\"], timeout: 500ms}}\n"
+                             "  host: {host: {}}\n";
+  options.extra_runbooks =
+      "  look:\n    summary: \"Look\"\n    risk: low\n    if_unanswered: \"nothing\"\n"
+      "    parameters: {note: {type: string, pattern: \"(?s).*\", max: 400, default: plain}}\n"
+      "    collect: [log, words, stuck, host]\n"
+      "    steps: [{name: say, run: [/bin/echo, \"password=hunter2secret\"], timeout: 10s}]\n    policy: one-sre\n";
+  return options;
+}
+
+std::string const kSecret = "AKIAIOSFODNN7EXAMPLE";
+
+}  // namespace
+
+TEST_CASE("exhibits of file, command and host; a hanging one says so; secrets are in no object, message or log") {
+  support::TempDir dir;
+  support::write_file(dir / "app.log", "ERROR upstream timed out\naws_access_key_id=" + kSecret +
+                                           "\npassword: hunter2secret\nERROR <!channel> <@U0BOB> \x1b[31m*bold*\n");
+  ServiceKit kit(collecting(dir));
+  kit.start();
+  auto const answer =
+      kit.http("POST", "/v1/requests",
+               Json::object({{"runbook", "look"},
+                             {"parameters", Json::object({{"note", "<!here> & <@U0CAROL> `code`"}})},
+                             {"reason", "see <!everyone> password=hunter2secret\n<https://evil.example|click>"}}));
+  REQUIRE(answer.status == 202);
+  auto const id = answer.body["id"].text();
+  REQUIRE(kit.wait([&] { return kit.card(id).has_value(); }));
+  auto const tree = support::git(kit.ledger(), "ls-tree -r --name-only main").out;
+  auto const at = tree.find("requests/R1/evidence/manifest.json");
+  REQUIRE(at != std::string::npos);
+  auto const from = tree.rfind('\n', at) + 1;
+  auto const path = tree.substr(from, tree.find('\n', at) - from);
+  auto const manifest = support::git(kit.ledger(), "show main:" + path).out;
+  CHECK(has(manifest, "\"log\""));
+  CHECK(has(manifest, "\"words\""));
+  CHECK(has(manifest, "\"host\""));
+  auto const json = core::parse_json(manifest);
+  REQUIRE(json);
+  bool stuck_says_so = false;
+  for (auto const& item : *(*json)["exhibits"].if_array()) {
+    if (item["name"].text() == "stuck") stuck_says_so = !item["error"].text().empty();
+  }
+  CHECK(stuck_says_so);
+  CHECK(kit.press("U0BOB", id));
+  REQUIRE(ends_as(kit, id, "succeeded"));
+  REQUIRE(kit.wait([&] { return kit.replies(id).size() == 1; }));
+  auto const sinks = all_sinks(kit);
+  CHECK(has(sinks, "load is high"));  // the search itself finds what is there
+  CHECK(has(sinks, "upstream timed out"));
+  CHECK_FALSE(has(sinks, kSecret));
+  CHECK_FALSE(has(sinks, "hunter2secret"));
+  // T36: none of it has notified anybody but those who were meant.
+  std::set<std::string> pinged;
+  for (auto const& ping : kit.slack().pings()) {
+    CAPTURE(ping.kind, ping.where);
+    CHECK(ping.kind == "user");
+    if (!ping.update) pinged.insert(ping.target);
+  }
+  CHECK(pinged == std::set<std::string>{"U0ALICE", "U0BOB", "U0CAROL", "U0ERIN"});
+  CHECK(kit.ledger_problems().empty());
+}
+
+TEST_CASE("T37 commits are printable ASCII whatever people write, and trailers can't be forged") {
+  ServiceKit kit;
+  kit.start();
+  auto const answer = kit.http(
+      "POST", "/v1/requests",
+      Json::object(
+          {{"runbook", "witness"},
+           {"parameters", Json::object({{"word", "w"}})},
+           {"reason", "first\n\nCountersign-Actor: bob\nCountersign-Kind: request.approved \u202e na\u00efve"}}));
+  REQUIRE(answer.status == 202);
+  auto const id = answer.body["id"].text();
+  REQUIRE(kit.wait([&] { return kit.card(id).has_value(); }));
+  typed(kit, "U0BOB", "deny " + id + " " + code(kit, id) + " -- n\u00e4 Countersign-Seq: 1");
+  REQUIRE(kit.state(id) == "denied");
+  kit.http("POST", "/v1/requests", Json::object({{"runbook", "x\u001b[2J"}, {"reason", "x"}}));
+  auto const log = support::git(kit.ledger(), "log --format='%an <%ae> %cn <%ce>%n%B'").out;
+  CHECK(std::ranges::all_of(log, [](char c) { return c == '\n' || (c >= 0x20 && c < 0x7f); }));
+  auto const kinds = support::git(kit.ledger(), "log --format='%(trailers:key=Countersign-Kind,valueonly)'").out;
+  CHECK_FALSE(has(kinds, "request.approved"));
+  CHECK(kit.ledger_problems().empty());
+}
+
+TEST_CASE("T30 SIGHUP: who leaves the group no longer counts; a changed policy voids and tells") {
+  ServiceKit kit;
+  kit.start();
+  auto const two = kit.ask("witness-two");
+  auto const one = kit.ask("witness");
+  CHECK(kit.press("U0BOB", two));
+  edit(kit, "name: Bob Roy, groups: [sre]", "name: Bob Roy, groups: [lead]");
+  REQUIRE(reload(kit));
+  CHECK(kit.press("U0CAROL", two));
+  CHECK(kit.state(two) == "pending");
+  CHECK(kit.press("U0BOB", one));
+  CHECK(kit.state(one) == "pending");
+  CHECK(kit.press("U0ERIN", two));
+  REQUIRE(ends_as(kit, two, "succeeded"));
+  auto const by = core::dump(kit.view(two)["decision"]["by"]);
+  CHECK(has(by, "carol"));
+  CHECK_FALSE(has(by, "bob"));
+  // A file with mistakes changes nothing.
+  auto const good = read(kit.config());
+  edit(kit, "version: 1", "version: 1\nnonsense: true");
+  auto const loaded = count(kit, "config.loaded");
+  kit.process().send(SIGHUP);
+  REQUIRE(kit.wait([&] { return kit.process().line("the configuration was not reloaded").has_value(); }));
+  CHECK(count(kit, "config.loaded") == loaded);
+  CHECK(kit.state(one) == "pending");
+  support::write_file(kit.config(), good);
+  edit(kit, "  one-sre:\n    request: [dev, sre, pipelines, triggers]",
+       "  one-sre:\n    request: [dev, sre, triggers]");
+  REQUIRE(reload(kit));
+  REQUIRE(ends_as(kit, one, "voided"));
+  REQUIRE(kit.wait([&] { return !kit.replies(one).empty(); }));
+  CHECK(has(core::dump(kit.replies(one).back()), "<@U0ALICE>"));
+  CHECK(kit.ledger_problems().empty());
+}
