@@ -39,7 +39,7 @@ Result<void> TrustedFold::advance() {
   });
   if (!stopped && !walked) return walked.error();  // the disk's own trouble may pass
   if (stopped) {
-    broken_ = stopped;
+    if (stopped->code == core::Errc::corrupt) broken_ = stopped;  // the disk's own trouble may pass
     return *stopped;
   }
   return {};

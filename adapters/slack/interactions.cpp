@@ -142,8 +142,11 @@ std::string Interactions::why_foreign(Origin const& origin, bool knows_team_of_u
     return "it comes by an organisation-wide installation, which is not served";
   if (origin.team != settings_.workspace) return "it comes from another workspace";
   if (knows_team_of_user && origin.user.team != settings_.workspace) return "the person belongs to another workspace";
-  if (self_.foreign()) return "another instance is connected with this app token; nothing is approved until it stops";
   return {};
+}
+
+std::string Interactions::why_not_approve() const {
+  return self_.foreign() ? "another instance is connected with this app token; nothing is approved until it stops" : "";
 }
 
 // --- clicks
@@ -164,6 +167,7 @@ void Interactions::clicked(Ref const& delivery, std::string const& digest, Block
                     click.message_ts + ' ' + click.origin.user.id + ' ' + (action.ts.empty() ? digest : action.ts) +
                     ' ' + action.id;
     vote.foreign = why_foreign(click.origin, true);
+    if (vote.foreign.empty() && vote.verdict == core::Verdict::approve) vote.foreign = why_not_approve();
     if (auto const value = parse_button_value(action.value); value.has_value()) {
       vote.request = value->request;
       vote.binding = value->binding;
@@ -252,6 +256,7 @@ void Interactions::submitted(Ref const& delivery, std::string const& digest, Vie
   if (vote.foreign.empty() && view.view_app != self_.app()) vote.foreign = "the view belongs to another app";
   auto const origin = parse_view_origin(view.private_metadata);
   bool const approves = origin.has_value() && origin->verdict == "approve";
+  if (approves && vote.foreign.empty()) vote.foreign = why_not_approve();
   if (origin.has_value() && (approves || origin->verdict == "deny")) {
     vote.request = origin->request;
     vote.binding = origin->binding;
@@ -311,6 +316,8 @@ void Interactions::typed(Ref const& delivery, std::string const& digest, SlashCo
   incoming.delivery = "slack command " + command.origin.app + ' ' + command.origin.team + ' ' + command.origin.user.id +
                       ' ' + (command.trigger.empty() ? digest : command.trigger);
   incoming.foreign = why_foreign(command.origin, false);
+  if (incoming.foreign.empty() && !incoming.words.empty() && incoming.words.front() == "approve")
+    incoming.foreign = why_not_approve();
   acknowledge_by(delivery, [] { return Json{}; });
   auto const user = incoming.account.id, channel = incoming.channel, url = command.response_url;
   sink_.command(std::move(incoming), alive_.guard([this, delivery, user, channel, url](ports::Answer const& answer) {

@@ -62,6 +62,7 @@ class Interactions {
   void typed(Ref const& delivery, std::string const& digest, SlashCommand const& command);
 
   std::string why_foreign(Origin const& origin, bool knows_team_of_user) const;
+  std::string why_not_approve() const;  // a second instance: deny, cancel and reading go on
   void tell(std::string const& user, std::string const& channel, std::string const& response_url,
             std::string const& text);
 

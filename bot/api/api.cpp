@@ -160,8 +160,12 @@ struct Api::Impl {
   }
 
   void cancel(Caller const& caller, std::string_view text, net::HttpRequestIn const& request, Answer const& to) {
-    auto const* found = visible(caller, text);
+    auto const id = core::RequestId::parse(text);
+    auto const* found = id ? desk.state().request(*id) : nullptr;
+    bool const own = found && found->requester == caller.actor;
+    if (!own) found = visible(caller, text);
     if (!found) return not_found(to);
+    if (!caller.may("request")) return problem(to, 403, "Forbidden", "This token may not cancel requests.");
     std::string reason;
     if (!request.body.empty()) {
       auto const json = core::parse_json(request.body);

@@ -73,10 +73,10 @@ class HostPrograms final : public ports::Programs {
   HostPrograms(ports::Loop& loop, ports::Workers& workers) : loop_(loop), workers_(workers) {}
 
   void identify(std::vector<std::string> names, std::function<void(Found)> done) override {
-    workers_.run([this, names = std::move(names), done = std::move(done)] {
+    workers_.run([&loop = loop_, names = std::move(names), done = std::move(done)] {
       Found found;
       for (auto const& name : names) found.emplace(name, cli::identify(name));
-      loop_.post([done, found = std::move(found)]() mutable { done(std::move(found)); });
+      loop.post([done, found = std::move(found)]() mutable { done(std::move(found)); });
     });
   }
 

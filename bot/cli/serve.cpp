@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <list>
@@ -60,6 +61,17 @@ std::vector<collectors::SecretPattern> extra_patterns(config::Config const& conf
   return patterns;
 }
 
+// One redactor for every sink, exchanged at a reload; safe from any thread.
+class CurrentRedactor final : public ports::Redactor {
+ public:
+  explicit CurrentRedactor(std::shared_ptr<ports::Redactor const> first) : current_(std::move(first)) {}
+  void replace(std::shared_ptr<ports::Redactor const> next) { current_.store(std::move(next)); }
+  std::uint32_t redact(std::string& text) const override { return current_.load()->redact(text); }
+
+ private:
+  std::atomic<std::shared_ptr<ports::Redactor const>> current_;
+};
+
 std::shared_ptr<ports::Redactor const> make_redactor(config::Config const& config) {
   return or_throw(collectors::Redactor::make(extra_patterns(config)));
 }
@@ -102,7 +114,7 @@ class Service {
   Service(config::Config config, std::string config_file, runbooks::SpawnOptions spawn, pid_t runner)
       : config_(std::move(config)),
         config_file_(std::move(config_file)),
-        redactor_(make_redactor(config_)),
+        redactor_(std::make_shared<CurrentRedactor>(make_redactor(config_))),
         log_(make_log("info", redactor_)),
         state_dir_(or_throw(ledger::StateDir::open(config_.state.path, config_.state.side))),
         serve_lock_(or_throw(state_dir_.lock_serve())),
@@ -154,6 +166,7 @@ class Service {
                               log_->warn("a started marker could not be removed", {{"why", gone.error().message}});
                           },
                       .rules_changed = {},
+                      .redact = [this](std::string& text) { redactor_->redact(text); },
                       .stop_service = [this](core::Error const& error) { stop_now(error); }},
         std::move(folded_));
     api_ = std::make_unique<api::Api>(io_, loop_, *engine_, *redactor_, *log_,
@@ -274,6 +287,7 @@ class Service {
 
   // All or nothing: a file with mistakes changes nothing and is said.
   void reload() {
+    if (stopping_) return;
     auto outcome = config::load_file(config_file_);
     if (!outcome.config)
       return log_->error("the configuration was not reloaded", {{"problems", config::check_report(outcome)}});
@@ -284,9 +298,22 @@ class Service {
     fresh.state = config_.state;
     fresh.api = config_.api;
     fresh.chat = config_.chat;  // its connections stand; a restart takes other ones
-    config_ = std::move(fresh);
-    engine_->reload(config_.rules, core::canonical(config::public_json(config_)));
-    room_->replace(make_collectors(config_), {.overall = config_.evidence_deadline}, std::move(*redactor));
+    auto const bytes = core::canonical(config::public_json(fresh));
+    auto const rules = fresh.rules;
+    auto next = std::make_shared<config::Config>(std::move(fresh));
+    std::shared_ptr<ports::Redactor const> const shared(std::move(*redactor));
+    engine_->reload(rules, bytes, [this, next, shared](bool recorded) {
+      if (!recorded)
+        return log_->error("the configuration was not reloaded", {{"problems", "it could not be recorded"}});
+      use(std::move(*next), shared);
+    });
+  }
+
+  // Only once config.loaded is durable.
+  void use(config::Config next, std::shared_ptr<ports::Redactor const> redactor) {
+    config_ = std::move(next);
+    redactor_->replace(std::move(redactor));
+    room_->replace(make_collectors(config_), {.overall = config_.evidence_deadline}, redactor_);
     if (slack_) slack_->set_people_and_channels(slack_people(config_.rules), slack_channels(config_.rules));
     start_triggers();
     log_->info("configuration reloaded");
@@ -311,7 +338,7 @@ class Service {
 
   config::Config config_;
   std::string config_file_;
-  std::shared_ptr<ports::Redactor const> redactor_;
+  std::shared_ptr<CurrentRedactor> redactor_;
   std::unique_ptr<ports::Log> log_;
   ledger::StateDir state_dir_;
   ledger::FileLock serve_lock_;

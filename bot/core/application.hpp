@@ -38,7 +38,7 @@ class Application {
   static std::string four_digits(std::uint32_t number);
   void count_service_file();
   void ledger_opened();
-  void service_note();
+  void ledger_recovered();
   void service_started();
   void service_stopped();
   void config_loaded();

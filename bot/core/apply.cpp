@@ -21,9 +21,9 @@ void Application::run() {
   require(std::chrono::floor<std::chrono::seconds>(time_) == std::chrono::floor<std::chrono::seconds>(entry_.time),
           "the time in its file is not the entry's");
   require(time_ >= state_.now, "its time lies before the entry before it");
-  static constexpr std::array<std::pair<std::string_view, void (Application::*)()>, 24> kHandlers{{
+  static constexpr std::array<std::pair<std::string_view, void (Application::*)()>, 23> kHandlers{{
       {"ledger.opened", &Application::ledger_opened},
-      {"ledger.recovered", &Application::service_note},
+      {"ledger.recovered", &Application::ledger_recovered},
       {"service.started", &Application::service_started},
       {"service.stopped", &Application::service_stopped},
       {"config.loaded", &Application::config_loaded},
@@ -45,7 +45,6 @@ void Application::run() {
       {"request.voided", &Application::voided},
       {"run.started", &Application::run_started},
       {"run.finished", &Application::run_finished},
-      {"event.recorded", &Application::service_note},
   }};
   auto const handler = std::ranges::find(kHandlers, std::string_view(entry_.kind),
                                          &std::pair<std::string_view, void (Application::*)()>::first);
@@ -159,8 +158,10 @@ void Application::ledger_opened() {
   state_.instance = std::move(instance);
 }
 
-void Application::service_note() {
-  open();
+void Application::ledger_recovered() {
+  auto reader = open();
+  static_cast<void>(reader.texts("dropped"));
+  reader.done();
   count_service_file();
 }
 

@@ -331,7 +331,7 @@ void Application::run_finished() {
   about.phase = words == 0 ? Phase::succeeded : words == 1 ? Phase::failed : Phase::interrupted;
   auto& history = state_.outcomes[outcome_key(about)];
   history.push_front({about.id, about.phase, time_});
-  if (history.size() > 3) history.pop_back();
+  if (history.size() > 4) history.pop_back();  // the request itself and the three before it
 }
 
 }  // namespace core

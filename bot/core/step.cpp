@@ -54,6 +54,8 @@ void Stepper::end_run(RequestState const& request, std::string const& result_sta
                                     {"explanation", one_line(explanation, kMaxExplanationBytes)},
                                     {"step", Json()},
                                     {"exit_code", Json()},
+                                    {"started_at", Json()},
+                                    {"finished_at", Json()},
                                     {"steps", Json::array()}});
   append(entries::run_finished(at, request, result, ""));
   effects.push_back(RunRecorded{id});
@@ -61,6 +63,7 @@ void Stepper::end_run(RequestState const& request, std::string const& result_sta
 }
 
 void Stepper::start_next() {
+  constexpr std::size_t kMostRuns = 16;  // the runner refuses more at a time, and its refusal would be final
   std::set<std::string> busy;
   for (auto const& id : state.active) {
     auto const& request = state.requests.at(id);
@@ -68,6 +71,7 @@ void Stepper::start_next() {
   }
   for (auto const& id : state.active) {
     auto const& request = state.requests.at(id);
+    if (busy.size() >= kMostRuns) break;
     if (request.phase == Phase::approved && busy.insert(request.bound->target()).second)
       effects.push_back(AskRunner{id});
   }

@@ -120,8 +120,12 @@ class Ballot {
     answer(Errc::forbidden, name + why);
   }
 
+  bool was_posted(std::string const& rendering) const {
+    return std::ranges::find(request_->posts, rendering, &PostState::rendering) != request_->posts.end();
+  }
+
   bool right_binding() const {
-    if (request_->binding.empty() || (!cast_.rendering.empty() && !is_digest(cast_.rendering))) return false;
+    if (request_->binding.empty() || (!cast_.rendering.empty() && !was_posted(cast_.rendering))) return false;
     if (cast_.via != "text") return cast_.binding == request_->binding;
     std::string lower;
     for (char const c : cast_.binding) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

@@ -39,25 +39,35 @@ constexpr std::array kHidden = std::to_array<Range>({
     {0x7F, 0x9F},      // DEL and C1
     {0xAD, 0xAD},      // soft hyphen
     {0x034F, 0x034F},  // combining grapheme joiner
-    {0x0600, 0x0605},     {0x061C, 0x061C},   {0x06DD, 0x06DD},   {0x070F, 0x070F},
-    {0x0890, 0x0891},     {0x08E2, 0x08E2},   {0x115F, 0x1160},  // Hangul fillers
-    {0x17B4, 0x17B5},                                            // Khmer inherent vowels
-    {0x180B, 0x180F},                                            // Mongolian selectors and vowel separator
-    {0x200B, 0x200F},                                            // zero width, LRM, RLM
-    {0x2028, 0x202E},                                            // separators, embeddings and overrides
-    {0x2060, 0x206F},                                            // word joiner, invisible operators, isolates
-    {0x2800, 0x2800},                                            // blank braille pattern
-    {0x3164, 0x3164},                                            // Hangul filler
-    {0xE000, 0xF8FF},                                            // private use
-    {0xFDD0, 0xFDEF},                                            // noncharacters
-    {0xFEFF, 0xFEFF},                                            // byte order mark
-    {0xFFA0, 0xFFA0},                                            // half-width Hangul filler
+    {0x0600, 0x0605},
+    {0x061C, 0x061C},
+    {0x06DD, 0x06DD},
+    {0x070F, 0x070F},
+    {0x0890, 0x0891},
+    {0x08E2, 0x08E2},
+    {0x115F, 0x1160},  // Hangul fillers
+    {0x17B4, 0x17B5},  // Khmer inherent vowels
+    {0x180B, 0x180F},  // Mongolian selectors and vowel separator
+    {0x200B, 0x200F},  // zero width, LRM, RLM
+    {0x2028, 0x202E},  // separators, embeddings and overrides
+    {0x2060, 0x206F},  // word joiner, invisible operators, isolates
+    {0x2800, 0x2800},  // blank braille pattern
+    {0x3164, 0x3164},  // Hangul filler
+    {0xE000, 0xF8FF},  // private use
+    {0xFDD0, 0xFDEF},  // noncharacters
+    {0xFEFF, 0xFEFF},  // byte order mark
+    {0xFFA0, 0xFFA0},  // half-width Hangul filler
     {0xFFF0, 0xFFFB},  // specials but for the object and replacement characters
-    {0xFFFE, 0xFFFF},     {0x110BD, 0x110BD}, {0x110CD, 0x110CD}, {0x13430, 0x1343F},
-    {0x1BCA0, 0x1BCA3},                                            // shorthand format controls
-    {0x1D173, 0x1D17A},                                            // musical format controls
-    {0x1FFFE, 0x1FFFF},   {0x2FFFE, 0x2FFFF}, {0x3FFFE, 0xFFFFF},  // unassigned planes, tags, variation selectors
-                                                                   // supplement, private use
+    {0xFFFE, 0xFFFF},
+    {0x110BD, 0x110BD},
+    {0x110CD, 0x110CD},
+    {0x13430, 0x1343F},
+    {0x1BCA0, 0x1BCA3},  // shorthand format controls
+    {0x1D173, 0x1D17A},  // musical format controls
+    {0x1FFFE, 0x1FFFF},
+    {0x2FFFE, 0x2FFFF},
+    {0x3FFFE, 0xFFFFF},  // unassigned planes, tags, variation selectors
+                         // supplement, private use
     {0x100000, 0x10FFFF},
 });
 

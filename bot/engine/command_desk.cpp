@@ -160,6 +160,14 @@ std::string CommandDesk::show(ports::IncomingCommand const& command, core::Actor
   auto const id = core::find_request(state, command.words[1], command.account.platform, command.channel);
   if (!id) return id.error().message;
   auto const& request = *state.request(*id);
+  // Whoever sees its message here may read it; else it takes a part in it. Absent and forbidden answer alike (T44).
+  bool const here = std::ranges::any_of(request.posts, [&](core::PostState const& post) {
+    return post.platform == command.account.platform && post.address == command.channel;
+  });
+  bool const part = who == request.requester || who.key == request.initiator ||
+                    (request.pinned && !core::why_not_vote(*request.pinned, state.rules, request.behind(), who.key));
+  if (!here && !part)
+    return "There is no request " + core::printable_ascii(command.words[1], 40) + " for you to see here.";
   auto const card = core::make_card(state, request, engine_.parts_.loop.now());
   std::string text =
       card.request_id + (card.code.empty() ? "" : " " + card.code) + "\n" + card.title + "\n" + card.status + "\n";

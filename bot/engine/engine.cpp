@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bot/core/digest.hpp"
 #include "bot/core/failpoint.hpp"
 #include "bot/core/policy.hpp"
 #include "bot/engine/command_desk.hpp"
@@ -50,6 +51,10 @@ Engine::~Engine() {
   if (retry_timer_ != 0) parts_.loop.cancel(retry_timer_);
 }
 
+void Engine::clean(std::string& text) const {
+  if (parts_.redact && !text.empty()) parts_.redact(text);
+}
+
 core::Ticket Engine::open_ticket(Replied replied) {
   tickets_.emplace(++last_ticket_, std::move(replied));
   return last_ticket_;
@@ -80,8 +85,12 @@ void Engine::start(core::ServiceStarted started, std::function<void()> recorded)
   outbox_.reconcile();
 }
 
-void Engine::reload(core::Rules rules, std::string config_bytes) {
-  enqueue(core::ConfigReloaded{std::move(rules), std::move(config_bytes)});
+void Engine::reload(core::Rules rules, std::string config_bytes, std::function<void(bool)> recorded) {
+  core::Ticket ticket = 0;
+  if (recorded)
+    ticket = open_ticket(
+        [recorded = std::move(recorded)](core::Reply const& reply) { recorded(reply.code == core::Errc{}); });
+  enqueue(core::ConfigReloaded{std::move(rules), std::move(config_bytes)}, ticket);
 }
 
 void Engine::stop(std::function<void()> done) {
@@ -114,6 +123,14 @@ void Engine::pump() {
     if (std::holds_alternative<core::ServiceStopping>(waiting.event.what) ||
         std::holds_alternative<core::ServiceStarted>(waiting.event.what))
       effects.push_back(core::Reply{.ticket = waiting.ticket});
+    if (auto const* reloaded = std::get_if<core::ConfigReloaded>(&waiting.event.what)) {
+      bool const in_force = state_.config_digest == core::digest_of(reloaded->config_bytes);
+      effects.push_back(core::Reply{.ticket = waiting.ticket, .code = in_force ? core::Errc{} : core::Errc::corrupt});
+    }
+    if (auto const* accepted = std::get_if<core::RunnerAccepted>(&waiting.event.what)) {
+      auto const* request = state_.request(accepted->request);  // not its turn yet: it is asked about again
+      if (request && request->phase == core::Phase::approved) asked_runner_.erase(accepted->request);
+    }
     batch_.push_back(std::move(waiting));
   }
   for (auto const& effect : effects) {
@@ -167,8 +184,9 @@ void Engine::write_failed(core::Error const& error) {
     // What the disk holds is unknown: answer everybody, write nothing more, let the next start find out.
     for (auto const& waiting : failed)
       reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
-    degraded_ = true;
     retry_ = false;
+    set_degraded(true, error.message);
+    pump();  // whoever waits is told, too
     return parts_.stop_service(error);
   }
   auto folded = parts_.refold();
@@ -239,7 +257,10 @@ void Engine::try_again() {
     waiting.ticket = 0;
     first.push_back(std::move(waiting));
   }
-  for (auto& waiting : std::exchange(deferred_, {})) first.push_back(std::move(waiting));
+  for (auto& waiting : std::exchange(deferred_, {})) {
+    waiting.event.at = parts_.loop.now();  // it happens when it is recorded: past expiry nothing starts
+    first.push_back(std::move(waiting));
+  }
   if (first.empty())
     first.push_back({.event = {.at = parts_.loop.now(),
                                .what = core::CommandRefused{.platform = "service",
@@ -249,6 +270,8 @@ void Engine::try_again() {
                                                             .envelope = {},
                                                             .delivery = {}}}});
   queue_.insert(queue_.begin(), std::make_move_iterator(first.begin()), std::make_move_iterator(first.end()));
+  first.clear();
+  queue_.push_back({.event = {.at = parts_.loop.now(), .what = core::Tick{}}});  // what could not be asked meanwhile
   set_degraded(false, "trying again");
   pump();
 }
@@ -287,10 +310,14 @@ void Engine::perform(core::Effect const& effect) {
         } else if constexpr (std::is_same_v<T, core::SendPost>) {
           outbox_.send(what.request, what.number, /*in_doubt=*/false);
         } else if constexpr (std::is_same_v<T, core::AskRunner>) {
-          if (parts_.runner.ready() && asked_runner_.insert(what.request).second)
-            parts_.runner.check(what.request.str());
+          // State may be ahead of this effect: what has started or ended meanwhile is not asked about.
+          auto const* request = state_.request(what.request);
+          if (!request || request->phase != core::Phase::approved || !parts_.runner.ready()) return;
+          if (asked_runner_.insert(what.request).second) parts_.runner.check(what.request.str());
         } else if constexpr (std::is_same_v<T, core::StartRun>) {
           counters_["runs_started_total"] += 1;
+          if (!parts_.runner.ready())
+            return enqueue(core::RunLost{what.request, "the runner ended before it was ordered"});
           parts_.runner.run(what.request.str());
         } else if constexpr (std::is_same_v<T, core::RunRecorded>) {
           asked_runner_.erase(what.request);
@@ -330,6 +357,7 @@ void Engine::arm_timer() {
 // --- chat -----------------------------------------------------------------------------------------------------------
 
 void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
+  clean(vote.note);
   core::reached(core::Failpoint::K1_event_received, "vote");
   counters_["votes_received_total"] += 1;
   if (stopping_ || !started_ || queue_.size() >= kMaxQueue)
@@ -445,10 +473,7 @@ void Engine::runner_gone(std::string const& why) {
 }
 
 void Engine::runner_accepted(std::string const& request) {
-  if (auto const id = core::RequestId::parse(request)) {
-    asked_runner_.erase(*id);
-    enqueue(core::RunnerAccepted{*id});
-  }
+  if (auto const id = core::RequestId::parse(request)) enqueue(core::RunnerAccepted{*id});
 }
 
 void Engine::runner_refused(std::string const& request, std::string const& why) {
@@ -463,7 +488,16 @@ void Engine::runner_output(std::string const& request, std::string const& step, 
 }
 
 void Engine::runner_finished(std::string const& request, core::Json const& result, std::string const& output) {
-  if (auto const id = core::RequestId::parse(request)) enqueue(core::RunEnded{*id, result, output});
+  auto const id = core::RequestId::parse(request);
+  if (!id) return;
+  auto text = output;  // the runner knows the built-in kinds of secrets; the configured ones are ours
+  clean(text);
+  auto report = result;
+  if (auto explanation = report["explanation"].text(); !explanation.empty()) {
+    clean(explanation);
+    report.set("explanation", std::move(explanation));
+  }
+  enqueue(core::RunEnded{*id, std::move(report), std::move(text)});
 }
 
 // --- desk -----------------------------------------------------------------------------------------------------------
@@ -471,6 +505,8 @@ void Engine::runner_finished(std::string const& request, core::Json const& resul
 void Engine::ask(core::Asked ask, std::function<void(core::Reply)> done) {
   if (stopping_ || queue_.size() >= kMaxQueue)
     return done({.code = core::Errc::unavailable, .text = "Too much is going on; try again."});
+  clean(ask.reason);
+  for (auto& [name, value] : ask.labels) clean(value);
   ask.ticket = open_ticket([done = std::move(done)](core::Reply const& reply) { done(reply); });
   auto const ticket = ask.ticket;
   enqueue(std::move(ask), ticket);
@@ -478,13 +514,21 @@ void Engine::ask(core::Asked ask, std::function<void(core::Reply)> done) {
 
 void Engine::cancel(core::CancelAsked cancel, std::function<void(core::Reply)> done) {
   if (stopping_) return done({.code = core::Errc::unavailable, .text = "The service is stopping; try again."});
+  clean(cancel.reason);
   cancel.ticket = open_ticket([done = std::move(done)](core::Reply const& reply) { done(reply); });
   auto const ticket = cancel.ticket;
   enqueue(std::move(cancel), ticket);
 }
 
-void Engine::signal(core::SignalFired signal) { enqueue(std::move(signal)); }
+void Engine::signal(core::SignalFired signal) {
+  clean(signal.title);
+  clean(signal.text);
+  enqueue(std::move(signal));
+}
 
-void Engine::recovered(core::SignalRecovered signal) { enqueue(std::move(signal)); }
+void Engine::recovered(core::SignalRecovered signal) {
+  clean(signal.text);
+  enqueue(std::move(signal));
+}
 
 }  // namespace engine

@@ -34,6 +34,7 @@ struct Parts {
   std::function<core::Result<core::State>()> refold;           // reads the ledger again after a failed write
   std::function<void(core::RequestId const&)> forget_started;  // its run.finished is durable
   std::function<void()> rules_changed;                         // triggers and adapters take the new rules
+  std::function<void(std::string&)> redact;  // every text of a person or a program, before it goes anywhere (T32)
   std::function<void(core::Error const&)> stop_service;  // the ledger may have lost data: write nothing more, stop
 };
 
@@ -46,7 +47,8 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   // process are recorded before any vote.
   // `recorded`: the start and all that it ended are durable; not called when they could not be written.
   void start(core::ServiceStarted started, std::function<void()> recorded = {});
-  void reload(core::Rules rules, std::string config_bytes);
+  // `recorded` hears whether config.loaded is durable and in force: only then may anybody use it.
+  void reload(core::Rules rules, std::string config_bytes, std::function<void(bool)> recorded = {});
   // Records service.stopped; `done` when that is durable or has failed.
   void stop(std::function<void()> done);
 
@@ -84,6 +86,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   };
   using Replied = std::function<void(core::Reply const&)>;
 
+  void clean(std::string& text) const;
   core::Ticket open_ticket(Replied replied);
   void enqueue(decltype(core::Event::what) what, core::Ticket ticket = 0);
   void pump();

@@ -72,6 +72,7 @@ void Outbox::intend(core::RequestState const& request, std::string const& purpos
                                .rendering = rendered.digest,
                                .body = std::move(rendered.body)});
   } catch (std::exception const& problem) {
+    intended_.erase(key + platform);  // the next change tries again
     log_.error("a message could not be rendered",
                {{"request", request.id.str()}, {"platform", platform}, {"why", std::string(problem.what())}});
   }
@@ -102,6 +103,15 @@ void Outbox::send(core::RequestId const& id, std::uint32_t number, bool in_doubt
            });
 }
 
+ports::Rendered Outbox::render(core::RequestState const& request, core::PostState const& post) const {
+  auto* const to = adapter(post.platform);
+  if (post.purpose != "card") return to->render(core::make_outcome_note(state_, request), post.key);
+  auto card = core::make_card(state_, request, loop_.now());
+  card.mention.clear();
+  card.rendering = post.rendering;
+  return to->render(card, post.key);
+}
+
 void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
   auto const* request = state_.request(id);
   auto const post = request ? std::ranges::find(request->posts, number, &core::PostState::number)
@@ -114,22 +124,21 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
     auto const* card = card_on(*request, post->platform, post->channel);
     if (card) thread = card->ref;
   }
+  // The body of the intent, mention and all; after a restart the message as it looks now, under the rendering that the
+  // intent recorded. `look`: what an update without news would be, so that none is sent.
   core::Json body;
-  if (auto const known = bodies_.find(copy_key); known != bodies_.end()) {
-    body = std::move(known->second);
-    bodies_.erase(known);
-  } else if (post->purpose == "card") {
-    body = to->render(core::make_card(state_, *request, loop_.now()), post->key).body;
-  } else {
-    body = to->render(core::make_outcome_note(state_, *request), post->key).body;
-  }
-  // What an update without news would look like: the first post alone has the mention, and that is no news.
   std::string look;
-  if (post->purpose == "card") {
-    auto card = core::make_card(state_, *request, loop_.now());
-    card.mention.clear();
-    card.rendering = post->rendering;
-    look = core::dump(to->render(card, post->key).body);
+  try {
+    auto now = render(*request, *post).body;
+    if (post->purpose == "card") look = core::dump(now);
+    auto const known = bodies_.find(copy_key);
+    body = known == bodies_.end() ? std::move(now) : std::move(known->second);
+    if (known != bodies_.end()) bodies_.erase(known);
+  } catch (std::exception const& problem) {
+    sending_.erase({id, number});
+    settled(id, number);
+    return log_.error("a message could not be rendered",
+                      {{"request", id.str()}, {"platform", post->platform}, {"why", std::string(problem.what())}});
   }
   to->post(post->address, std::move(thread), std::move(body), post->key, post->at,
            [this, id, number, copy_key, look, platform = post->platform](core::Result<ports::MessageRef> result) {
@@ -140,10 +149,10 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
                           {{"request", id.str()}, {"platform", platform}, {"why", result.error().message}});
                return;
              }
-             copies_[copy_key].last_body = look;
+             if (!look.empty()) copies_[copy_key].last_body = look;
              intended_.erase(copy_key);
-             submit_(core::Posted{
-                 id, number, *result});  // once that is recorded, refresh() brings it up to what happened meanwhile
+             // Once that is recorded, refresh() brings the message up to what happened meanwhile.
+             submit_(core::Posted{id, number, *result});
            });
 }
 
@@ -156,10 +165,7 @@ void Outbox::update(core::RequestState const& request, core::PostState const& po
   auto* const to = adapter(post.platform);
   core::Json body;
   try {
-    auto card = core::make_card(state_, request, loop_.now());
-    card.mention.clear();
-    card.rendering = post.rendering;
-    body = to->render(card, post.key).body;
+    body = render(request, post).body;
   } catch (std::exception const& problem) {
     log_.error("a message could not be rendered",
                {{"request", request.id.str()}, {"platform", post.platform}, {"why", std::string(problem.what())}});
@@ -192,6 +198,7 @@ void Outbox::update_done(core::RequestId const& id, core::PostState const& post,
   auto const told = std::ranges::find_if(request->posts, [&](core::PostState const& other) {
     return other.key == key && other.platform == post.platform;
   });
+  if (told != request->posts.end() && told->ref) copies_.erase(post.key + post.platform);  // nothing changes any more
   if (told == request->posts.end()) intend(*request, "outcome", post.channel, post.platform, post.address, false);
 }
 

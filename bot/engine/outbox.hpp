@@ -46,6 +46,8 @@ class Outbox {
   void update(core::RequestState const& request, core::PostState const& post);
   void update_done(core::RequestId const& id, core::PostState const& post, std::string const& body,
                    core::Result<void> const& result);
+  // Of a post whose intent is recorded: as it looks now, without the mention that only the first post has.
+  ports::Rendered render(core::RequestState const& request, core::PostState const& post) const;
   void post_now(core::RequestId const& id, std::uint32_t number);
   void settled(core::RequestId const& id, std::uint32_t number);
   core::PostState const* card_on(core::RequestState const& request, std::string const& platform,

