@@ -144,7 +144,8 @@ core::Result<void> remove_tree(std::filesystem::path const& parent, std::string 
     if (::unlinkat(above.get(), name.c_str(), 0) != 0) return failed("The entry " + name + " can't be removed", errno);
     return {};
   }
-  if ((status.st_mode & 0700) != 0700) ::fchmodat(above.get(), name.c_str(), 0700, 0);
+  if ((status.st_mode & 0700) != 0700 && ::fchmodat(above.get(), name.c_str(), 0700, 0) != 0)
+    return failed("The folder " + name + " can't be opened up", errno);
   OwnedFd const root{::openat(above.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)};
   if (!root) return failed("The folder " + name + " can't be opened", errno);
   if (auto const done = Removal{root.get(), status.st_dev, limits}.run(); !done) return done;
