@@ -46,7 +46,7 @@ bool is_address(std::string const& host) {
 }  // namespace
 
 std::shared_ptr<TlsContext> make_client_tls(TlsOptions const& options) {
-  // Reading the system's certificates is most of what a start costs (35 ms, 1 MiB): clients that trust nothing else
+  // Reading the certificates of the system is the dearest part of a start: clients that trust nothing else
   // share one context, which nobody changes after this function.
   static std::mutex mutex;
   static std::weak_ptr<TlsContext> shared;

@@ -179,6 +179,7 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--check") == 0) check = true;
     if (std::strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) rounds = std::max(1, std::atoi(argv[++i]));
   }
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // a run that is cut short has told what it measured
   ::setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
   ::setenv("GIT_CONFIG_SYSTEM", "/dev/null", 1);
   std::vector<double> ratio1, ratio16, ratio256;
