@@ -202,7 +202,7 @@ class Story {
             .verdict = verdict,
             .note = {},
             .via = "button",
-            .rendering = core::digest_of("rendering"),
+            .rendering = {},
             .envelope = core::digest_of("envelope"),
             .delivery = "d" + std::to_string(++delivery),
             .foreign = {}};

@@ -319,7 +319,7 @@ class Rig {
             .note = {},
             .via = "button",
             .channel = "C0INC",
-            .rendering = core::digest_of("rendering"),
+            .rendering = {},
             .envelope = core::digest_of("envelope"),
             .delivery = "d" + std::to_string(++deliveries),
             .foreign = {}};
