@@ -19,8 +19,8 @@ struct Background {
     std::string found;
     kit.wait([&] {
       auto const text = read(out);
-      auto const at = text.find("CS-");
-      if (at != std::string::npos && text.find('\n', at) != std::string::npos) found = text.substr(at, 21);
+      auto const at = text.find("-R1");  // the case's id may stand before it
+      if (at != std::string::npos && at >= 18) found = text.substr(at - 18, 21);
       return !found.empty();
     });
     kit.wait([&] { return kit.card(found).has_value(); });

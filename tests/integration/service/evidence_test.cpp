@@ -16,7 +16,8 @@ KitOptions collecting(support::TempDir const& dir) {
       "  look:\n    summary: \"Look\"\n    risk: low\n    if_unanswered: \"nothing\"\n"
       "    parameters: {note: {type: string, pattern: \"(?s).*\", max: 400, default: plain}}\n"
       "    collect: [log, words, stuck, host]\n"
-      "    steps: [{name: say, run: [/bin/echo, \"password=hunter2secret\"], timeout: 10s}]\n    policy: one-sre\n";
+      "    steps: [{name: say, run: [/bin/cat, \"" +
+      (dir / "app.log").string() + "\"], timeout: 10s}]\n    policy: one-sre\n";
   return options;
 }
 
@@ -49,6 +50,7 @@ TEST_CASE("exhibits of file, command and host; a hanging one says so; secrets ar
   CHECK(has(manifest, "\"host\""));
   auto const json = core::parse_json(manifest);
   REQUIRE(json);
+  CAPTURE(manifest);
   bool stuck_says_so = false;
   for (auto const& item : *(*json)["exhibits"].if_array()) {
     if (item["name"].text() == "stuck") stuck_says_so = !item["error"].text().empty();
@@ -57,6 +59,7 @@ TEST_CASE("exhibits of file, command and host; a hanging one says so; secrets ar
   CHECK(kit.press("U0BOB", id));
   REQUIRE(ends_as(kit, id, "succeeded"));
   REQUIRE(kit.wait([&] { return kit.replies(id).size() == 1; }));
+  CHECK(kit.stop() == 0);  // no pack comes or goes while git lists what is there
   auto const sinks = all_sinks(kit);
   CHECK(has(sinks, "load is high"));  // the search itself finds what is there
   CHECK(has(sinks, "upstream timed out"));
