@@ -1,4 +1,6 @@
 // F1: SIGKILL of serve, of the runner and of both at each step K1-K8 and K10-K14, then a start of the normal binary.
+#include <chrono>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <tuple>
@@ -19,9 +21,22 @@ struct Place {
   char const* role = "serve";
 };
 
+// A line a story: which one hangs shows at once.
+struct Told {
+  Place const& place;
+  std::string const& victim;
+  std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
+  ~Told() {
+    auto const took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    std::printf("K%d %s, %s killed: %.1f s\n", place.point, place.what, victim.c_str(), took);
+    std::fflush(stdout);
+  }
+};
+
 // One request from the asking to the outcome, whoever is killed on the way.
 void run_story(Place place, std::string const& victim) {
   CAPTURE(place.point, place.what, victim);
+  Told const told{place, victim};
   ServiceKit kit;
   Failpoint const fail(kit, place.role, place.point, place.what, victim);
   kit.start(fail.start());

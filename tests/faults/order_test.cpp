@@ -1,2 +1,163 @@
+// What must come before what, and what must happen once.
+#include <algorithm>
+#include <fstream>
+#include <set>
+
 #include "tests/faults/fault_story.hpp"
 #include "tests/support/catch.hpp"
+
+using faults::Failpoint;
+using support::ServiceKit;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+TEST_CASE("T10 no step is executed before approval and start are synced, as the kernel saw it") {
+  if (support::run("strace -f -e trace=execve /bin/true").code != 0) {
+    WARN("SKIPPED: strace can't trace processes here");
+    return;
+  }
+  ServiceKit kit;
+  auto const trace = (kit / "trace").string();
+  // -D: the service stays our child. The runner is followed too.
+  auto words = kit.serve_words();
+  std::vector<std::string> traced{"/usr/bin/strace",
+                                  "-D",
+                                  "-f",
+                                  "-qq",
+                                  "-y",
+                                  "-s",
+                                  "300",
+                                  "-o",
+                                  trace,
+                                  "-e",
+                                  "trace=execve,execveat,fsync,fdatasync,rename,renameat,renameat2"};
+  traced.insert(traced.end(), words.begin(), words.end());
+  kit.start({.words = traced, .limit = 60s});
+  auto const id = kit.ask("witness");
+  REQUIRE(kit.press("U0BOB", id));
+  REQUIRE(kit.wait([&] { return kit.state(id) == "succeeded"; }, 30s));
+  CHECK(kit.stop() == 0);
+  // Syncs of the branch's folder before the step began: request.approved and run.started are the last two entries
+  // that the ledger holds by then; each has had its own.
+  std::ifstream in(trace);
+  int renames = 0, syncs = 0, execs = 0;  // a rename counts from its begin, a sync from its end
+  std::set<std::string> under_way;        // threads inside such an fsync
+  for (std::string line; std::getline(in, line);) {
+    bool const execution = line.find("execve") != std::string::npos && line.find("bin/witness") != std::string::npos;
+    if (line.find("rename") != std::string::npos && line.find("refs/heads/main\"") != std::string::npos) ++renames;
+    auto const thread = line.substr(0, line.find(' '));
+    if (line.find("fsync(") != std::string::npos && line.find("refs/heads>") != std::string::npos) {
+      if (line.find("<unfinished") == std::string::npos)
+        ++syncs;
+      else
+        under_way.insert(thread);
+    } else if (line.find("fsync resumed") != std::string::npos && under_way.erase(thread) != 0) {
+      ++syncs;
+    }
+    if (!execution) continue;
+    ++execs;
+    CHECK(syncs == renames);  // nothing was only half way to the disk
+  }
+  CHECK(execs >= 1);
+  CHECK(renames >= 2);
+  auto const entries = kit.entries();
+  auto const seq = [&](char const* kind) {
+    auto const found = std::ranges::find_if(entries, [&](auto const& entry) { return entry["kind"].text() == kind; });
+    return found == entries.end() ? -1 : (*found)["seq"].integer();
+  };
+  CHECK(seq("request.approved") > 0);
+  CHECK(seq("run.started") > seq("request.approved"));
+  CHECK(kit.ledger_problems() == "");
+}
+
+TEST_CASE("F23 K2 comes after K8, or before it only past 2.0 s") {
+  auto const point = GENERATE(4, 6, 7);
+  ServiceKit kit;
+  Failpoint const fail(kit, "serve", point, "request.approved", "pause");
+  kit.start(fail.start());
+  auto const id = kit.ask("witness");
+  auto const click = kit.click("U0BOB", id);
+  REQUIRE(click);
+  REQUIRE(kit.wait([&] { return fail.hit(); }));
+  using State = playground::Interaction::State;
+  REQUIRE(kit.wait([&] { return kit.slack().interaction(*click)->state != State::sent; }));
+  CHECK(kit.slack().interaction(*click)->state == State::acked);
+  CHECK(kit.slack().interaction(*click)->ack_time >= 1990ms);
+  REQUIRE(kit.wait([&] { return !kit.whispers("U0BOB").empty(); }));
+  CHECK(kit.whispers("U0BOB").front().find("till being recorded") != std::string::npos);
+  CHECK(kit.witnessed() == 0);
+  fail.release();
+  REQUIRE(kit.wait([&] { return kit.state(id) == "succeeded"; }));
+  CHECK(kit.wait([&] { return kit.whispers("U0BOB").size() == 2; }));  // and then how it ended
+  CHECK(kit.witnessed() == 1);
+}
+
+TEST_CASE("T13 the same click many times, across a restart and for a decided request, runs once") {
+  ServiceKit kit;
+  kit.start();
+  auto const id = kit.ask("witness");
+  kit.slack().duplicate_envelopes(2);
+  auto const click = kit.click("U0BOB", id);
+  REQUIRE(click);
+  REQUIRE(kit.slack().redeliver(*click).has_value());
+  REQUIRE(kit.wait([&] { return kit.state(id) == "succeeded"; }));
+  kit.kill();
+  kit.start();
+  auto const late = kit.slack().redeliver(*click);
+  REQUIRE(late.has_value());
+  REQUIRE(kit.wait([&] { return kit.slack().interaction(*late)->state == playground::Interaction::State::acked; }));
+  CHECK(kit.stop() == 0);
+  CHECK(kit.witnessed() == 1);
+  CHECK(kit.entries("request.approved", id).size() == 1);
+  CHECK(kit.entries("run.started", id).size() == 1);
+  CHECK(kit.entries("run.finished", id).size() == 1);
+  CHECK(kit.ledger_problems() == "");
+}
+
+TEST_CASE("T20 a program that was swapped after the approval is refused, and nothing ran") {
+  ServiceKit kit;
+  Failpoint const fail(kit, "serve", 8, "request.approved", "pause");
+  kit.start(fail.start());
+  auto const id = kit.ask("witness");
+  REQUIRE(kit.click("U0BOB", id));
+  REQUIRE(kit.wait([&] { return fail.hit(); }));
+  auto const fresh = kit / "bin/fresh";
+  fs::copy_file(kit.witness_program(), fresh);
+  std::ofstream(fresh, std::ios::app | std::ios::binary) << "another";
+  fs::rename(fresh, kit.witness_program());
+  fail.release();
+  REQUIRE(kit.wait([&] { return kit.state(id) == "failed"; }));
+  CHECK(kit.witnessed() == 0);
+  auto const finished = kit.entries("run.finished", id);
+  REQUIRE(finished.size() == 1);
+  CHECK(core::dump(finished.front()).find("refused_by_runner") != std::string::npos);
+  CHECK(kit.wait([&] { return kit.replies(id, "<@U0ALICE>").size() == 1; }));
+  CHECK(kit.stop() == 0);
+  CHECK(kit.ledger_problems() == "");
+}
+
+TEST_CASE("a second service on the same state or ledger is refused with words, and the first goes on") {
+  ServiceKit kit;
+  kit.start();
+  support::ServiceProcess second(kit.serve_words(), kit / "second.log");
+  REQUIRE(kit.wait([&] { return second.ended(); }, 30s));
+  CHECK(second.exit_code() == 3);
+  CHECK(second.log_text().find("another") != std::string::npos);
+  CHECK(kit.ready());
+  auto const id = kit.ask("witness");
+  CHECK(kit.press("U0BOB", id));
+  CHECK(kit.wait([&] { return kit.state(id) == "succeeded"; }));
+}
+
+TEST_CASE("a runner that is killed while idle comes back, and approvals work") {
+  ServiceKit kit;
+  kit.start();
+  auto const first = kit.runner_pid();
+  REQUIRE(first != 0);
+  auto const id = kit.ask("witness");
+  kit.kill_runner();
+  CHECK(kit.press("U0BOB", id));
+  CHECK(kit.wait([&] { return kit.state(id) == "succeeded"; }));
+  CHECK(kit.runner_pid() != first);
+  CHECK(faults::broken_invariants(kit, id) == "");
+}

@@ -129,8 +129,9 @@ std::vector<std::string> ServiceKit::serve_words(std::string const& binary) cons
 void ServiceKit::start(StartOptions const& options) {
   process_.reset();
   port_ = 0;
-  process_ = std::make_unique<ServiceProcess>(
-      serve_words(options.binary), dir_ / ("service-" + std::to_string(++starts_) + ".log"), options.environment);
+  process_ =
+      std::make_unique<ServiceProcess>(options.words.empty() ? serve_words(options.binary) : options.words,
+                                       dir_ / ("service-" + std::to_string(++starts_) + ".log"), options.environment);
   if (!options.wait_ready) return;
   auto const up = wait(
       [&] {

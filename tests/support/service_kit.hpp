@@ -52,6 +52,7 @@ struct KitOptions {
 struct StartOptions {
   std::string binary{};  // empty: the countersign of this build
   Environment environment{};
+  std::vector<std::string> words{};  // empty: BINARY serve -c FILE
   bool wait_ready = true;
   std::chrono::milliseconds limit{20'000};
 };
