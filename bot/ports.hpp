@@ -238,6 +238,8 @@ struct RequestDesk {
   virtual void signal(core::SignalFired signal) = 0;
   virtual void recovered(core::SignalRecovered signal) = 0;
   virtual core::State const& state() const = 0;
+  // Runs `then` once everything in state() is durable (at once when it is): what is told is what is on record.
+  virtual void when_durable(std::function<void()> then) = 0;
   virtual bool writable() const = 0;                           // false: the ledger can't be written
   virtual std::map<std::string, bool> platforms() const = 0;   // connected and reconciled?
   virtual bool ready() const = 0;                              // design, section 11: readyz

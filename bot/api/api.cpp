@@ -154,9 +154,11 @@ struct Api::Impl {
   }
 
   void read(Caller const& caller, std::string_view id, Answer const& to) const {
-    auto const* request = visible(caller, id);
-    if (!request) return not_found(to);
-    send(to, 200, request_view(desk.state(), *request));
+    desk.when_durable([this, caller, id = std::string(id), to] {
+      auto const* request = visible(caller, id);
+      if (!request) return not_found(to);
+      send(to, 200, request_view(desk.state(), *request));
+    });
   }
 
   void cancel(Caller const& caller, std::string_view text, net::HttpRequestIn const& request, Answer const& to) {

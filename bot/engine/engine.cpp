@@ -149,9 +149,20 @@ void Engine::pump() {
                        [this](core::Result<std::vector<core::Receipt>> result) { written(std::move(result)); });
 }
 
+void Engine::when_durable(std::function<void()> then) {
+  if (!writing_) return then();
+  after_write_.push_back(std::move(then));
+}
+
 void Engine::written(core::Result<std::vector<core::Receipt>> result) {
   writing_ = false;
-  if (!result) return write_failed(result.error());
+  // Asked for while this batch was on its way; what they look at is on record now, or was taken back.
+  auto const waiting = std::exchange(after_write_, {});
+  if (!result) {
+    write_failed(result.error());
+    for (auto const& then : waiting) then();
+    return;
+  }
   for (std::size_t i = 0; i < batch_entries_.size() && i < result->size(); ++i) {
     auto const& entry = batch_entries_[i];
     counters_["entries_total"] += 1;
@@ -169,6 +180,7 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
     if (auto const cleared = parts_.side.clear(); !cleared)
       parts_.log.error("the side file can't be cleared", {{"why", cleared.error().message}});
   }
+  for (auto const& then : waiting) then();
   perform(std::exchange(batch_effects_, {}));
   arm_timer();
   pump();

@@ -73,6 +73,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void signal(core::SignalFired signal) override;
   void recovered(core::SignalRecovered signal) override;
   core::State const& state() const override { return state_; }
+  void when_durable(std::function<void()> then) override;
   bool writable() const override { return !degraded_; }
   std::map<std::string, bool> platforms() const override;
   bool ready() const override;
@@ -114,6 +115,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   bool degraded_ = false;
   bool retry_ = false;             // the failure may pass (no space)
   std::vector<Waiting> aside_;     // acted on (denies, cancels), in the side file, not yet in the ledger
+  std::vector<std::function<void()>> after_write_;
   std::vector<Waiting> deferred_;  // internal events to be stepped once the ledger can be written again
   std::map<core::Ticket, Replied> tickets_;
   core::Ticket last_ticket_ = 0;
