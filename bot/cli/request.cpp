@@ -24,7 +24,7 @@ using core::Json;
 
 constexpr auto kPoll = std::chrono::milliseconds(500);
 
-struct Options {
+struct AskOptions {
   std::string runbook;
   std::vector<std::string> parameters, attach, channels;
   std::string reason, initiator, url = "http://127.0.0.1:8080", token_file, idempotency_key, ca;
@@ -36,7 +36,7 @@ struct Options {
   throw core::Failure(core::make_error(core::Errc::bad_input, std::move(text)));
 }
 
-std::string token_of(Options const& options) {
+std::string token_of(AskOptions const& options) {
   std::string token;
   if (!options.token_file.empty()) {
     token = read_text_file(options.token_file, 4096);
@@ -70,7 +70,7 @@ std::string exhibit_name(std::string const& path) {
   return name.empty() ? "attachment" : name;
 }
 
-Json body_of(Options const& options) {
+Json body_of(AskOptions const& options) {
   Json::Object parameters;
   for (auto const& pair : options.parameters) {
     auto const equals = pair.find('=');
@@ -131,7 +131,7 @@ void say(Json const& view, bool json) {
   std::fflush(stdout);
 }
 
-int request(Options const& options) {
+int request(AskOptions const& options) {
   auto const body = body_of(options);
   auto const token = token_of(options);
   core::Result<core::Duration> limit =
@@ -192,7 +192,7 @@ int request(Options const& options) {
 
 void add_request(CLI::App& app, Action& action) {
   auto* const command = app.add_subcommand("request", "Ask for a runbook over the HTTP API");
-  auto const options = std::make_shared<Options>();
+  auto const options = std::make_shared<AskOptions>();
   command->add_option("RUNBOOK", options->runbook, "Name of the runbook")->required();
   command->add_option("key=value", options->parameters, "Its parameters");
   command->add_option("--reason", options->reason, "Why; 1 to 2,000 characters");
