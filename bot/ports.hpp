@@ -235,6 +235,7 @@ struct RequestDesk {
   // `done` comes once the request is durable (or refused). The ticket of `ask` is ignored.
   virtual void ask(core::Asked ask, std::function<void(core::Reply)> done) = 0;
   virtual void cancel(core::CancelAsked cancel, std::function<void(core::Reply)> done) = 0;
+  virtual void refused(core::CommandRefused refused) = 0;  // puts on record that somebody tried (T71)
   virtual void signal(core::SignalFired signal) = 0;
   virtual void recovered(core::SignalRecovered signal) = 0;
   virtual core::State const& state() const = 0;

@@ -85,10 +85,14 @@ Result<void> check_acknowledged(fs::path const& repository, FsyncMarker const& m
   return {};
 }
 
-void rename_pack(fs::path const& folder, std::string const& from, std::string const& to) {
+// What was not promised lies aside, where git does not look, until the recovery is on record: a second one that was
+// cut off, too, can say what it drops.
+fs::path aside(fs::path const& git_folder) { return git_folder / "countersign-suspects"; }
+
+void move_pack(std::string const& name, fs::path const& from, fs::path const& to) {
   for (auto const* const ending : {".idx", ".rev", ".pack"}) {
     std::error_code ignored;
-    fs::rename(folder / (from + ending), folder / (to + ending), ignored);
+    fs::rename(from / (name + ending), to / (name + ending), ignored);
   }
 }
 
@@ -127,9 +131,9 @@ Result<std::size_t> rewrite(fs::path const& folder, FileOps& files) {
 
 Result<Recovered> recover_after_fsync_failure(fs::path const& repository, FsyncMarker const& marker,
                                               PublicKey const& key, FileOps& files) {
-  auto db = ObjectDb::open(repository);
-  if (!db) return db.error();
-  auto const folder = db->git_folder();
+  auto const opened = ObjectDb::open(repository);
+  if (!opened) return opened.error();
+  auto const folder = opened->git_folder();
   auto const packs = folder / "objects" / "pack";
   auto const lock = FileLock::take(folder / "countersign.lock", "the writer of the ledger " + repository.string());
   if (!lock) return lock.error();
@@ -137,11 +141,18 @@ Result<Recovered> recover_after_fsync_failure(fs::path const& repository, FsyncM
 
   Recovered out;
   out.head = marker.acknowledged;
-  out.dropped = dropped_entries(*db, packs, marker);
-  // Aside under a name that git ignores, and that a second try removes: what was not promised may go.
-  for (auto const& name : marker.suspects) rename_pack(packs, name, "tmp_suspect_" + name);
+  for (auto const& name : marker.suspects) move_pack(name, aside(folder), packs);  // an earlier try was cut off
+  {
+    auto db = ObjectDb::open(repository);
+    if (!db) return db.error();
+    out.dropped = dropped_entries(*db, packs, marker);
+  }
+  std::error_code error;
+  fs::create_directory(aside(folder), error);
+  if (error) return make_error(Errc::io, aside(folder).string() + " can't be made: " + error.message() + ".");
+  for (auto const& name : marker.suspects) move_pack(name, packs, aside(folder));
   if (auto const whole = check_acknowledged(repository, marker, key); !whole) {
-    for (auto const& name : marker.suspects) rename_pack(packs, "tmp_suspect_" + name, name);
+    for (auto const& name : marker.suspects) move_pack(name, aside(folder), packs);
     return whole.error();
   }
   // The branch first: from here on nothing needs the suspects.
@@ -150,10 +161,15 @@ Result<Recovered> recover_after_fsync_failure(fs::path const& repository, FsyncM
   if (auto const moved = replace_branch(folder, *now, *Oid::parse(marker.acknowledged.commit), files); !moved)
     return moved.error();
   if (auto const synced = sync_branch(folder, files); !synced) return synced.error();
-  auto const rewritten = rewrite(packs, files);  // its first step removes tmp_*, the suspects
+  auto const rewritten = rewrite(packs, files);
   if (!rewritten) return rewritten.error();
   out.rewritten_objects = *rewritten;
   return out;
+}
+
+void forget_suspects(fs::path const& repository) {
+  std::error_code ignored;
+  if (auto const opened = ObjectDb::open(repository)) fs::remove_all(aside(opened->git_folder()), ignored);
 }
 
 }  // namespace ledger

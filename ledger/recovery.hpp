@@ -19,11 +19,13 @@ struct Recovered {
   std::size_t rewritten_objects = 0;  // objects written again with a fresh fsync
 };
 
-// Moves `main` back to the acknowledged entry, deletes the suspect packs and writes every other pack that may still
-// have been dirty into new files, each object's checksum compared on the way. Nothing else may have the ledger open.
-// Afterwards the caller appends `ledger.recovered` and then clears the marker. Errors: corrupt (an acknowledged object
-// is damaged: restore from a replica), conflict (another writer), no_space, fsync_failed, io.
+// Moves `main` back to the acknowledged entry, the suspect packs out of git's sight, and writes every other pack that
+// may still have been dirty into new files, each object's checksum compared on the way. Nothing else may have the
+// ledger open. Afterwards the caller appends `ledger.recovered`, forgets the suspects and then clears the marker; cut
+// off before that, it does the same again. Errors: corrupt (an acknowledged object is damaged: restore from a replica),
+// conflict (another writer), no_space, fsync_failed, io.
 Result<Recovered> recover_after_fsync_failure(std::filesystem::path const& repository, FsyncMarker const& marker,
                                               PublicKey const& key, FileOps& files = FileOps::real());
+void forget_suspects(std::filesystem::path const& repository);
 
 }  // namespace ledger

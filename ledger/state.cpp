@@ -5,10 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
+#include <utility>
 
-#include "bot/core/ids.hpp"
 #include "ledger/disk.hpp"
 
 namespace ledger {
@@ -22,12 +21,12 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMaxMarker = 1 << 20;
 constexpr std::uint64_t kMaxSide = 64UL << 20;  // some 100,000 votes; beyond, something is badly wrong
 
-Result<int> lock_file(fs::path const& file, std::string_view what, bool wait) {
+Result<int> lock_file(fs::path const& file, std::string_view what) {
   int const fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return disk::error_of(errno, "opening the lock", file);
   int code = 0;
   do {
-    code = ::flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB));
+    code = ::flock(fd, LOCK_EX | LOCK_NB);
   } while (code != 0 && errno == EINTR);
   if (code == 0) return fd;
   int const reason = errno;
@@ -41,13 +40,7 @@ Result<int> lock_file(fs::path const& file, std::string_view what, bool wait) {
 }  // namespace
 
 Result<FileLock> FileLock::take(fs::path const& file, std::string_view what) {
-  auto fd = lock_file(file, what, /*wait=*/false);
-  if (!fd) return fd.error();
-  return FileLock(*fd);
-}
-
-Result<FileLock> FileLock::wait(fs::path const& file, std::string_view what) {
-  auto fd = lock_file(file, what, /*wait=*/true);
+  auto fd = lock_file(file, what);
   if (!fd) return fd.error();
   return FileLock(*fd);
 }
@@ -64,7 +57,7 @@ FileLock::~FileLock() {
 }
 
 Result<StateDir> StateDir::open(fs::path state, fs::path side, FileOps& files) {
-  for (auto const& folder : {state, state / "started", side}) {
+  for (auto const& folder : {state, side}) {
     std::error_code error;
     if (fs::is_directory(folder, error)) continue;
     auto const parent = folder.parent_path();
@@ -79,46 +72,6 @@ Result<StateDir> StateDir::open(fs::path state, fs::path side, FileOps& files) {
 
 Result<FileLock> StateDir::lock_serve() const {
   return FileLock::take(state_ / "serve.lock", "the service of this state");
-}
-Result<FileLock> StateDir::lock_runner() const {
-  return FileLock::take(state_ / "runner.lock", "the runner of this state");
-}
-Result<FileLock> StateDir::wait_for_runner_lock() const {
-  return FileLock::wait(state_ / "runner.lock", "the runner of this state");
-}
-
-Result<void> StateDir::mark_started(std::string_view id) const {
-  if (!core::RequestId::parse(id)) return make_error(Errc::bad_input, "A started-marker needs a request id.");
-  auto const file = state_ / "started" / std::string(id);
-  auto const done = disk::write_new_durable(*files_, file, {}, 0600);
-  if (!done && done.error().code == Errc::conflict)
-    return make_error(Errc::conflict,
-                      "The run of " + std::string(id) + " was begun before: " + file.string() + " exists.");
-  return done;
-}
-
-bool StateDir::is_started(std::string_view id) const {
-  std::error_code ignored;
-  return core::RequestId::parse(id).has_value() && fs::exists(state_ / "started" / std::string(id), ignored);
-}
-
-Result<std::vector<std::string>> StateDir::started() const {
-  std::vector<std::string> out;
-  std::error_code error;
-  for (auto const& item : fs::directory_iterator(state_ / "started", error)) {
-    auto name = item.path().filename().string();
-    if (core::RequestId::parse(name)) out.push_back(std::move(name));
-  }
-  if (error) return make_error(Errc::io, "Reading " + (state_ / "started").string() + ": " + error.message() + ".");
-  std::ranges::sort(out);
-  return out;
-}
-
-Result<void> StateDir::clear_started(std::string_view id) const {
-  if (!core::RequestId::parse(id)) return {};
-  auto const file = state_ / "started" / std::string(id);
-  if (!disk::unlink_file(file)) return disk::error_of(errno, "removing", file);
-  return {};
 }
 
 Result<void> StateDir::mark_fsync_failed(FsyncMarker const& marker) const {

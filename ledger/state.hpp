@@ -1,9 +1,10 @@
-// The state directory: what must survive a restart but is no entry. Locks, markers and the side file.
+// The service's part of the state directory: what must survive a restart but is no entry.
 //
-//   STATE/serve.lock  STATE/runner.lock     held by flock while the role lives
-//   STATE/started/<request id>              the runner's "I have begun", created exclusively and synced
-//   STATE/fsync-failed                      JSON: the last acknowledged entry; see recovery.hpp
-//   SIDE/side.jsonl                         what had to act at once while the ledger could not be written
+//   STATE/serve.lock      held by flock while the service lives
+//   STATE/fsync-failed    JSON: the last acknowledged entry; see recovery.hpp
+//   SIDE/side.jsonl       what had to act at once while the ledger could not be written
+//
+// The runner's part of the same directory: bot/runbooks/state_files.hpp.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +29,6 @@ class FileLock {
  public:
   // conflict when another process (or another FileLock of ours) holds it; `what` names the role in that message.
   static Result<FileLock> take(std::filesystem::path const& file, std::string_view what);
-  // The same, but waits until the other lets go.
-  static Result<FileLock> wait(std::filesystem::path const& file, std::string_view what);
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&& other) noexcept;
   ~FileLock();
@@ -59,14 +58,6 @@ class StateDir {
   std::filesystem::path const& side_path() const noexcept { return side_; }
 
   Result<FileLock> lock_serve() const;
-  Result<FileLock> lock_runner() const;
-  Result<FileLock> wait_for_runner_lock() const;  // a new serve waits here before it writes `interrupted`
-
-  // Creates STATE/started/<id>; conflict when it exists. Durable on return. `id` must be a request id.
-  Result<void> mark_started(std::string_view id) const;
-  bool is_started(std::string_view id) const;
-  Result<std::vector<std::string>> started() const;       // sorted
-  Result<void> clear_started(std::string_view id) const;  // unknown ids are fine
 
   Result<void> mark_fsync_failed(FsyncMarker const& marker) const;
   Result<std::optional<FsyncMarker>> fsync_failed() const;  // corrupt when it is there and can't be read

@@ -1,10 +1,14 @@
 #include "adapters/playground/demo_service.hpp"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -12,7 +16,6 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
-#include <thread>
 
 #include "bot/core/time.hpp"
 #include "bot/net/http_server.hpp"
@@ -154,15 +157,27 @@ core::Result<void> restart_demo_service(std::string const& dir, net::Duration ti
     return core::make_error(core::Errc::not_found, dir + "/pid names no running process: is the playground up?");
   }
   auto const starts = read_number(dir + "/started");
+  pollfd changed{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK), POLLIN, 0};
+  struct Close {
+    int fd;
+    ~Close() { ::close(fd); }
+  } const close{changed.fd};
+  if (changed.fd < 0 || ::inotify_add_watch(changed.fd, dir.c_str(), IN_MOVED_TO) < 0) {
+    return core::make_error(core::Errc::io, dir + " can't be watched: " + std::string(std::strerror(errno)) + ".");
+  }
   if (::kill(pid, SIGTERM) != 0) {
     return core::make_error(core::Errc::io,
                             "The demo service can't be ended: " + std::string(std::strerror(errno)) + ".");
   }
   auto const until = std::chrono::steady_clock::now() + timeout;
-  while (std::chrono::steady_clock::now() < until) {
+  for (auto left = timeout; left.count() > 0;
+       left = std::chrono::ceil<net::Duration>(until - std::chrono::steady_clock::now())) {
     auto const fresh = static_cast<pid_t>(read_number(dir + "/pid"));
     if (read_number(dir + "/started") > starts && fresh != pid && alive(fresh)) return {};
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    ::poll(&changed, 1, static_cast<int>(left.count()));  // a start ends with a new pid file
+    std::array<char, 4096> events{};
+    while (::read(changed.fd, events.data(), events.size()) > 0) {
+    }
   }
   return core::make_error(core::Errc::timed_out, "The demo service didn't come back in time.");
 }
@@ -208,12 +223,10 @@ DemoSupervisor::DemoSupervisor(net::Io& io, std::vector<std::string> command, ne
 DemoSupervisor::~DemoSupervisor() {
   io_.cancel(timer_);
   if (pid_ <= 0) return;
+  pollfd end{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), POLLIN, 0};
   ::kill(pid_, SIGTERM);
-  for (int i = 0; i < 100; ++i) {
-    if (::waitpid(pid_, nullptr, WNOHANG) != 0) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  ::kill(pid_, SIGKILL);
+  if (end.fd < 0 || ::poll(&end, 1, 2'000) != 1) ::kill(pid_, SIGKILL);
+  if (end.fd >= 0) ::close(end.fd);
   ::waitpid(pid_, nullptr, 0);
 }
 

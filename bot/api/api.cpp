@@ -6,6 +6,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <cmath>
+#include <optional>
 
 #include "bot/api/auth.hpp"
 #include "bot/api/views.hpp"
@@ -102,7 +103,11 @@ struct Api::Impl {
     if (request.path != "/v1/requests" && !request.path.starts_with("/v1/requests/"))
       return problem(to, 404, "Not Found", "There is nothing here; the API begins at /v1/requests.");
     auto const caller = caller_of(configured(), request.header("authorization"));
-    if (!caller) return unauthorized(to);
+    if (!caller) {
+      if (!get && request.header("authorization"))
+        refused(std::nullopt, "a " + core::printable_ascii(request.method, 16) + " with a token that nobody has");
+      return unauthorized(to);
+    }
     if (request.path == "/v1/requests")
       return request.method == "POST" ? create(*caller, request, to) : wrong_method(to, "POST");
     std::string_view rest(request.path);
@@ -118,6 +123,17 @@ struct Api::Impl {
     problem(to, 405, "Method Not Allowed", "Use " + allowed + " here.", {{"Allow", allowed}});
   }
 
+  // Whoever tries what is not theirs is on record, however little they are told (T71).
+  void refused(std::optional<core::Actor> const& by, std::string reason) {
+    desk.refused({.platform = "api",
+                  .account = by ? by->str() : "unknown",
+                  .channel = {},
+                  .reason = std::move(reason),
+                  .envelope = {},
+                  .delivery = {},
+                  .by = by});
+  }
+
   void readyz(Answer const& to) const {
     Json::Object platforms;
     for (auto const& [platform, up] : desk.platforms()) platforms.emplace(platform, up ? "connected" : "not connected");
@@ -129,12 +145,16 @@ struct Api::Impl {
   }
 
   void create(Caller const& caller, net::HttpRequestIn const& request, Answer const& to) {
-    if (!caller.may("request")) return problem(to, 403, "Forbidden", "This token may not make requests.");
+    if (!caller.may("request")) {
+      refused(caller.actor, "a request with a token that may not make any");
+      return problem(to, 403, "Forbidden", "This token may not make requests.");
+    }
     auto ask = parse_ask(request.body, caller.actor, loop.now());
     if (!ask) return failed(to, ask.error().code, ask.error().message);
     for (auto& [name, value] : ask->labels) redactor.redact(value);
     redactor.redact(ask->reason);
-    desk.ask(std::move(*ask), [this, to](core::Reply const& reply) {
+    desk.ask(std::move(*ask), [this, to, by = caller.actor](core::Reply const& reply) {
+      if (reply.code == core::Errc::forbidden) refused(by, reply.text);
       if (reply.code != core::Errc{} || !reply.request) return failed(to, reply.code, reply.text);
       auto const* made = desk.state().request(*reply.request);
       auto body = Json::object({{"id", reply.request->str()},
@@ -166,8 +186,11 @@ struct Api::Impl {
     auto const* found = id ? desk.state().request(*id) : nullptr;
     bool const own = found && found->requester == caller.actor;
     if (!own) found = visible(caller, text);
-    if (!found) return not_found(to);
-    if (!caller.may("request")) return problem(to, 403, "Forbidden", "This token may not cancel requests.");
+    if (!found || !caller.may("request")) {
+      refused(caller.actor, "cancelling " + core::printable_ascii(text, 64));
+      if (!found) return not_found(to);
+      return problem(to, 403, "Forbidden", "This token may not cancel requests.");
+    }
     std::string reason;
     if (!request.body.empty()) {
       auto const json = core::parse_json(request.body);

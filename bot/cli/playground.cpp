@@ -1,8 +1,10 @@
 // `countersign playground`: local stand-ins, a service that fails, one page, and below it the unmodified bot as a
 // child.
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,10 +79,11 @@ class BotProcess {
   }
   ~BotProcess() {
     if (pid_ <= 0 || ended()) return;
+    pollfd end{static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)), POLLIN, 0};
     kill(pid_, SIGTERM);
-    for (int i = 0; i < 150 && !ended(); ++i) usleep(100'000);
-    if (!ended()) kill(pid_, SIGKILL);
-    while (!ended()) usleep(10'000);
+    if (end.fd < 0 || poll(&end, 1, 15'000) != 1) kill(pid_, SIGKILL);
+    if (end.fd >= 0) close(end.fd);
+    waitpid(pid_, nullptr, 0);
   }
   BotProcess(BotProcess const&) = delete;
   BotProcess& operator=(BotProcess const&) = delete;

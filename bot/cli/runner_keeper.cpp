@@ -6,6 +6,12 @@
 
 namespace cli {
 
+namespace {
+
+constexpr std::chrono::milliseconds kLookAgain{50};  // for an old runner's steps to be killed
+
+}  // namespace
+
 RunnerKeeper::RunnerKeeper(net::Io& io, ports::Log& log, runbooks::SpawnOptions spawn, pid_t first)
     : io_(io), log_(log), spawn_(std::move(spawn)), first_(first) {}
 
@@ -44,14 +50,14 @@ void RunnerKeeper::runner_gone(std::string const& why) {
 }
 
 // The new process executes our own file with an empty environment and no descriptor of ours, so nothing that we have
-// read since the start reaches it. It waits for nobody: the lock must be free first.
+// read since the start reaches it. It waits for nobody: the old one must be gone and the lock free first.
 void RunnerKeeper::again() {
   timer_ = 0;
-  client_.reset();  // waits for the old one's end
-  if (!runbooks::wait_for_runner_lock(spawn_.state, std::chrono::milliseconds(100))) {
-    timer_ = io_.call_after(std::chrono::milliseconds(500), [this] { again(); });
+  if ((client_ && !client_->ended()) || !runbooks::wait_for_runner_lock(spawn_.state, std::chrono::milliseconds(0))) {
+    timer_ = io_.call_after(kLookAgain, [this] { again(); });
     return;
   }
+  client_.reset();
   auto const pid = runbooks::spawn_runner(spawn_);
   if (pid) return connect(*pid);
   log_.error("the runner can't be started again", {{"why", pid.error().message}});

@@ -225,6 +225,7 @@ class Service {
                                  .started = {markers.begin(), markers.end()}};
     engine_->start(std::move(started), [this] {
       if (!recovered_) return;  // else the marker goes, now that the recovery and what it voids are on disk
+      ledger::forget_suspects(config_.ledger.path);
       if (auto const cleared = state_dir_.clear_fsync_failed(); !cleared)
         log_->error("the marker fsync-failed can't be removed", {{"why", cleared.error().message}});
     });

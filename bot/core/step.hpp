@@ -72,6 +72,7 @@ struct CancelAsked {
 };
 struct CommandRefused {  // a command of somebody who may not give it, to be on record
   std::string platform, account, channel, reason, envelope, delivery;
+  std::optional<Actor> by{};  // where it is known otherwise than by the account: whose token it was
 };
 struct PostRendered {
   RequestId request;

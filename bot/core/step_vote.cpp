@@ -195,14 +195,14 @@ class Ballot {
 void on(Stepper& step, VoteCast const& event) { Ballot(step, event).run(); }
 
 void on(Stepper& step, CommandRefused const& event) {
-  auto const actor = actor_of(step.state, event.platform, event.account);
+  auto const actor = event.by ? *event.by : actor_of(step.state, event.platform, event.account);
   step.record_refusal(nullptr, {.at = step.at,
                                 .actor = actor,
                                 .platform = event.platform,
                                 .account = event.account,
                                 .verdict = "command",
                                 .reason = event.reason,
-                                .via = "text",
+                                .via = event.platform == "api" ? "api" : "text",
                                 .envelope = event.envelope,
                                 .delivery = event.delivery,
                                 .claimed = {}});

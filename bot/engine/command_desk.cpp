@@ -54,14 +54,22 @@ void CommandDesk::handle(ports::IncomingCommand command, ports::Answered answere
         .channel = command.channel,
         .reason = command.foreign.empty() ? "no person of the configuration has this account" : command.foreign,
         .envelope = command.envelope,
-        .delivery = command.delivery});
+        .delivery = command.delivery,
+        .by = {}});
     return answered(refused(command.foreign.empty()
                                 ? "You are not known here: no person in the configuration has this account."
                                 : command.foreign));
   }
   if (verb == "help") return answered({.state = ports::Answer::State::recorded, .text = kHelp});
-  if (verb == "list") return answered({.state = ports::Answer::State::recorded, .text = list(command)});
-  if (verb == "show") return answered({.state = ports::Answer::State::recorded, .text = show(command, *who)});
+  if (verb == "list" || verb == "show") {
+    // What is told is on record.
+    return engine_.when_durable(
+        [&engine = engine_, verb, who = *who, command = std::move(command), answered = std::move(answered)] {
+          CommandDesk const desk(engine);
+          answered({.state = ports::Answer::State::recorded,
+                    .text = verb == "list" ? desk.list(command) : desk.show(command, who)});
+        });
+  }
   if (verb == "run") return run(command, *who, std::move(answered));
   if (verb == "cancel") return cancel(command, *who, std::move(answered));
   answered(refused("There is no command " + core::printable_ascii(verb, 40) + ".\n" + kHelp));
@@ -97,7 +105,8 @@ void CommandDesk::run(ports::IncomingCommand const& command, core::Actor const& 
                                           .channel = command.channel,
                                           .reason = reply.text,
                                           .envelope = command.envelope,
-                                          .delivery = command.delivery});
+                                          .delivery = command.delivery,
+                                          .by = {}});
     }
     answered(answer_of(reply));
   });

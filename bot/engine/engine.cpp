@@ -156,6 +156,7 @@ void Engine::when_durable(std::function<void()> then) {
 
 void Engine::written(core::Result<std::vector<core::Receipt>> result) {
   writing_ = false;
+  if (result) recorded_.reset();
   // Asked for while this batch was on its way; what they look at is on record now, or was taken back.
   auto const waiting = std::exchange(after_write_, {});
   if (!result) {
@@ -201,14 +202,17 @@ void Engine::write_failed(core::Error const& error) {
     pump();  // whoever waits is told, too
     return parts_.stop_service(error);
   }
-  auto folded = parts_.refold();
-  if (!folded) {
-    parts_.log.error("the ledger can't be read again", {{"why", folded.error().message}});
-    for (auto const& waiting : failed)
-      reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
-    return parts_.stop_service(folded.error());
+  if (!recorded_) {
+    auto folded = parts_.refold();
+    if (!folded) {
+      parts_.log.error("the ledger can't be read again", {{"why", folded.error().message}});
+      for (auto const& waiting : failed)
+        reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
+      return parts_.stop_service(folded.error());
+    }
+    recorded_ = std::move(*folded);
   }
-  state_ = std::move(*folded);
+  state_ = *recorded_;
   retry_ = error.code == core::Errc::no_space;
   set_degraded(true, error.message);
   auto const earlier = std::exchange(aside_, {});
@@ -257,12 +261,7 @@ void Engine::take_aside(Waiting waiting) {
 void Engine::try_again() {
   retry_timer_ = 0;
   if (!degraded_ || writing_) return;
-  auto folded = parts_.refold();
-  if (!folded) {
-    retry_timer_ = parts_.loop.call_after(kRetryWrites, [this] { try_again(); });
-    return;
-  }
-  state_ = std::move(*folded);
+  state_ = *recorded_;  // nothing was written since: no need to read the ledger again at each try
   // First what was acted on, then what could wait, then whoever came last; any failure brings us back here.
   std::deque<Waiting> first;
   for (auto& waiting : std::exchange(aside_, {})) {
@@ -280,7 +279,8 @@ void Engine::try_again() {
                                                             .channel = {},
                                                             .reason = "the ledger could not be written for a while",
                                                             .envelope = {},
-                                                            .delivery = {}}}});
+                                                            .delivery = {},
+                                                            .by = {}}}});
   queue_.insert(queue_.begin(), std::make_move_iterator(first.begin()), std::make_move_iterator(first.end()));
   first.clear();
   queue_.push_back({.event = {.at = parts_.loop.now(), .what = core::Tick{}}});  // what could not be asked meanwhile
@@ -531,6 +531,8 @@ void Engine::cancel(core::CancelAsked cancel, std::function<void(core::Reply)> d
   auto const ticket = cancel.ticket;
   enqueue(std::move(cancel), ticket);
 }
+
+void Engine::refused(core::CommandRefused refused) { enqueue(std::move(refused)); }
 
 void Engine::signal(core::SignalFired signal) {
   clean(signal.title);

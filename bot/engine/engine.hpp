@@ -70,6 +70,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   // RequestDesk
   void ask(core::Asked ask, std::function<void(core::Reply)> done) override;
   void cancel(core::CancelAsked cancel, std::function<void(core::Reply)> done) override;
+  void refused(core::CommandRefused refused) override;
   void signal(core::SignalFired signal) override;
   void recovered(core::SignalRecovered signal) override;
   core::State const& state() const override { return state_; }
@@ -105,6 +106,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
 
   Parts parts_;
   core::State state_;
+  std::optional<core::State> recorded_;  // while writing fails: what the ledger holds, folded once
   Outbox outbox_;
   EvidenceDesk evidence_;
   std::deque<Waiting> queue_;
@@ -113,8 +115,8 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   std::vector<core::Entry> batch_entries_;
   std::vector<core::Effect> batch_effects_;
   bool degraded_ = false;
-  bool retry_ = false;             // the failure may pass (no space)
-  std::vector<Waiting> aside_;     // acted on (denies, cancels), in the side file, not yet in the ledger
+  bool retry_ = false;          // the failure may pass (no space)
+  std::vector<Waiting> aside_;  // acted on (denies, cancels), in the side file, not yet in the ledger
   std::vector<std::function<void()>> after_write_;
   std::vector<Waiting> deferred_;  // internal events to be stepped once the ledger can be written again
   std::map<core::Ticket, Replied> tickets_;

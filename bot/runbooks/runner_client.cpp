@@ -256,6 +256,7 @@ void RunnerClient::start(ports::RunnerEvents& events) {
 }
 
 bool RunnerClient::ready() const { return impl_->is_ready; }
+bool RunnerClient::ended() const { return impl_->ended && (impl_->options.pid == 0 || impl_->reaped); }
 void RunnerClient::check(std::string request) { impl_->order(Order::Kind::check, request); }
 void RunnerClient::run(std::string request) { impl_->order(Order::Kind::run, request); }
 

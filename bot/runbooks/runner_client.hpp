@@ -50,6 +50,7 @@ class RunnerClient final : public ports::Runner {
 
   void start(ports::RunnerEvents& events) override;
   bool ready() const override;
+  bool ended() const;  // gone, and the process that was spawned has been reaped: destroying this waits for nothing
   // While it isn't ready both are answered by runner_refused, later and not from inside the call.
   void check(std::string request) override;
   void run(std::string request) override;

@@ -121,6 +121,16 @@ TEST_CASE("T11 a failed fsync poisons the writer for ever, and recovery keeps al
   }
   CHECK(ledger.git("rev-parse main").out == acknowledged.commit + "\n");
   CHECK(ledger.fsck() == "");
+  // Killed before ledger.recovered was written: the next start drops, and names, the very same.
+  auto const again = ledger::recover_after_fsync_failure(ledger.repository, *marker, ledger.key().public_key());
+  if (!again) FAIL(again.error().message);
+  CHECK(again->head.commit == acknowledged.commit);
+  REQUIRE(again->dropped.size() == recovered->dropped.size());
+  for (std::size_t i = 0; i < again->dropped.size(); ++i)
+    CHECK(again->dropped[i].commit == recovered->dropped[i].commit);
+  CHECK(ledger.fsck() == "");
+  ledger::forget_suspects(ledger.repository);
+  CHECK_FALSE(std::filesystem::exists(ledger.repository / "countersign-suspects"));
   REQUIRE(state.clear_fsync_failed());
   auto store = ledger.store();
   auto const entry = vote_entry(6);

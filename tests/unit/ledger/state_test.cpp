@@ -7,24 +7,14 @@
 using core::Errc;
 using core::Json;
 
-TEST_CASE("state directory: started-markers, locks, the marker of a failed fsync") {
+TEST_CASE("state directory: the service's lock, the marker of a failed fsync") {
   support::TempDir dir;
   auto const state = ledger::StateDir::open(dir / "state", dir / "side").value();
-  CHECK(!state.is_started("CS-20261121-000001-R1"));
-  REQUIRE(state.mark_started("CS-20261121-000001-R1"));
-  CHECK(state.is_started("CS-20261121-000001-R1"));
-  CHECK(state.mark_started("CS-20261121-000001-R1").error().code == Errc::conflict);
-  CHECK(state.mark_started("../../etc/passwd").error().code == Errc::bad_input);
-  CHECK(state.started().value() == std::vector<std::string>{"CS-20261121-000001-R1"});
-  REQUIRE(state.clear_started("CS-20261121-000001-R1"));
-  CHECK(state.started().value().empty());
-
   {
-    auto const lock = state.lock_runner().value();
-    CHECK(state.lock_runner().error().code == Errc::conflict);
-    CHECK(state.lock_serve().has_value());
+    auto const lock = state.lock_serve().value();
+    CHECK(state.lock_serve().error().code == Errc::conflict);
   }
-  CHECK(state.lock_runner().has_value());
+  CHECK(state.lock_serve().has_value());
 
   CHECK(!state.fsync_failed().value());
   REQUIRE(state.mark_fsync_failed({{41, std::string(40, 'a')}, {"pack-x"}, "syncing failed", support::kNoon}));
