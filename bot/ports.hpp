@@ -104,6 +104,30 @@ struct Programs {
   virtual void identify(std::vector<std::string> names, std::function<void(Found)> done) = 0;
 };
 
+// One figure for /metrics: a counter where the name ends in _total, else a gauge. Labels are small closed sets, never
+// an id of a person or a request.
+struct Figure {
+  std::string name;  // without the prefix countersign_
+  std::string help;
+  double value = 0;
+  std::map<std::string, std::string> labels{};
+};
+
+// Durations of one kind, counted in buckets for /metrics.
+struct Timing {
+  std::string name, help;        // the name ends in _seconds
+  std::vector<double> bounds;    // upper bounds of the buckets in seconds, rising; one more has no bound
+  std::vector<double> counts{};  // of each bucket
+  double sum = 0;                // seconds
+  void observe(double seconds) {
+    counts.resize(bounds.size() + 1);
+    std::size_t bucket = 0;
+    while (bucket < bounds.size() && seconds > bounds[bucket]) ++bucket;
+    counts[bucket] += 1;
+    sum += seconds;
+  }
+};
+
 // --- chat -----------------------------------------------------------------------------------------------------------
 
 // Who did something on a platform, after the adapter authenticated the platform. Never a display name.
@@ -194,6 +218,7 @@ struct ChatAdapter {
                     std::function<void(Result<std::optional<MessageRef>>)> done) = 0;
   // A person's messages by accident or on purpose: shown to that person only, may be lost.
   virtual void whisper(Account const& to, std::string channel, std::string text) = 0;
+  virtual std::vector<Figure> figures() const { return {}; }  // names begin with the platform's
 };
 
 // --- runner ---------------------------------------------------------------------------------------------------------
@@ -241,10 +266,11 @@ struct RequestDesk {
   virtual core::State const& state() const = 0;
   // Runs `then` once everything in state() is durable (at once when it is): what is told is what is on record.
   virtual void when_durable(std::function<void()> then) = 0;
-  virtual bool writable() const = 0;                           // false: the ledger can't be written
-  virtual std::map<std::string, bool> platforms() const = 0;   // connected and reconciled?
-  virtual bool ready() const = 0;                              // design, section 11: readyz
-  virtual std::map<std::string, double> counters() const = 0;  // for metrics; names without prefix, small closed set
+  virtual bool writable() const = 0;                          // false: the ledger can't be written
+  virtual std::map<std::string, bool> platforms() const = 0;  // connected and reconciled?
+  virtual bool ready() const = 0;                             // design, section 11: readyz
+  virtual std::vector<Figure> figures() const = 0;            // for metrics
+  virtual std::vector<Timing> timings() const = 0;
 };
 
 }  // namespace ports

@@ -93,6 +93,15 @@ Result<std::string> read_all(path const& file, std::uint64_t max_bytes) {
   }
 }
 
+bool has_room(FileOps& ops, path const& folder) {
+  auto const file = folder / "tmp_room";
+  unlink_file(file);
+  auto fd = create_new(file, 0600);
+  bool const written =
+      fd && write_all(ops, fd->get(), std::string(256 * 1024, '\0'), file) && sync(ops, fd->get(), file);
+  return unlink_file(file) && written;
+}
+
 bool unlink_file(path const& file) noexcept { return ::unlink(file.c_str()) == 0 || errno == ENOENT; }
 
 Result<void> write_new_durable(FileOps& ops, path const& file, std::string_view bytes, unsigned mode) {

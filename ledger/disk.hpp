@@ -41,7 +41,8 @@ Result<void> sync(FileOps& ops, int fd, path const& file);  // every error but n
 void start_writeback(int fd) noexcept;                      // a hint: begins to write, promises nothing
 Result<void> sync_folder(FileOps& ops, path const& folder);
 Result<std::string> read_all(path const& file, std::uint64_t max_bytes);  // too_large beyond
-bool unlink_file(path const& file) noexcept;                              // true when it is gone afterwards
+bool has_room(FileOps& ops, path const& folder);  // a file of 256 KiB, written, synced and removed again
+bool unlink_file(path const& file) noexcept;      // true when it is gone afterwards
 
 // A new file with these bytes, synced, and its folder synced. conflict when it exists.
 Result<void> write_new_durable(FileOps& ops, path const& file, std::string_view bytes, unsigned mode);

@@ -297,4 +297,9 @@ StoreFailure const* Store::failure() const { return impl_->failure ? &*impl_->fa
 std::size_t Store::pack_count() const { return impl_->objects().pack_count(); }
 void Store::wait_for_merge() { impl_->objects().wait_for_maintenance(); }
 
+bool has_room(std::filesystem::path const& repository, FileOps& files) {
+  auto const db = ObjectDb::open(repository);
+  return db && disk::has_room(files, db->git_folder() / "objects" / "pack");
+}
+
 }  // namespace ledger

@@ -73,4 +73,7 @@ class Store {
   std::unique_ptr<Impl> impl_;
 };
 
+// Whether the repository's disk takes a small file now: asked from time to time after it was full. Blocks for one sync.
+bool has_room(std::filesystem::path const& repository, FileOps& files = FileOps::real());
+
 }  // namespace ledger

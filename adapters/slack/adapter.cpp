@@ -155,4 +155,32 @@ void Adapter::set_people_and_channels(People people, std::vector<std::string> ch
 }
 Counters const& Adapter::counters() const { return impl_->counters; }
 
+std::vector<ports::Figure> Adapter::figures() const {
+  auto const& c = impl_->counters;
+  auto const figure = [](char const* name, char const* help, std::uint64_t value) {
+    return ports::Figure{std::string("slack_") + name, help, static_cast<double>(value)};
+  };
+  return {
+      figure("connections", "Sockets to Slack that are open", c.connected),
+      figure("foreign_instance", "1 while another instance shares the app token: clicks are refused", c.foreign),
+      figure("dials_total", "Sockets dialled", c.dials),
+      figure("connections_lost_total", "Sockets that broke without Slack's announcement", c.lost),
+      figure("refreshes_total", "Sockets replaced because Slack announced their end", c.refreshes),
+      figure("envelopes_total", "Envelopes received", c.envelopes),
+      figure("duplicates_total", "Envelopes that had been delivered before", c.duplicates),
+      figure("refused_frames_total", "Frames that could not be read", c.refused_frames),
+      figure("acks_total", "Envelopes acknowledged", c.acks),
+      figure("acks_by_timer_total", "Envelopes acknowledged before their outcome was known", c.acks_by_timer),
+      figure("acks_dropped_total", "Envelopes whose socket was gone before they were acknowledged", c.acks_dropped),
+      figure("calls_total", "Calls of the Web API", c.calls),
+      figure("rate_limited_total", "Calls that Slack put off (429)", c.rate_limited),
+      figure("call_failures_total", "Calls that failed", c.call_failures),
+      figure("posts_total", "Messages posted", c.posts),
+      figure("posts_found_again_total", "Messages that were found instead of being posted twice", c.posts_found_again),
+      figure("updates_total", "Messages updated", c.updates),
+      figure("updates_coalesced_total", "Updates that a later one made needless", c.updates_coalesced),
+      figure("fallbacks_total", "Messages sent as plain text because Slack refused their blocks", c.fallbacks),
+  };
+}
+
 }  // namespace slack

@@ -29,6 +29,8 @@ class Adapter final : public ports::ChatAdapter {
             std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) override;
   void whisper(ports::Account const& to, std::string channel, std::string text) override;
 
+  std::vector<ports::Figure> figures() const override;
+
   // After a reload of the configuration: who is who, and which channels count.
   void set_people_and_channels(People people, std::vector<std::string> channels);
   Counters const& counters() const;

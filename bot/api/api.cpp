@@ -2,10 +2,10 @@
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
-#include <cmath>
 #include <optional>
 
 #include "bot/api/auth.hpp"
@@ -57,26 +57,26 @@ void failed(Answer const& to, core::Errc code, std::string const& text) {
 
 std::string metrics_text(ports::RequestDesk const& desk) {
   prometheus::Registry registry;
-  for (auto const& [name, value] : desk.counters()) {
-    auto const full = "countersign_" + name;
-    if (name.ends_with("_total")) {
-      prometheus::BuildCounter().Name(full).Help(name).Register(registry).Add({}).Increment(value);
-    } else {
-      prometheus::BuildGauge().Name(full).Help(name).Register(registry).Add({}).Set(value);
-    }
+  for (auto const& figure : desk.figures()) {
+    auto const name = "countersign_" + figure.name;
+    if (name.ends_with("_total"))
+      prometheus::BuildCounter()
+          .Name(name)
+          .Help(figure.help)
+          .Register(registry)
+          .Add(figure.labels)
+          .Increment(figure.value);
+    else
+      prometheus::BuildGauge().Name(name).Help(figure.help).Register(registry).Add(figure.labels).Set(figure.value);
   }
-  auto const gauge = [&](std::string const& name, std::string const& help, double value) {
-    prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({}).Set(value);
-  };
-  gauge("countersign_requests_open", "Requests that have not ended", static_cast<double>(desk.state().open.size()));
-  gauge("countersign_ledger_entries", "Entries in the ledger", static_cast<double>(desk.state().entries));
-  gauge("countersign_ledger_up", "1 while the ledger can be written", desk.writable() ? 1 : 0);
-  gauge("countersign_ready", "1 when readyz is 200", desk.ready() ? 1 : 0);
-  auto& platforms = prometheus::BuildGauge()
-                        .Name("countersign_platform_up")
-                        .Help("1 while the platform is connected and reconciled")
-                        .Register(registry);
-  for (auto const& [platform, up] : desk.platforms()) platforms.Add({{"platform", platform}}).Set(up ? 1 : 0);
+  for (auto const& timing : desk.timings()) {
+    auto& histogram = prometheus::BuildHistogram()
+                          .Name("countersign_" + timing.name)
+                          .Help(timing.help)
+                          .Register(registry)
+                          .Add({}, timing.bounds);
+    if (!timing.counts.empty()) histogram.ObserveMultiple(timing.counts, timing.sum);
+  }
   return prometheus::TextSerializer().Serialize(registry.Collect());
 }
 

@@ -65,7 +65,7 @@ void add_runner(CLI::App& app, Action& action) {
   command->footer(
       "Example:\n  countersign runner --ledger /var/lib/countersign/ledger.git --key SHA256:… --state "
       "/var/lib/countersign/state --socket /run/countersign/runner.sock\n"
-      "serve starts it by itself; run it by hand only to give it another account.");
+      "serve starts its own as its first act; by hand it is of use for looking at what the runner says.");
   command->callback([&action, options] {
     action = [options] {
       auto const redactor = collectors::Redactor::make();

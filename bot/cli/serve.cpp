@@ -160,6 +160,7 @@ class Service {
                       .log = *log_,
                       .adapters = adapters,
                       .refold = [this] { return refold(); },
+                      .has_room = [this] { return ledger::has_room(config_.ledger.path); },
                       .forget_started =
                           [this](core::RequestId const& id) {
                             if (auto const gone = runbooks::forget_started(state_dir_.path(), id); !gone)

@@ -156,6 +156,7 @@ void Application::ledger_opened() {
   require(!instance.empty(), "the instance is empty");
   count_service_file();
   state_.instance = std::move(instance);
+  state_.first_key = main_["key"]["fingerprint"].text();
 }
 
 void Application::ledger_recovered() {

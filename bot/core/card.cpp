@@ -252,7 +252,7 @@ Card make_card(State const& state, RequestState const& request, Time) {
   return card;
 }
 
-Note make_outcome_note(State const&, RequestState const& request) {
+Note make_outcome_note(State const& state, RequestState const& request) {
   Note note;
   auto const name = request.id.short_name();
   auto const summary = request.bound ? one_line(request.bound->summary, 200) : request.runbook;
@@ -270,7 +270,7 @@ Note make_outcome_note(State const&, RequestState const& request) {
       note.text = name + " " + summary + ": denied by " + request.decision->actor.str() +
                   (request.votes.empty() || request.votes.back().note.empty()
                        ? "."
-                       : ": " + one_line(request.votes.back().note, 500));
+                       : ": " + one_line(request.votes.back().note, 500) + ".");
       break;
     case Phase::expired:
       note.text =
@@ -285,7 +285,8 @@ Note make_outcome_note(State const&, RequestState const& request) {
     default: break;
   }
   if (!request.last_commit.empty())
-    note.text += " Recorded in the ledger: " + request.id.folder() + ", commit " + request.last_commit + ".";
+    note.text += " Recorded in the ledger: " + request.id.folder() + ", commit " + request.last_commit +
+                 (state.first_key.empty() ? "" : ", first key " + state.first_key) + ".";
   if (request.requester.kind == Actor::Kind::person) note.mention.push_back(request.requester.key);
   if (!request.initiator.empty()) note.mention.push_back(request.initiator);
   if (request.run) note.block = request.run->output_tail;

@@ -355,14 +355,17 @@ Entry vote_refused(RequestState const& request, Refusal const& refusal) {
   auto const number = request.vote_files + 1;
   json.set("number", number).set("claimed", refusal.claimed);
   auto const who = refusal.actor.kind == Actor::Kind::person ? refusal.actor.key : "unknown";
-  return entry_of(request, "vote.refused", refusal.actor, refusal.at,
-                  subject("refuse vote on", request, refusal.actor.str()), vote_file(number, "refused", who), json);
+  return entry_of(
+      request, "vote.refused", refusal.actor, refusal.at,
+      subject(refusal.verdict == "cancel" ? "refuse to cancel" : "refuse vote on", request, refusal.actor.str()),
+      vote_file(number, "refused", who), json);
 }
 
 Entry vote_refused_unknown(std::uint32_t counter, Refusal const& refusal) {
   auto json = refusal_json(head("vote.refused", refusal.at, refusal.actor), refusal).set("claimed", refusal.claimed);
+  auto const what = refusal.verdict == "command" || refusal.verdict == "many" ? std::string("command") : "vote";
   return service_entry(refusal.at, counter, "vote.refused", refusal.actor,
-                       "refuse vote by " + refusal.actor.str() + ": " + one_line(refusal.reason, 100), json);
+                       "refuse " + what + " by " + refusal.actor.str() + ": " + one_line(refusal.reason, 100), json);
 }
 
 Entry decided(RequestState const& request, Decision const& decision, std::vector<NeedState> const& needs,

@@ -129,6 +129,7 @@ struct State {
   Time now{};  // of the last entry applied; never goes back
   std::uint64_t entries = 0;
   std::string instance;
+  std::string first_key;  // fingerprint of the key that opened the ledger, "SHA256:…": the auditor's pin
   Rules rules;
   std::string config_digest;           // "sha256:…" of config/<hex>.json in force
   std::set<std::string> config_files;  // digests whose file is in the ledger already

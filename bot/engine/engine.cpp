@@ -31,6 +31,16 @@ bool is_internal(core::Event const& event) {
          !std::holds_alternative<core::CommandRefused>(event.what) && !std::holds_alternative<core::Tick>(event.what);
 }
 
+char const* word_of(ports::Answer::State state) {
+  switch (state) {
+    case ports::Answer::State::recorded: return "recorded";
+    case ports::Answer::State::refused: return "refused";
+    case ports::Answer::State::not_recorded: return "not_recorded";
+    case ports::Answer::State::still_recording: return "still_recording";
+  }
+  return "";
+}
+
 char const* const kCantWrite =
     "Not recorded: the ledger can't be written at the moment, so nothing can be approved or started. Denying and "
     "cancelling work.";
@@ -44,6 +54,12 @@ Engine::Engine(Parts parts, core::State folded)
       evidence_(parts_.loop, parts_.evidence, parts_.programs,
                 [this](core::Collected collected) { enqueue(std::move(collected)); }) {
   for (auto const* adapter : parts_.adapters) connected_[adapter->platform()] = false;
+  vote_time_ = {.name = "vote_seconds",
+                .help = "From a vote's arrival to its answer, of votes that were recorded",
+                .bounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2}};
+  write_time_ = {.name = "ledger_write_seconds",
+                 .help = "From handing a batch of entries to the ledger to hearing that it is durable",
+                 .bounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2}};
 }
 
 Engine::~Engine() {
@@ -145,6 +161,7 @@ void Engine::pump() {
     return;
   }
   writing_ = true;
+  write_began_ = parts_.loop.now();
   parts_.ledger.append(batch_entries_,
                        [this](core::Result<std::vector<core::Receipt>> result) { written(std::move(result)); });
 }
@@ -157,6 +174,7 @@ void Engine::when_durable(std::function<void()> then) {
 void Engine::written(core::Result<std::vector<core::Receipt>> result) {
   writing_ = false;
   if (result) recorded_.reset();
+  write_time_.observe(std::chrono::duration<double>(parts_.loop.now() - write_began_).count());
   // Asked for while this batch was on its way; what they look at is on record now, or was taken back.
   auto const waiting = std::exchange(after_write_, {});
   if (!result) {
@@ -166,7 +184,7 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
   }
   for (std::size_t i = 0; i < batch_entries_.size() && i < result->size(); ++i) {
     auto const& entry = batch_entries_[i];
-    counters_["entries_total"] += 1;
+    entries_by_kind_[entry.kind] += 1;
     if (entry.kind == "run.started") core::reached(core::Failpoint::K11_run_started_durable);
     if (entry.kind == "run.finished") core::reached(core::Failpoint::K14_run_finished_durable);
     if (auto const id = core::RequestId::parse(entry.request_id); id && core::is_turning_point(entry.kind)) {
@@ -189,7 +207,7 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
 
 void Engine::write_failed(core::Error const& error) {
   parts_.log.error("the ledger can't be written", {{"class", core::to_string(error.code)}, {"why", error.message}});
-  counters_["ledger_write_failures_total"] += 1;
+  ++write_failures_;
   auto failed = std::exchange(batch_, {});
   batch_entries_.clear();
   batch_effects_.clear();
@@ -261,6 +279,10 @@ void Engine::take_aside(Waiting waiting) {
 void Engine::try_again() {
   retry_timer_ = 0;
   if (!degraded_ || writing_) return;
+  if (!parts_.has_room()) {
+    retry_timer_ = parts_.loop.call_after(kRetryWrites, [this] { try_again(); });
+    return;
+  }
   state_ = *recorded_;  // nothing was written since: no need to read the ledger again at each try
   // First what was acted on, then what could wait, then whoever came last; any failure brings us back here.
   std::deque<Waiting> first;
@@ -272,15 +294,6 @@ void Engine::try_again() {
     waiting.event.at = parts_.loop.now();  // it happens when it is recorded: past expiry nothing starts
     first.push_back(std::move(waiting));
   }
-  if (first.empty())
-    first.push_back({.event = {.at = parts_.loop.now(),
-                               .what = core::CommandRefused{.platform = "service",
-                                                            .account = "ledger",
-                                                            .channel = {},
-                                                            .reason = "the ledger could not be written for a while",
-                                                            .envelope = {},
-                                                            .delivery = {},
-                                                            .by = {}}}});
   queue_.insert(queue_.begin(), std::make_move_iterator(first.begin()), std::make_move_iterator(first.end()));
   first.clear();
   queue_.push_back({.event = {.at = parts_.loop.now(), .what = core::Tick{}}});  // what could not be asked meanwhile
@@ -290,7 +303,6 @@ void Engine::try_again() {
 
 void Engine::set_degraded(bool degraded, std::string const& why) {
   if (std::exchange(degraded_, degraded) == degraded) return;
-  counters_["ledger_writable"] = degraded ? 0 : 1;
   parts_.log.warn(
       degraded ? "nothing is approved or started until the ledger can be written" : "the ledger is tried again",
       {{"why", why}});
@@ -327,7 +339,7 @@ void Engine::perform(core::Effect const& effect) {
           if (!request || request->phase != core::Phase::approved || !parts_.runner.ready()) return;
           if (asked_runner_.insert(what.request).second) parts_.runner.check(what.request.str());
         } else if constexpr (std::is_same_v<T, core::StartRun>) {
-          counters_["runs_started_total"] += 1;
+          ++runs_ordered_;
           if (!parts_.runner.ready())
             return enqueue(core::RunLost{what.request, "the runner ended before it was ordered"});
           parts_.runner.run(what.request.str());
@@ -371,7 +383,13 @@ void Engine::arm_timer() {
 void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
   clean(vote.note);
   core::reached(core::Failpoint::K1_event_received, "vote");
-  counters_["votes_received_total"] += 1;
+  answered = [this, began = parts_.loop.now(), platform = vote.account.platform,
+              answered = std::move(answered)](ports::Answer answer) {
+    votes_answered_[{platform, word_of(answer.state)}] += 1;
+    if (answer.state == ports::Answer::State::recorded)
+      vote_time_.observe(std::chrono::duration<double>(parts_.loop.now() - began).count());
+    answered(std::move(answer));
+  };
   if (stopping_ || !started_ || queue_.size() >= kMaxQueue)
     return answered(
         {.state = ports::Answer::State::not_recorded, .text = "Not recorded, try again: too much is going on."});
@@ -443,7 +461,6 @@ core::Result<core::VoteView> Engine::view(ports::Account const& account, std::st
 
 void Engine::connection(std::string const& platform, bool connected, std::string const& detail) {
   bool const before = std::exchange(connected_[platform], connected);
-  counters_["connected_" + platform] = connected ? 1 : 0;
   if (before != connected || !detail.empty())
     parts_.log.info(connected ? "platform connected" : "platform not connected",
                     {{"platform", platform}, {"detail", detail}});
@@ -460,6 +477,34 @@ bool Engine::ready() const {
   auto const all = platforms();
   bool const connected = std::ranges::all_of(all, [](auto const& entry) { return entry.second; });
   return connected || parts_.loop.now() - started_at_ >= std::chrono::seconds(10);
+}
+
+std::vector<ports::Figure> Engine::figures() const {
+  std::vector<ports::Figure> all{
+      {"requests_open", "Requests that have not ended", static_cast<double>(state_.open.size())},
+      {"ledger_entries", "Entries in the ledger", static_cast<double>(state_.entries)},
+      {"ledger_up", "1 while the ledger can be written", degraded_ ? 0.0 : 1.0},
+      {"ledger_write_failures_total", "Batches that could not be written", static_cast<double>(write_failures_)},
+      {"ready", "1 when readyz is 200", ready() ? 1.0 : 0.0},
+      {"runner_up", "1 while the runner answers", parts_.runner.ready() ? 1.0 : 0.0},
+      {"runs_ordered_total", "Runs that the runner was told to begin", static_cast<double>(runs_ordered_)},
+      {"queue_length", "Events that wait for the batch under way", static_cast<double>(queue_.size())},
+  };
+  for (auto const& [kind, count] : entries_by_kind_)
+    all.push_back(
+        {"entries_total", "Entries written since the start, by kind", static_cast<double>(count), {{"kind", kind}}});
+  for (auto const& [which, count] : votes_answered_)
+    all.push_back({"votes_total",
+                   "Votes answered, by platform and answer",
+                   static_cast<double>(count),
+                   {{"platform", which.first}, {"answer", which.second}}});
+  for (auto const& [platform, up] : platforms())
+    all.push_back(
+        {"platform_up", "1 while the platform is connected and reconciled", up ? 1.0 : 0.0, {{"platform", platform}}});
+  for (auto const* adapter : parts_.adapters) {
+    for (auto& figure : adapter->figures()) all.push_back(std::move(figure));
+  }
+  return all;
 }
 
 std::optional<core::Actor> Engine::actor_of(ports::Account const& account) const {

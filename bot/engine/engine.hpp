@@ -31,7 +31,8 @@ struct Parts {
   ports::SideFile& side;
   ports::Log& log;
   std::vector<ports::ChatAdapter*> adapters;
-  std::function<core::Result<core::State>()> refold;           // reads the ledger again after a failed write
+  std::function<core::Result<core::State>()> refold;  // reads the ledger again after a failed write
+  std::function<bool()> has_room;  // whether the disk takes a few blocks again, asked after it was full
   std::function<void(core::RequestId const&)> forget_started;  // its run.finished is durable
   std::function<void()> rules_changed;                         // triggers and adapters take the new rules
   std::function<void(std::string&)> redact;  // every text of a person or a program, before it goes anywhere (T32)
@@ -78,7 +79,8 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   bool writable() const override { return !degraded_; }
   std::map<std::string, bool> platforms() const override;
   bool ready() const override;
-  std::map<std::string, double> counters() const override { return counters_; }
+  std::vector<ports::Figure> figures() const override;
+  std::vector<ports::Timing> timings() const override { return {vote_time_, write_time_}; }
 
  private:
   struct Waiting {  // one event in the queue or in the batch being written
@@ -125,7 +127,11 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   std::set<core::RequestId> asked_runner_;
   std::map<std::string, bool> connected_;
   core::Time started_at_{};
-  std::map<std::string, double> counters_;
+  std::map<std::string, std::uint64_t> entries_by_kind_;                         // since the start
+  std::map<std::pair<std::string, std::string>, std::uint64_t> votes_answered_;  // by platform and answer
+  std::uint64_t write_failures_ = 0, runs_ordered_ = 0;
+  core::Time write_began_{};
+  ports::Timing vote_time_, write_time_;
 };
 
 }  // namespace engine

@@ -127,7 +127,7 @@ core::Result<void> RunnerServer::check_request(core::Request const& request) con
   if (request.working_directory != "private")
     return no("The working directory " + request.working_directory + " is not in this release: use private.");
   if (!request.run_as.empty())
-    return no("This runner can't run as " + request.run_as + ": leave run_as out, or start it under that account.");
+    return no("This runner can't run as " + request.run_as + ": that is not in this release; leave run_as out.");
   if (request.grant) return no("Grants are not in this release.");
   return {};
 }

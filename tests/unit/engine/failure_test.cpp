@@ -71,6 +71,7 @@ TEST_CASE("a full disk: what was kept aside survives retries that fail, every li
   Full rig;
   rig.deny("bob", rig.one);  // both at the same instant of the clock
   rig.deny("carol", rig.two);
+  rig.room_lies = GENERATE(false, true);
   rig.loop.advance(5s);
   rig.loop.advance(5s);
   CHECK_FALSE(rig.engine->writable());
@@ -141,6 +142,14 @@ TEST_CASE("a full disk: what the runner reports meanwhile is recorded afterwards
   CHECK(rig.phase(id) == Phase::succeeded);
   CHECK(rig.forgotten == std::vector<std::string>{id.str()});
   CHECK(rig.ledger.count("run.finished") == 1);
+}
+
+TEST_CASE("a full disk that nobody needed meanwhile leaves no entry") {
+  Full rig;
+  auto const before = rig.ledger.durable.size();
+  rig.room_again();
+  CHECK(rig.engine->writable());
+  CHECK(rig.ledger.durable.size() == before);
 }
 
 TEST_CASE("a full disk: the service can still be stopped at once") {

@@ -274,6 +274,7 @@ class Rig {
                                    if (refold_broken) return core::make_error(Errc::corrupt, "unreadable");
                                    return ledger.folded;
                                  },
+                                 .has_room = [this] { return !ledger.full || room_lies; },
                                  .forget_started = [this](core::RequestId const& id) { forgotten.push_back(id.str()); },
                                  .rules_changed = {},
                                  .stop_service = [this](core::Error const& error) { stopped = error.code; }},
@@ -394,6 +395,7 @@ class Rig {
   std::vector<std::string> forgotten;
   std::optional<Errc> stopped;
   bool refold_broken = false;
+  bool room_lies = false;  // the disk says that there is room, and takes nothing all the same
   int deliveries = 0;
 };
 
