@@ -280,6 +280,13 @@ bool Map::secret(std::string_view key, Secret& out) const {
   auto const* node = find(key);
   if (!node || node->kind == Node::Kind::refused) return false;
   std::string const way_out = "write {env: NAME} or {file: /path}; the value itself never stands in this file";
+  auto const names = [&](std::string_view kind) {
+    return std::ranges::any_of(node->members, [&](auto const& member) { return member.first.text == kind; });
+  };
+  if (node->kind == Node::Kind::map && node->members.size() == 2 && names("env") && names("file")) {
+    error(key, "names both a variable and a file", "give env or file, not both");
+    return false;
+  }
   if (node->kind != Node::Kind::map || node->members.size() != 1) {
     error(key, "is a secret and must be a reference", way_out);
     return false;

@@ -11,12 +11,12 @@ namespace {
 using core::Errc;
 using core::make_error;
 
-// The time to the millisecond, if the main file has one that fits.
+// The time to the millisecond, if the main file has one that fits: `time`, in request.json `opened_at`.
 void refine_time(core::StoredEntry& stored) {
   if (stored.entry.files.empty() || stored.entry.files.front().bytes.empty()) return;
-  auto const main = core::parse_json(stored.entry.files.front().bytes);
+  auto const main = core::parse_json(stored.entry.files.front().bytes, {.max_bytes = 8 << 20, .max_string = 4 << 20});
   if (!main) return;
-  auto const time = core::parse_time((*main)["time"].text());
+  auto const time = core::parse_time((*main)[stored.entry.kind == "request.opened" ? "opened_at" : "time"].text());
   if (time && std::chrono::floor<std::chrono::seconds>(*time) == stored.entry.time) stored.entry.time = *time;
 }
 

@@ -71,7 +71,7 @@ Row const kRows[] = {
     {"workspace: T0EX", "workspace: @@example", "no Slack team id"},
     {"app_token: {env: SLACK_APP_TOKEN}", "app_token: @@xapp-1-SECRET", "{env: NAME} or {file: /path}"},
     {"app_token: {env: SLACK_APP_TOKEN}", "app_token: @@{evn: SLACK_APP_TOKEN}", "{env: NAME} or {file: /path}"},
-    {"app_token: {env: SLACK_APP_TOKEN}", "app_token: @@{env: A, file: /b}", "{env: NAME} or {file: /path}"},
+    {"app_token: {env: SLACK_APP_TOKEN}", "app_token: @@{env: A, file: /b}", "give env or file, not both"},
     {"app_token: {env: SLACK_APP_TOKEN}", "app_token: {env: @@xapp-1-SECRET}", "no name of an environment variable"},
     {"file: /run/credentials/slack", "file: @@credentials/slack", "no absolute path"},
     {"connections: 2", "connections: @@11", "between 1 and 10"},
