@@ -311,7 +311,7 @@ void Engine::set_degraded(bool degraded, std::string const& why) {
   for (auto const* request : state_.open_requests()) {
     auto const of = request->id.case_id();
     if (told.insert(of.str()).second)
-      outbox_.say_in_thread(of,
+      outbox_.say_in_thread(of, "unwritable",
                             "The ledger can't be written at the moment: nothing is approved or started until it can. "
                             "Deny and cancel work.");
   }
@@ -347,7 +347,7 @@ void Engine::perform(core::Effect const& effect) {
           asked_runner_.erase(what.request);
           parts_.forget_started(what.request);
         } else if constexpr (std::is_same_v<T, core::NoteRecovery>) {
-          outbox_.say_in_thread(what.case_id, what.text);
+          outbox_.say_in_thread(what.case_id, "recovered", what.text);
         } else if constexpr (std::is_same_v<T, core::RulesChanged>) {
           if (parts_.rules_changed) parts_.rules_changed();
         } else if constexpr (std::is_same_v<T, core::Warn>) {
@@ -393,15 +393,9 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
   if (stopping_ || !started_ || queue_.size() >= kMaxQueue)
     return answered(
         {.state = ports::Answer::State::not_recorded, .text = "Not recorded, try again: too much is going on."});
-  // A click on a message whose post is still in doubt waits for its look-up.
-  if (auto const id = core::RequestId::parse(vote.request); id && outbox_.in_doubt(*id)) {
-    return outbox_.when_settled(*id, [this, vote = std::move(vote), answered = std::move(answered)]() mutable {
-      this->vote(std::move(vote), std::move(answered));
-    });
-  }
   struct Progress {
-    bool answered = false;
     ports::Loop::TimerId timer = 0;
+    bool parked = false;  // waits for the look-up of a message
   };
   auto const progress = std::make_shared<Progress>();
   auto const ticket = open_ticket([this, progress, answered](core::Reply const& reply) {
@@ -414,27 +408,39 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
   progress->timer = parts_.loop.call_after(kAnswerLimit, [this, progress, ticket, answered] {
     progress->timer = 0;
     bool const queued = std::ranges::any_of(queue_, [&](Waiting const& waiting) { return waiting.ticket == ticket; });
-    if (!queued)
+    if (!queued && !progress->parked)
       return answered(
           {.state = ports::Answer::State::still_recording, .text = "Still being recorded; you will be told."});
-    tickets_.erase(ticket);  // pump() leaves it out: it never counts later
+    tickets_.erase(ticket);  // pump() leaves it out, and so does who waits for a look-up: it never counts later
     answered({.state = ports::Answer::State::not_recorded,
-              .text = "Not recorded, try again: the ledger is slow at the moment."});
+              .text = progress->parked ? "Not recorded, try again: after a restart its message is still looked for."
+                                       : "Not recorded, try again: the ledger is slow at the moment."});
   });
-  enqueue(core::VoteCast{.ticket = ticket,
-                         .platform = vote.account.platform,
-                         .account = vote.account.id,
-                         .channel = vote.channel,
-                         .request = vote.request,
-                         .binding = vote.binding,
-                         .verdict = vote.verdict,
-                         .note = vote.note,
-                         .via = vote.via,
-                         .rendering = vote.rendering,
-                         .envelope = vote.envelope,
-                         .delivery = vote.delivery,
-                         .foreign = vote.foreign},
-          ticket);
+  core::VoteCast cast{.ticket = ticket,
+                      .platform = vote.account.platform,
+                      .account = vote.account.id,
+                      .channel = vote.channel,
+                      .request = vote.request,
+                      .binding = vote.binding,
+                      .verdict = vote.verdict,
+                      .note = vote.note,
+                      .via = vote.via,
+                      .rendering = vote.rendering,
+                      .envelope = vote.envelope,
+                      .delivery = vote.delivery,
+                      .foreign = vote.foreign};
+  auto const id = core::RequestId::parse(vote.request);
+  if (!id || !outbox_.in_doubt(*id)) return enqueue(std::move(cast), ticket);
+  // A click on a message whose post is still in doubt waits for its look-up, 2.0 s at most.
+  progress->parked = true;
+  bool const waits = outbox_.when_settled(*id, [this, progress, ticket, cast = std::move(cast)]() mutable {
+    if (!tickets_.contains(ticket)) return;  // its person was told that it is not recorded
+    progress->parked = false;
+    enqueue(std::move(cast), ticket);
+  });
+  if (!waits)
+    reply(
+        {.ticket = ticket, .code = core::Errc::unavailable, .text = "Not recorded, try again: too much is going on."});
 }
 
 void Engine::command(ports::IncomingCommand command, ports::Answered answered) {

@@ -8,11 +8,19 @@ namespace engine {
 
 namespace {
 
+// A platform may show a message late: until its intent is this old, one that is not found may still come.
+constexpr core::Duration kDoubt = std::chrono::seconds(60);
+constexpr std::size_t kMaxWaiting = 1000;  // clicks a request that wait for a look-up
+
 std::string post_key(core::RequestId const& id, std::string const& purpose, std::string const& channel) {
   return id.str() + ":" + purpose + ":" + channel;
 }
 
 }  // namespace
+
+Outbox::~Outbox() {
+  for (auto const& [post, timer] : next_looks_) loop_.cancel(timer);
+}
 
 ports::ChatAdapter* Outbox::adapter(std::string const& platform) const {
   auto const found =
@@ -87,20 +95,47 @@ void Outbox::send(core::RequestId const& id, std::uint32_t number, bool in_doubt
   if (!to) return;
   if (!in_doubt) return post_now(id, number);
   doubtful_[post->platform].insert({id, number});
+  look(id, number, 0);
+}
+
+void Outbox::look(core::RequestId const& id, std::uint32_t number, unsigned looks) {
+  next_looks_.erase({id, number});
+  auto const* request = state_.request(id);
+  auto const post = request ? std::ranges::find(request->posts, number, &core::PostState::number)
+                            : std::vector<core::PostState>::const_iterator{};
+  if (!request || post == request->posts.end()) return;
   auto const* card = post->purpose == "card" ? nullptr : card_on(*request, post->platform, post->channel);
-  to->find(post->address, card ? card->ref : std::nullopt, post->key, post->at,
-           [this, id, number, platform = post->platform](core::Result<std::optional<ports::MessageRef>> found) {
-             if (!found)
-               log_.warn("an earlier message could not be looked for",
-                         {{"request", id.str()}, {"platform", platform}, {"why", found.error().message}});
-             if (found && *found) {
-               submit_(core::Posted{id, number, **found});
-               settled(id, number);
-               sending_.erase({id, number});
-               return;
-             }
-             post_now(id, number);  // the adapter itself looks again before it repeats anything
-           });
+  auto const asked = loop_.now();
+  adapter(post->platform)
+      ->find(post->address, card ? card->ref : std::nullopt, post->key, post->at,
+             [this, id, number, looks, at = post->at, asked](auto const& found) {
+               bool const missing = found && !*found;
+               // What counts is when it was asked: an answer may have been long on its way.
+               if (missing && asked - at < kDoubt) {
+                 settled(id, number);  // votes need not wait for more; the next look decides about the post alone
+                 core::Duration const longer = std::chrono::seconds(1U << std::min(looks, 5U));
+                 auto const wait = std::min(longer, std::max(core::Duration(1), at + kDoubt - loop_.now()));
+                 next_looks_[{id, number}] =
+                     loop_.call_after(wait, [this, id, number, looks] { look(id, number, looks + 1); });
+                 return;
+               }
+               looked(id, number, found);
+             });
+}
+
+// The last look at a post in doubt: it stands, it does not, or nobody can tell.
+void Outbox::looked(core::RequestId const& id, std::uint32_t number,
+                    core::Result<std::optional<ports::MessageRef>> const& found) {
+  if (found && !*found) return post_now(id, number);
+  if (found) {
+    submit_(core::Posted{id, number, **found});
+  } else {
+    // Without a look nothing is posted again: two cards are worse than a request that says it was not delivered.
+    log_.error("an earlier message can't be looked for, so it is not posted again; the next start tries anew",
+               {{"request", id.str()}, {"post", std::uint64_t{number}}, {"why", found.error().message}});
+  }
+  settled(id, number);
+  sending_.erase({id, number});
 }
 
 ports::Rendered Outbox::render(core::RequestState const& request, core::PostState const& post) const {
@@ -213,14 +248,16 @@ void Outbox::reconcile() {
   for (auto const& [id, number] : open) send(id, number, /*in_doubt=*/true);
 }
 
-void Outbox::say_in_thread(core::CaseId const& of, std::string const& text) {
+void Outbox::say_in_thread(core::CaseId const& of, std::string const& purpose, std::string const& text) {
   std::set<std::string> said;
+  // Each saying has its own key: of two, one must never be taken for the other when an answer of the platform is lost.
+  auto const moment = core::format_time(loop_.now());
   for (auto const& [id, request] : state_.requests) {
     if (id.case_id() != of) continue;
     for (auto const& post : request.posts) {
       auto* const to = adapter(post.platform);
       if (post.purpose != "card" || !post.ref || !to || !said.insert(post.platform + post.address).second) continue;
-      auto const key = of.str() + ":recovered:" + post.channel;
+      auto const key = of.str() + ":" + purpose + ":" + moment + ":" + post.channel;
       to->post(post.address, post.ref, to->render(core::Note{.text = text}, key).body, key, loop_.now(),
                [this, of](core::Result<ports::MessageRef> result) {
                  if (!result)
@@ -251,8 +288,11 @@ bool Outbox::in_doubt(core::RequestId const& id) const {
   });
 }
 
-void Outbox::when_settled(core::RequestId const& id, std::function<void()> then) {
-  waiting_[id].push_back(std::move(then));
+bool Outbox::when_settled(core::RequestId const& id, std::function<void()> then) {
+  auto& waiting = waiting_[id];
+  if (waiting.size() == kMaxWaiting) return false;
+  waiting.push_back(std::move(then));
+  return true;
 }
 
 }  // namespace engine

@@ -20,20 +20,24 @@ class Outbox {
   Outbox(ports::Loop& loop, ports::Log& log, std::vector<ports::ChatAdapter*> adapters, core::State const& state,
          Submit submit)
       : loop_(loop), log_(log), adapters_(std::move(adapters)), state_(state), submit_(std::move(submit)) {}
+  ~Outbox();
 
   // Compares what should stand for this request with what does and starts what is missing: intents first, then posts,
   // updates of what stands, the outcome in the thread at the end.
   void refresh(core::RequestId const& id);
-  // The intent of this post is durable: post it. After a restart (`in_doubt`) look for it first.
+  // The intent of this post is durable: post it. After a restart (`in_doubt`) look for it first, again and again until
+  // the intent is 60 s old; only what is not there then is posted once more.
   void send(core::RequestId const& id, std::uint32_t number, bool in_doubt);
   // Posts intended by an earlier process that nobody knows to stand: look for each.
   void reconcile();
-  void say_in_thread(core::CaseId const& of, std::string const& text);
-  // Still looking for posts of an earlier process on this platform?
+  // A line in each thread of the case. `purpose`: a word that tells apart what may be said of one case.
+  void say_in_thread(core::CaseId const& of, std::string const& purpose, std::string const& text);
+  // Has a post of an earlier process on this platform not been looked for yet?
   bool reconciling(std::string const& platform) const;
-  // Is the post that a vote names still being looked for? Its vote waits (design, section 7).
+  // Has a post of this request not been looked for yet? A vote on it waits (design, section 7).
   bool in_doubt(core::RequestId const& id) const;
-  void when_settled(core::RequestId const& id, std::function<void()> then);
+  // False: too many wait already, `then` never runs.
+  bool when_settled(core::RequestId const& id, std::function<void()> then);
 
  private:
   struct Copy {             // of a message that stands on a platform
@@ -48,6 +52,9 @@ class Outbox {
                    core::Result<void> const& result);
   // Of a post whose intent is recorded: as it looks now, without the mention that only the first post has.
   ports::Rendered render(core::RequestState const& request, core::PostState const& post) const;
+  void look(core::RequestId const& id, std::uint32_t number, unsigned looks);
+  void looked(core::RequestId const& id, std::uint32_t number,
+              core::Result<std::optional<ports::MessageRef>> const& found);
   void post_now(core::RequestId const& id, std::uint32_t number);
   void settled(core::RequestId const& id, std::uint32_t number);
   core::PostState const* card_on(core::RequestState const& request, std::string const& platform,
@@ -62,7 +69,8 @@ class Outbox {
   std::map<std::string, core::Json> bodies_;  // of intents of this process, by post key, until posted
   std::set<std::string> intended_;            // post keys whose intent is on its way to the ledger
   std::set<std::pair<core::RequestId, std::uint32_t>> sending_;
-  std::map<std::string, std::set<std::pair<core::RequestId, std::uint32_t>>> doubtful_;  // by platform
+  std::map<std::string, std::set<std::pair<core::RequestId, std::uint32_t>>> doubtful_;  // by platform: not looked for
+  std::map<std::pair<core::RequestId, std::uint32_t>, ports::Loop::TimerId> next_looks_;
   std::map<core::RequestId, std::vector<std::function<void()>>> waiting_;
 };
 
