@@ -208,19 +208,26 @@ void on(Stepper& step, CommandRefused const& event) {
                                 .claimed = {}});
 }
 
+namespace {
+
+// Requester, initiator, or a member of an approving group.
+bool may_cancel(State const& state, RequestState const& request, Actor const& by) {
+  if (by == request.requester) return true;
+  if (by.kind != Actor::Kind::person) return false;
+  if (by.key == request.initiator) return true;
+  auto const* person = state.rules.person(by.key);
+  auto const* runbook = state.rules.runbook(request.runbook);
+  auto const* policy = request.pinned ? &*request.pinned : runbook ? state.rules.policy_of(*runbook) : nullptr;
+  return person && policy &&
+         std::ranges::any_of(policy->approve, [&](Need const& need) { return person->groups.contains(need.group); });
+}
+
+}  // namespace
+
 std::optional<std::string> why_not_cancel(State const& state, RequestState const& request, Actor const& by) {
   if (is_final(request.phase) || request.phase == Phase::approved || request.phase == Phase::running)
     return decided_words(request);
-  if (by == request.requester) return std::nullopt;
-  if (by.kind == Actor::Kind::person) {
-    if (by.key == request.initiator) return std::nullopt;
-    auto const* person = state.rules.person(by.key);
-    auto const* runbook = state.rules.runbook(request.runbook);
-    auto const* policy = request.pinned ? &*request.pinned : runbook ? state.rules.policy_of(*runbook) : nullptr;
-    if (person && policy &&
-        std::ranges::any_of(policy->approve, [&](Need const& need) { return person->groups.contains(need.group); }))
-      return std::nullopt;
-  }
+  if (may_cancel(state, request, by)) return std::nullopt;
   return "Only the requester, the initiator or a member of an approving group may cancel it.";
 }
 
@@ -232,7 +239,7 @@ void on(Stepper& step, CancelAsked const& event) {
   auto const found = find_request(step.state, event.request, event.platform, event.channel);
   if (!found) return reply(found.error().code, found.error().message);
   auto const& request = *step.state.request(*found);
-  if (request.phase == Phase::cancelled)
+  if (request.phase == Phase::cancelled && may_cancel(step.state, request, event.by))
     return reply(Errc{}, request.id.short_name() + " is cancelled already.", request.id);
   if (auto why = why_not_cancel(step.state, request, event.by)) {
     bool const late = is_final(request.phase) || request.phase == Phase::approved || request.phase == Phase::running;
