@@ -1,0 +1,583 @@
+// T1: every way in × every role × every state of a request, against an oracle. The cells are generated; what each must
+// answer and bring about follows from the few rules of `Oracle`, which are the design's and share no code with the
+// product. Whatever must change nothing is tried on one request a state; what may change something gets its own.
+#include <map>
+#include <set>
+
+#include "tests/integration/service/matrix_oracle.hpp"
+#include "tests/integration/service/service.hpp"
+
+namespace {
+
+using namespace service;
+using namespace matrix;
+
+Json object() { return Json(Json::Object{}); }
+
+std::vector<std::string> const kDecisive{"request.approved", "request.denied", "request.expired", "request.cancelled",
+                                         "request.voided",   "run.started",    "run.finished"};
+
+// A channel gets a message a second, so that many channels get many.
+constexpr int kRooms = 24;
+std::string room(int number) { return "room-" + std::to_string(number); }
+std::string address(int number) { return "C0ROOM" + std::to_string(number); }
+
+KitOptions with_rooms() {
+  KitOptions options;
+  for (int i = 0; i < kRooms; ++i) {
+    auto channel = *options.slack.world.channel("C0INC");
+    channel.id = address(i);
+    channel.name = room(i);
+    options.slack.world.channels.push_back(channel);
+  }
+  return options;
+}
+
+void configure(ServiceKit const& kit) {
+  auto const token = [](std::string const& name) { return "token_sha256: " + core::sha256_hex("token-of-" + name); };
+  for (auto const* name : {"bob", "carol", "dave", "erin"}) {
+    edit(kit, "  " + std::string(name) + ": {", "  " + std::string(name) + ": {" + token(name) + ", ");
+  }
+  std::string robots = "robots:\n";
+  for (auto const& role : roles()) {
+    if (role.name.empty() || role.person || role.name == "ci") continue;
+    std::string scopes;
+    for (auto const& scope : role.scopes) scopes += (scopes.empty() ? "" : ", ") + scope;
+    robots += "  " + role.name + ": {groups: [pipelines], scopes: [" + scopes + "], " + token(role.name) + "}\n";
+  }
+  edit(kit, "robots:\n", robots);
+  std::string rooms;
+  for (int i = 0; i < kRooms; ++i) rooms += "  " + room(i) + ": {slack: " + address(i) + "}\n";
+  edit(kit, "channels:\n", "channels:\n" + rooms);
+  // Evidence of one runbook hangs until the test lets go: that keeps a request `collecting`.
+  edit(kit, "runbooks:\n",
+       "evidence: {deadline: 5m}\ncollectors:\n  slow: {command: {run: [" + core::dump((kit / "bin/witness").string()) +
+           ", " + core::dump((kit / "asked.txt").string()) + ", \"{{word}}\", wait, " +
+           core::dump((kit / "collect").string()) + "], timeout: 5m}}\nrunbooks:\n" +
+           "  slow:\n    summary: \"Leave a line: {{word}}\"\n    risk: low\n    if_unanswered: \"no line is left\"\n" +
+           "    parameters: {word: {type: string, pattern: \"[a-z0-9-]+\", max: 40, default: done}}\n" +
+           "    collect: [slow]\n    steps: [{name: leave, run: [" + core::dump((kit / "bin/witness").string()) + ", " +
+           core::dump((kit / "witness.txt").string()) + ", \"{{word}}\"]}]\n    policy: one-sre\n");
+}
+
+// --- the house ------------------------------------------------------------------------------------------------------
+
+struct Call {
+  std::string method, path, token;
+  Json body;
+  std::set<unsigned> expected;
+  std::string same_text_as{};  // the body must be this one
+};
+
+class House {
+ public:
+  House() {
+    configure(kit);
+    kit.start();
+    http_ = net::make_http_client(kit.io());
+  }
+
+  // Side by side, as many at a time as a client lets wait in line.
+  void call(std::vector<Call> const& calls) {
+    for (std::size_t first = 0; first < calls.size(); first += 500)
+      call_some({calls.begin() + static_cast<std::ptrdiff_t>(first),
+                 calls.begin() + static_cast<std::ptrdiff_t>(std::min(first + 500, calls.size()))});
+  }
+
+  void call_some(std::vector<Call> const& calls) {
+    std::size_t open = calls.size();
+    std::vector<std::string> wrong;
+    for (auto const& one : calls) {
+      net::HttpRequest request{
+          .method = one.method, .url = "http://127.0.0.1:" + std::to_string(kit.port()) + one.path, .timeout = 20s};
+      if (!one.token.empty()) request.headers = {{"Authorization", "Bearer " + one.token}};
+      if (!one.body.is_null()) {
+        request.headers.emplace_back("Content-Type", "application/json");
+        request.body = core::dump(one.body);
+      }
+      http_->request(std::move(request), [&](net::Result<net::HttpResponse> answer) {
+        --open;
+        auto const status = answer ? answer->status : 0U;
+        auto const what = one.method + " " + one.path + " with \"" + one.token + "\": ";
+        if (!one.expected.contains(status)) wrong.push_back(what + std::to_string(status));
+        if (!one.same_text_as.empty() && status == 404 && answer->body != one.same_text_as)
+          wrong.push_back(what + answer->body);
+      });
+    }
+    REQUIRE(kit.wait([&] { return open == 0; }, 60s));
+    http_cells += calls.size();
+    CHECK(wrong == std::vector<std::string>{});
+  }
+
+  void post(Paper& paper) {
+    paper.channel = address(posts_ % kRooms);
+    auto body = Json::object({{"runbook", paper.runbook},
+                              {"channels", Json::array({room(posts_++ % kRooms)})},
+                              {"parameters", Json::object({{"word", paper.word}})},
+                              {"reason", "the line is missing"}});
+    if (*paper.kind.initiator != '\0') body.set("initiator", paper.kind.initiator);
+    auto const answer = kit.http("POST", "/v1/requests", body, std::string("token-of-") + paper.kind.requester);
+    CAPTURE(answer.text);
+    REQUIRE(answer.status == 202);
+    paper.id = answer.body["id"].text();
+  }
+
+  // Keeps the message with its buttons, as a client would that hears of no update.
+  bool keep(Paper& paper, bool must = true) {
+    auto const found = kit.wait([&] {
+      for (auto const& one : kit.slack().messages(paper.channel)) {
+        auto const value = value_of(one);
+        if (!has(value, "|" + paper.id + "|")) continue;
+        paper.value = value;
+        paper.card = one;
+      }
+      return !paper.value.empty() || (!must && state(paper.id) == "expired");
+    });
+    if (must) REQUIRE(found);
+    if (paper.value.empty()) return false;
+    auto const from = paper.value.find("|sha256:") + 1;
+    paper.binding = paper.value.substr(from, paper.value.find('|', from) - from);
+    return true;
+  }
+
+  std::string state(std::string const& id) {
+    return kit.http("GET", "/v1/requests/" + id, {}, "token-of-audit").body["state"].text();
+  }
+  void reaches(Paper const& paper, std::string const& wanted) {
+    bool const reached = kit.wait([&] { return state(paper.id) == wanted; }, 30s);
+    CAPTURE(paper.word, wanted, state(paper.id));
+    REQUIRE(reached);
+  }
+
+  // One doing of one person; the interaction's id.
+  std::uint64_t act(Role const& role, Way way, Paper const& paper) {
+    ++chat_cells;
+    if (Oracle::refusal(role, way, paper)) ++refusals[role.account];
+    auto const code = paper.binding.empty() ? std::string("0000") : core::code_of(paper.binding);
+    switch (way) {
+      case Way::click_approve: return click(role, paper, "approve", paper.value);
+      case Way::click_deny: return click(role, paper, "deny", paper.value);
+      case Way::click_stale: {
+        auto value = paper.value;
+        if (auto const at = value.find(paper.binding); at != value.npos && !paper.binding.empty())
+          value.replace(at, paper.binding.size(), core::digest_of("another"));
+        return click(role, paper, "approve", value);
+      }
+      case Way::text_approve: return type(role, paper.channel, "approve " + paper.id + " " + code);
+      case Way::text_deny: return type(role, paper.channel, "deny " + paper.id + " " + code + " -- no");
+      case Way::text_wrong:
+        return type(role, paper.channel, "approve " + paper.id + (code == "0000" ? " 1111" : " 0000"));
+      case Way::cancel: return type(role, paper.channel, "cancel " + paper.id);
+      case Way::show: return type(role, paper.channel, "show " + paper.id);
+      case Way::list: return type(role, paper.channel, "list");
+    }
+    return 0;
+  }
+  std::uint64_t type(Role const& role, std::string const& channel, std::string const& text) {
+    return kit.slack().slash(role.account, channel, "/countersign", text).value();
+  }
+  void acknowledged(std::vector<std::uint64_t> const& made) {
+    using State = playground::Interaction::State;
+    std::size_t done = 0;
+    REQUIRE(kit.wait(
+        [&] {
+          while (done < made.size() && kit.slack().interaction(made[done])->state == State::acked) ++done;
+          return done == made.size();
+        },
+        30s));
+  }
+
+  ServiceKit kit{with_rooms()};
+  std::size_t http_cells = 0, chat_cells = 0;
+  std::map<std::string, std::size_t> refusals;  // that the ledger must hold, by account
+  Json sample;                                  // a click as Slack sends it
+  Json message;                                 // a message of ours for requests that have none
+
+ private:
+  static std::string value_of(Json const& card) {
+    auto const* blocks = card["blocks"].if_array();
+    for (std::size_t b = 0; blocks && b < blocks->size(); ++b) {
+      auto const* elements = (*blocks)[b]["elements"].if_array();
+      for (std::size_t i = 0; elements && i < elements->size(); ++i) {
+        if ((*elements)[i]["action_id"].text().starts_with("approve")) return (*elements)[i]["value"].text();
+      }
+    }
+    return {};
+  }
+
+  std::uint64_t click(Role const& role, Paper const& paper, std::string const& verb, std::string const& value) {
+    auto const& card = paper.card.is_null() ? message : paper.card;
+    auto payload = sample;
+    auto container = payload["container"];
+    container.set("message_ts", card["ts"].text()).set("channel_id", paper.channel);
+    auto user = payload["user"];
+    user.set("id", role.account);
+    auto action = payload["actions"].at_index(0);
+    action.set("action_id", verb);
+    action.set("value",
+               value.empty() ? "v1|" + paper.id + "|" + core::digest_of("x") + "|" + core::digest_of("y") : value);
+    action.set("action_ts", std::to_string(1'800'000'000 + ++clicks_) + ".000000");
+    payload.set("message", card)
+        .set("container", container)
+        .set("user", user)
+        .set("channel", Json::object({{"id", paper.channel}, {"name", "a-room"}}))
+        .set("actions", Json::array({action}));
+    return kit.slack().deliver("interactive", payload);
+  }
+
+  std::unique_ptr<net::HttpClient> http_;
+  std::uint64_t clicks_ = 0;
+  int posts_ = 0;
+};
+
+// The decisive entries of each request, as the ledger tells them.
+std::map<std::string, std::vector<std::string>> decisive(std::vector<Json> const& entries) {
+  std::map<std::string, std::vector<std::string>> found;
+  for (auto const& entry : entries) {
+    if (std::ranges::count(kDecisive, entry["kind"].text()) != 0)
+      found[entry["request"].text()].push_back(entry["kind"].text());
+  }
+  return found;
+}
+
+std::vector<std::string> after(std::string const& effect) {
+  if (effect == "request.approved") return {effect, "run.started", "run.finished"};
+  return {effect};
+}
+
+// Paths and methods where somebody might look for another way. None of them is one.
+std::vector<std::pair<std::string, std::string>> guesses(std::string const& id, bool all) {
+  std::vector<std::string> const close{"/approve", "/approvals", "/run",  "/runs",  "/vote",     "/votes",
+                                       "/start",   "/execute",   "/deny", "/retry", "/decision", "/approve/cancel"};
+  std::vector<std::pair<std::string, std::string>> made;
+  for (auto const& one : close) made.emplace_back("POST", "/v1/requests/" + id + one);
+  for (auto const* method : {"POST", "PUT", "PATCH", "DELETE"}) made.emplace_back(method, "/v1/requests/" + id);
+  if (!all) return made;
+  std::vector<std::string> far{"/v1/requests/approve", "/v1/requests/" + id + "/events",
+                               "/v1/requests/" + id + "/cancel/"};
+  for (auto const& one : close) far.push_back("/v1/requests/" + id + one);
+  for (auto const* one : {"/v1/runs", "/v1/runs/", "/v1/approve/", "/v2/requests/", "/api/v1/requests/", "/admin/",
+                          "/approve/", "/debug/", "/control/click/", "/v1/signals/", "/V1/requests/", "/"})
+    far.push_back(one + (std::string(one).ends_with("/") ? id + "/approve" : ""));
+  for (auto const& path : far) {
+    for (auto const* method : {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) made.emplace_back(method, path);
+  }
+  for (auto const* method : {"PUT", "PATCH", "DELETE", "OPTIONS"})
+    made.emplace_back(method, "/v1/requests/" + id + "/cancel");
+  for (auto const* method : {"GET", "PUT", "PATCH", "DELETE", "OPTIONS"}) made.emplace_back(method, "/v1/requests");
+  for (auto const* path : {"/healthz", "/readyz", "/metrics"}) {
+    for (auto const* method : {"POST", "PUT", "PATCH", "DELETE"}) made.emplace_back(method, path);
+  }
+  return made;
+}
+
+Json claim() { return Json::object({{"state", "approved"}, {"verdict", "approve"}, {"person", "bob"}}); }
+
+// Everything over HTTP that by the rules changes nothing in this state.
+void probe_http(House& house, Paper const& paper, bool all) {
+  std::string const absent = "/v1/requests/CS-20200101-000001-R1";
+  auto const unknown = house.kit.http("GET", absent, {}, "token-of-audit").text;
+  std::vector<Call> calls;
+  for (auto const& role : roles()) {
+    auto const path = "/v1/requests/" + paper.id;
+    calls.push_back({"GET", path, role.token, {}, {Oracle::get(role, paper)}, role.name.empty() ? "" : unknown});
+    calls.push_back({"GET", path + "?verdict=approve&_method=POST", role.token, {}, {Oracle::get(role, paper)}});
+    auto const cancel = Oracle::cancel(role, paper);
+    if (!(Oracle::open(paper.state) && cancel.contains(200))) {
+      calls.push_back({"POST", path + "/cancel", role.token, object(), cancel, role.name.empty() ? "" : unknown});
+    }
+    for (auto const& [method, guess] : guesses(paper.id, all)) {
+      bool const requests = guess == "/v1/requests" || guess.starts_with("/v1/requests/");
+      auto const known = std::set<unsigned>{404, 405};
+      calls.push_back({method, guess, role.token, method == "GET" ? Json() : claim(),
+                       requests && role.name.empty() ? std::set{401U} : known});
+    }
+    if (!all) continue;
+    for (auto const* open : {"/healthz", "/readyz", "/metrics"}) calls.push_back({"GET", open, role.token, {}, {200}});
+    calls.push_back({"POST", path + "%2Fapprove", role.token, claim(), {400}});
+    calls.push_back({"POST", path + "/../" + paper.id + "/approve", role.token, claim(), {400}});
+  }
+  house.call(calls);
+}
+
+// Everything in chat that by the rules changes nothing in this state, all at once.
+void probe_chat(House& house, Paper const& paper) {
+  std::vector<std::uint64_t> made, shown_to_strangers;
+  for (auto const& role : roles()) {
+    if (role.account.empty()) continue;
+    for (auto const way : kWays) {
+      if (!Oracle::effect(role, way, paper).empty()) continue;
+      made.push_back(house.act(role, way, paper));
+      if (role.name.empty() && (way == Way::show || way == Way::list)) shown_to_strangers.push_back(made.back());
+    }
+  }
+  house.acknowledged(made);
+  for (auto const id : shown_to_strangers)
+    CHECK_FALSE(has(house.kit.slack().interaction(id)->answer["text"].text(), "Leave a line"));
+}
+
+// A paper for each thing that changes something in this state: who, how, on what.
+struct Doing {
+  Role role;
+  std::optional<Way> way;  // nothing: POST …/cancel
+  Paper paper;
+};
+std::vector<Doing> doings(std::string const& state, std::string const& runbook) {
+  std::vector<Doing> made;
+  for (auto const& kind : kKinds) {
+    for (auto const& role : roles()) {
+      Paper paper{.kind = kind, .state = state, .runbook = runbook, .word = {}};
+      auto const add = [&](std::optional<Way> way, std::string const& effect, std::string const& how) {
+        paper.word = std::string(kind.name) + "-" + state + "-" + role.name + "-" + how;
+        paper.expected = after(effect);
+        made.push_back({role, way, paper});
+      };
+      for (auto const way : kWays) {
+        auto const effect = role.account.empty() ? "" : Oracle::effect(role, way, paper);
+        if (!effect.empty()) add(way, effect, std::to_string(static_cast<int>(way)));
+      }
+      if (Oracle::cancel(role, paper).contains(200)) add(std::nullopt, "request.cancelled", "api");
+    }
+  }
+  return made;
+}
+
+void carry_out(House& house, std::vector<Doing>& all) {
+  for (auto& doing : all) {
+    CAPTURE(doing.paper.word);
+    if (doing.way) {
+      house.acknowledged({house.act(doing.role, *doing.way, doing.paper)});
+    } else {
+      house.call({{"POST", "/v1/requests/" + doing.paper.id + "/cancel", doing.role.token, object(), {200}}});
+    }
+  }
+  for (auto const& doing : all)
+    house.reaches(doing.paper, doing.paper.expected.front() == "request.approved"
+                                   ? "succeeded"
+                                   : doing.paper.expected.front().substr(std::string("request.").size()));
+}
+
+Role role_of(std::string const& name) {
+  for (auto const& role : roles()) {
+    if (role.name == name) return role;
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE(
+    "T1 T44 way × role × state: only an eligible approver's vote on a pending request approves or runs anything") {
+  House house;
+  auto& kit = house.kit;
+  auto const bob = role_of("bob");
+  auto const decide = [&](Paper& paper, Way way) {
+    auto open = paper;
+    open.state = "pending";  // still
+    house.acknowledged({house.act(bob, way, open)});
+    (way == Way::click_approve ? paper.approver : paper.denier) = "bob";
+  };
+  auto const approve = [&](Paper& paper) { decide(paper, Way::click_approve); };
+  std::string const run = "run.started";
+  struct Plan {
+    char const* state;
+    char const* runbook;
+    std::vector<std::string> expected;  // in the end
+  };
+  std::vector<std::string> const whole{"request.approved", run, "run.finished"};
+  std::vector<Plan> const plans{{"interrupted", "witness-hold", whole},
+                                {"pending", "witness", {}},
+                                {"running", "witness-hold", whole},
+                                {"approved", "witness-hold", whole},
+                                {"succeeded", "witness", whole},
+                                {"failed", "witness-fail", whole},
+                                {"denied", "witness", {"request.denied"}},
+                                {"expired", "witness-short", {"request.expired"}},
+                                {"cancelled", "witness", {"request.cancelled"}},
+                                {"voided", "witness-why", {"request.voided"}}};
+  std::vector<Paper> papers;
+  std::multiset<std::string> words;  // that approved runs have left, and nothing else may have
+  for (auto const& plan : plans) {
+    for (auto const& kind : kKinds) {
+      // Two with one target: the later one waits, approved.
+      bool const same = std::string_view(plan.state) == "running" || std::string_view(plan.state) == "approved";
+      Paper paper{.kind = kind, .state = plan.state, .runbook = plan.runbook, .word = {}};
+      paper.word = std::string(kind.name) + "-" + (same ? "busy" : plan.state);
+      paper.expected = plan.expected;
+      if (plan.expected == whole) words.insert(paper.word);
+      papers.push_back(std::move(paper));
+    }
+  }
+  auto const of = [&](std::string const& state) {
+    std::vector<Paper*> found;
+    for (auto& paper : papers) {
+      if (paper.state == state) found.push_back(&paper);
+    }
+    return found;
+  };
+
+  // Interrupted: killed while it ran.
+  for (auto* paper : of("interrupted")) house.post(*paper);
+  for (auto* paper : of("interrupted")) house.keep(*paper);
+  {
+    auto const& first = *of("interrupted").front();
+    auto const made = kit.slack().click(
+        {.user = "U0MALLORY", .channel = first.channel, .ts = first.card["ts"].text(), .action_id = "approve"});
+    REQUIRE(made);
+    house.acknowledged({*made});
+    house.sample = kit.slack().interaction(*made)->payload;
+    house.message = first.card;
+  }
+  for (auto* paper : of("interrupted")) approve(*paper);
+  for (auto* paper : of("interrupted")) house.reaches(*paper, "running");
+  REQUIRE(kit.wait([&] { return kit.witnessed() == 2; }));
+  kit.kill_both();
+  kit.start();
+  for (auto* paper : of("interrupted")) house.reaches(*paper, "interrupted");
+  house.refusals["U0MALLORY"] = 1;  // the sample click
+
+  // Every other state, and a request of its own for each doing that changes a pending one.
+  auto changing = doings("pending", "witness");
+  for (auto& paper : papers) {
+    if (paper.state != "interrupted" && paper.state != "expired") house.post(paper);
+  }
+  for (auto& doing : changing) house.post(doing.paper);
+  for (auto& paper : papers) {
+    if (paper.state != "interrupted" && paper.state != "expired") house.keep(paper);
+  }
+  for (auto& doing : changing) house.keep(doing.paper);
+  for (auto* paper : of("expired")) {
+    // Its message stands there for a second and a half; a machine too busy to look in time asks again.
+    for (int tries = 0; paper->value.empty() && tries < 10; ++tries) {
+      house.post(*paper);
+      if (!house.keep(*paper, false)) continue;
+    }
+    REQUIRE_FALSE(paper->value.empty());
+  }
+  for (auto* paper : of("running")) approve(*paper);
+  for (auto* paper : of("running")) house.reaches(*paper, "running");
+  for (auto const* state : {"approved", "succeeded", "failed"}) {
+    for (auto* paper : of(state)) approve(*paper);
+  }
+  for (auto* paper : of("denied")) decide(*paper, Way::click_deny);
+  for (auto* paper : of("cancelled"))
+    house.call({{"POST",
+                 "/v1/requests/" + paper->id + "/cancel",
+                 std::string("token-of-") + paper->kind.requester,
+                 object(),
+                 {200}}});
+  edit(kit, "approver: required, requester: required}\n    expires: 10m",
+       "approver: required, requester: required}\n    expires: 11m");
+  REQUIRE(reload(kit));
+  for (auto const& paper : papers) house.reaches(paper, paper.state);
+
+  carry_out(house, changing);
+  for (auto const& doing : changing) {
+    if (doing.paper.expected.size() == 3) words.insert(doing.paper.word);
+  }
+  for (auto const& paper : papers) {
+    CAPTURE(paper.word);
+    probe_http(house, paper, paper.state == "pending" || paper.state == "approved");
+    probe_chat(house, paper);
+    CHECK(house.state(paper.id) == paper.state);
+  }
+
+  // Asking, by API and by text, is the same whatever the others' states; nothing that is asked for is approved by it.
+  std::size_t asked = 0;
+  std::vector<Call> calls;
+  std::vector<std::uint64_t> typed;
+  for (auto const& role : roles()) {
+    auto const body = Json::object({{"runbook", "witness"}, {"reason", "why"}});
+    auto const status = Oracle::post(role);
+    asked += status == 202 ? 1U : 0U;
+    calls.push_back({"POST", "/v1/requests", role.token, body, {status}});
+    auto claiming = body;
+    for (auto const* key : {"state", "approve", "approved_by", "votes", "force", "decision"}) {
+      claiming.set(key, "bob");
+      auto const worse = status == 202 || status == 403 ? std::set{422U, 403U} : std::set{status};
+      calls.push_back({"POST", "/v1/requests", role.token, claiming, worse});
+    }
+    if (role.account.empty()) continue;
+    typed.push_back(house.type(role, "C0INC", "run witness word=typed -- why"));
+    for (auto const* verb : {"start", "execute", "force", "vote", "withdraw", "approve-all"})
+      typed.push_back(house.type(role, "C0INC", verb + (" " + papers[2].id)));
+    house.chat_cells += 7;
+    asked += role.asks ? 1U : 0U;
+    if (role.name.empty()) house.refusals[role.account] += 7;
+    if (!role.name.empty() && !role.asks) ++house.refusals[role.account];
+  }
+  house.call(calls);
+  house.acknowledged(typed);
+
+  // Collecting, last: the evidence that hangs keeps the workers.
+  auto cancelling = doings("collecting", "slow");
+  std::vector<Paper> collecting;
+  for (auto const& kind : kKinds) {
+    collecting.push_back(
+        {.kind = kind, .state = "collecting", .runbook = "slow", .word = std::string(kind.name) + "-slow"});
+    house.post(collecting.back());
+  }
+  for (auto& doing : cancelling) house.post(doing.paper);
+  carry_out(house, cancelling);
+  for (auto const& paper : collecting) {
+    probe_http(house, paper, true);
+    probe_chat(house, paper);
+    CHECK(house.state(paper.id) == "collecting");
+  }
+
+  // Let go: what was approved ends, what was collecting waits for its votes, and nothing else has moved.
+  support::write_file(kit / "collect", "");
+  support::write_file(kit / "release", "");
+  for (auto const* state : {"running", "approved"}) {
+    for (auto* paper : of(state)) house.reaches(*paper, "succeeded");
+  }
+  for (auto const& paper : collecting) house.reaches(paper, "pending");
+  CHECK(kit.stop() == 0);
+  auto const entries = kit.entries();
+  auto const found = decisive(entries);
+  std::size_t expected = 0;
+  auto const judge = [&](Paper const& paper) {
+    CAPTURE(paper.word, paper.id);
+    auto const one = found.find(paper.id);
+    CHECK((one == found.end() ? std::vector<std::string>{} : one->second) == paper.expected);
+    expected += paper.expected.empty() ? 0U : 1U;
+  };
+  for (auto const& paper : papers) judge(paper);
+  for (auto const& paper : collecting) judge(paper);
+  for (auto const* list : {&changing, &cancelling}) {
+    for (auto const& doing : *list) judge(doing.paper);
+  }
+  auto const overtaken = std::ranges::count_if(
+      found, [](auto const& one) { return one.second == std::vector<std::string>{"request.expired"}; });
+  CHECK(found.size() == expected + static_cast<std::size_t>(overtaken) - of("expired").size());
+  std::multiset<std::string> left;
+  std::istringstream lines(kit.witness_text());
+  for (std::string line; std::getline(lines, line);) left.insert(line);
+  CHECK(left == words);
+  // Who approved, by the commit's own word; every refusal in chat is there or counted; every request that was answered
+  // 202.
+  std::size_t accepted = 0;
+  std::map<std::string, std::size_t> refused;
+  for (auto const& entry : entries) {
+    auto const kind = entry["kind"].text();
+    if (kind == "request.accepted") ++accepted;
+    if (kind == "vote.refused" && entry["data"]["platform"].text() == "slack")
+      refused[entry["data"]["account"].text()] +=
+          std::max<std::size_t>(1, static_cast<std::size_t>(entry["data"]["folded"].integer()));
+    if (kind != "request.approved") continue;
+    auto const& all = changing;
+    auto const of_cell =
+        std::ranges::find_if(all, [&](Doing const& doing) { return doing.paper.id == entry["request"].text(); });
+    CHECK(entry["actor"].text() == (of_cell == all.end() ? "bob" : of_cell->role.name));
+  }
+  for (auto const& [account, number] : house.refusals) {
+    CAPTURE(account);
+    CHECK(refused[account] == number);
+  }
+  CHECK(refused.size() == house.refusals.size());
+  CHECK(accepted == papers.size() + collecting.size() + changing.size() + cancelling.size() + asked +
+                        static_cast<std::size_t>(overtaken) - of("expired").size());
+  CHECK(kit.ledger_problems().empty());
+  CHECK(house.http_cells > 5000);
+  CHECK(house.chat_cells > 1000);
+}
