@@ -7,6 +7,7 @@
 
 #include "bot/core/digest.hpp"
 #include "bot/core/entries.hpp"
+#include "bot/core/rendering.hpp"
 #include "bot/core/state.hpp"
 
 namespace ledger {
@@ -112,23 +113,48 @@ class CarriedRule final : public Rule {
   }
 };
 
+// The digest by which votes name a message is that of the message as it was posted.
+class RenderingRule final : public Rule {
+ public:
+  RenderingRule() : Rule("renderings", "every message has the rendering digest that its stored body gives", false) {}
+  void see(VerifiedEntry const& entry) override {
+    if (entry.stored.entry.kind != "request.post_intent") return;
+    auto body = core::parse_json(entry.main["body"].text());
+    if (!body) return check(false, entry.stored, "the message's body can't be read: " + body.error().message);
+    auto const digest = core::rendering_digest(entry.main["platform"].text(), std::move(*body));
+    if (!digest) return check(false, entry.stored, digest.error().message);
+    check(*digest == entry.main["rendering"].text(), entry.stored,
+          "the message's body has the rendering digest " + *digest + ", not the one that the entry gives");
+  }
+};
+
 // What a vote saw was posted, and each click counts once.
 class VoteSourceRule final : public Rule {
  public:
   VoteSourceRule()
-      : Rule("vote_sources", "a vote by button names a posted rendering of its request; no delivery counts twice",
+      : Rule("vote_sources",
+             "a vote by button or view names a card that was posted for its request, one by text names none; no "
+             "delivery counts twice",
              false) {}
   void see(VerifiedEntry const& entry) override {
     auto const& stored = entry.stored;
-    if (stored.entry.kind == "request.post_intent")
-      renderings_[stored.entry.request_id].insert(entry.main["rendering"].text());
+    if (stored.entry.kind == "request.post_intent" && entry.main["purpose"].text() == "card")
+      cards_[stored.entry.request_id].insert(entry.main["rendering"].text());
     auto const& vote = entry.main["vote"].if_object() ? entry.main["vote"] : entry.main;
     bool const counts = stored.entry.kind == "vote.approve" || stored.entry.kind == "vote.deny" ||
                         stored.entry.kind == "vote.withdrawn" || entry.main["vote"].if_object();
     if (!counts) return;
-    auto const rendering = vote["rendering"].text();
-    check(rendering.empty() || renderings_[stored.entry.request_id].contains(rendering), stored,
-          "the vote names a rendering that was never posted");
+    auto const rendering = vote["rendering"].text(), via = vote["via"].text();
+    if (via == "text") {
+      check(rendering.empty(), stored, "a vote by text names a rendering");
+    } else if (via != "button" && via != "view") {
+      check(false, stored, "the vote came by a way that this release does not know");
+    } else if (rendering.empty()) {
+      check(false, stored, "a vote by " + via + " names no rendering");
+    } else {
+      check(cards_[stored.entry.request_id].contains(rendering), stored,
+            "the vote names a rendering that was never posted");
+    }
     auto const delivery = vote["delivery"].text();
     check(delivery.empty() ||
               deliveries_.insert(stored.entry.request_id + "\n" + vote["account"].text() + "\n" + delivery).second,
@@ -136,7 +162,7 @@ class VoteSourceRule final : public Rule {
   }
 
  private:
-  std::map<std::string, std::set<std::string>> renderings_;
+  std::map<std::string, std::set<std::string>> cards_;  // renderings by request
   std::set<std::string> deliveries_;
 };
 
@@ -189,6 +215,7 @@ Meaning::Meaning() : fold_(std::make_shared<Fold>()) {
   rules_.push_back(std::make_unique<RunRule<Fold>>(fold_));
   rules_.push_back(std::make_unique<ExhibitRule>());
   rules_.push_back(std::make_unique<CarriedRule>());
+  rules_.push_back(std::make_unique<RenderingRule>());
   rules_.push_back(std::make_unique<VoteSourceRule>());
 }
 

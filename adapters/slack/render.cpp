@@ -6,6 +6,7 @@
 #include "adapters/slack/blocks.hpp"
 #include "adapters/slack/render_text.hpp"
 #include "bot/core/digest.hpp"
+#include "bot/core/rendering.hpp"
 #include "bot/core/text.hpp"
 
 namespace slack {
@@ -72,21 +73,6 @@ Json message_body(std::string text, std::vector<Json> blocks, Json payload) {
                        {"parse", "none"}});
 }
 
-void blank_values(Json& value) {
-  if (auto* members = value.if_object()) {
-    bool const button = (*members)["type"].text() == "button";
-    for (auto& [name, member] : *members) {
-      if (button && name == "value") {
-        member = "";
-      } else {
-        blank_values(member);
-      }
-    }
-  } else if (auto* items = value.if_array()) {
-    for (auto& item : *items) blank_values(item);
-  }
-}
-
 std::vector<std::string> clean_lines(std::vector<std::string> const& lines) {
   std::vector<std::string> out;
   out.reserve(lines.size());
@@ -136,11 +122,6 @@ std::optional<ButtonId> parse_button_id(std::string_view action_id) {
     }
   }
   return std::nullopt;
-}
-
-std::string rendering_digest(Json body) {
-  blank_values(body);
-  return core::digest_of(core::canonical(body));
 }
 
 ports::Rendered render_card(core::Card const& card, std::string const& key, People const& people) {
@@ -220,7 +201,7 @@ ports::Rendered render_card(core::Card const& card, std::string const& key, Peop
 
   ports::Rendered rendered{
       message_body(std::move(text), std::move(list), Json::object({{"key", key}, {"request", card.request_id}})), {}};
-  rendered.digest = rendering_digest(rendered.body);
+  rendered.digest = core::rendering_digest("slack", rendered.body).value();
   auto const value =
       to_text(ButtonValue{card.request_id, card.binding, card.rendering.empty() ? rendered.digest : card.rendering});
   for (auto& block : *rendered.body.if_object()->at("blocks").if_array()) {
@@ -248,7 +229,7 @@ ports::Rendered render_note(core::Note const& note, std::string const& key, Peop
   if (text.empty()) text = "-";
   blocks::mark_revision(list, core::sha256_hex(core::canonical(Json(list))).substr(0, 8));
   ports::Rendered rendered{message_body(std::move(text), std::move(list), Json::object({{"key", key}})), {}};
-  rendered.digest = rendering_digest(rendered.body);
+  rendered.digest = core::rendering_digest("slack", rendered.body).value();
   blocks::check_limits(rendered.body, kMaxBlocks, kMaxBodyText);
   return rendered;
 }

@@ -49,9 +49,6 @@ core::Json render_answer_view(std::string_view title, std::string_view text);
 // A message for one person's eyes: {"text", "blocks"}.
 core::Json render_whisper(std::string_view text);
 
-// "sha256:…" of a body's canonical form with every button value blanked.
-std::string rendering_digest(core::Json body);
-
 // The same message without blocks, for when Slack refuses them: what it is about, the whole action as far as it fits,
 // and how to decide by text.
 core::Json plain_fallback(core::Json const& body);
