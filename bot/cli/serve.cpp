@@ -24,6 +24,7 @@
 #include "bot/runbooks/state_files.hpp"
 #include "bot/triggers/probe.hpp"
 #include "bot/triggers/probers.hpp"
+#include "bot/triggers/watch.hpp"
 #include "collectors/command.hpp"
 #include "collectors/file.hpp"
 #include "collectors/host.hpp"
@@ -146,10 +147,7 @@ class Service {
           slack::Parts{.loop = loop_, .http = *http_, .dialer = *dialer_, .log = *log_});
       adapters.push_back(slack_.get());
     }
-    for (auto const& [id, opened] : folded_.cases) {
-      if (!opened.trigger.empty() && !opened.closed)
-        noise_.note_opened(opened.trigger, opened.dedupe_key, id.str(), opened.opened_at);
-    }
+    noise_ = core::noise_of(folded_);
     engine_.emplace(
         engine::Parts{.loop = loop_,
                       .ledger = *ledger_,
@@ -247,9 +245,11 @@ class Service {
         continue;
       }
       auto const& rule = config_.rules.triggers.at(name);
-      auto const key = core::Noise::key_of(rule, rule.labels);
-      bool const failed = !noise_.open_case(name, key).empty();
-      triggers_.push_back(std::make_unique<triggers::ProbeTrigger>(
+      triggers::WatchParts const parts{.loop = loop_, .desk = *engine_, .log = *log_, .noise = noise_};
+      auto& made = triggers_.emplace_back();
+      made.watch = std::make_unique<triggers::Watch>(parts, rule, rule.labels);
+      auto& watch = *made.watch;
+      made.probe = std::make_unique<triggers::ProbeTrigger>(
           loop_, std::move(*prober),
           triggers::ProbeSettings{.trigger = name,
                                   .target = triggers::describe(source.probe),
@@ -257,34 +257,11 @@ class Service {
                                   .timeout = source.timeout,
                                   .failures = source.failures},
           triggers::ProbeTrigger::Callbacks{
-              .on_failed = [this, name](triggers::Signal signal) { signalled(name, std::move(signal)); },
-              .on_recovered = [this, name](triggers::Signal signal) { mended(name, signal); }},
-          failed));
+              .on_failed = [&watch](triggers::Signal signal) { watch.raised(std::move(signal)); },
+              .on_recovered = [&watch](triggers::Signal const& signal) { watch.over(signal); },
+              .on_failing = [&watch](triggers::Signal signal) { watch.still(std::move(signal)); }},
+          /*failed=*/watch.reported());
     }
-  }
-
-  void signalled(std::string const& name, triggers::Signal signal) {
-    auto const found = config_.rules.triggers.find(name);
-    if (found == config_.rules.triggers.end()) return;
-    auto const& rule = found->second;
-    auto const answer = noise_.signal(rule, rule.labels, loop_.now());
-    if (answer.kind != core::NoiseAnswer::Kind::open) {
-      log_->info("a signal was held back",
-                 {{"trigger", name}, {"case", answer.case_id}, {"suppressed", answer.suppressed}});
-      return;
-    }
-    auto const key = core::Noise::key_of(rule, rule.labels);
-    auto text = std::move(signal.text);
-    redactor_->redact(text);
-    noise_.note_opened(name, key, "pending", loop_.now());
-    engine_->signal({.trigger = name, .title = signal.title, .text = std::move(text), .dedupe_key = key});
-  }
-
-  void mended(std::string const& name, triggers::Signal const& signal) {
-    auto const found = config_.rules.triggers.find(name);
-    if (found == config_.rules.triggers.end()) return;
-    noise_.note_recovered(name, core::Noise::key_of(found->second, found->second.labels), loop_.now());
-    engine_->recovered({.trigger = name, .text = signal.title});
   }
 
   // All or nothing: a file with mistakes changes nothing and is said.
@@ -362,7 +339,11 @@ class Service {
   std::unique_ptr<slack::Adapter> slack_;
   std::optional<engine::Engine> engine_;
   std::unique_ptr<api::Api> api_;
-  std::list<std::unique_ptr<triggers::ProbeTrigger>> triggers_;
+  struct WatchedProbe {
+    std::unique_ptr<triggers::Watch> watch;
+    std::unique_ptr<triggers::ProbeTrigger> probe;
+  };
+  std::list<WatchedProbe> triggers_;
   bool stopping_ = false;
   int exit_ = kDone;
 };

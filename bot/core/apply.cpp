@@ -232,6 +232,7 @@ void Application::case_closed() {
   main_path(id.folder() + "/closed.json");
   for (auto const& request : state_.open) require(request.case_id() != id, "it closes a case with an open request");
   found->second.closed = true;
+  found->second.closed_at = time_;
   state_.open_cases.erase(id);
 }
 

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 
+#include "bot/core/digest.hpp"
+#include "bot/core/text.hpp"
+
 namespace core {
 namespace {
 
 constexpr Duration kWindow = std::chrono::hours(1);
 constexpr std::size_t kMaxOpenings = 10'000;  // kept a trigger; no sensible max_per_hour is larger
+constexpr std::size_t kMaxKeyBytes = 500;     // of case.json's dedupe_key
 
 }  // namespace
 
@@ -20,87 +24,97 @@ std::string Noise::key_of(TriggerRule const& rule, std::map<std::string, std::st
     } else {
       key += '=' + std::to_string(label->second.size()) + ':' + label->second;
     }
-    key += ';';
+    key += ';';  // a digest never ends like that
   }
-  return key;
+  return one_line(key, kMaxKeyBytes) == key ? key : digest_of(key);
 }
 
-NoiseAnswer Noise::signal(TriggerRule const& rule, std::map<std::string, std::string> const& labels, Time at) {
-  Id const id{rule.name, key_of(rule, labels)};
+NoiseAnswer Noise::look(TriggerRule const& rule, std::string const& key, Time at) const {
   NoiseAnswer answer;
-  if (auto const found = entries_.find(id); found != entries_.end()) {
-    auto& entry = found->second;
-    touch(id, entry);
-    answer.case_id = entry.case_id;
-    answer.until = entry.last + rule.cooldown;
-    if (entry.open || at < answer.until) {
-      answer.kind = entry.open ? NoiseAnswer::Kind::duplicate : NoiseAnswer::Kind::cooldown;
-      if (entry.open) answer.until = {};
-      if (entry.suppressed != UINT32_MAX) ++entry.suppressed;
-      answer.suppressed = entry.suppressed;
+  if (auto const found = entries_.find({rule.name, key}); found != entries_.end()) {
+    auto const& entry = found->second;
+    answer.suppressed = entry.suppressed;
+    answer.since = entry.since;
+    if (entry.stage == Stage::open) {
+      answer.kind = NoiseAnswer::Kind::duplicate;
       return answer;
     }
-    answer.case_id.clear();
-    answer.until = {};
+    if (entry.stage == Stage::ended && at < entry.last + rule.cooldown) {
+      answer.kind = NoiseAnswer::Kind::cooldown;
+      answer.until = entry.last + rule.cooldown;
+      return answer;
+    }
   }
-  auto& openings = opened_[rule.name];
-  while (!openings.empty() && openings.front() + kWindow <= at) openings.pop_front();
-  if (openings.size() >= rule.max_per_hour) {
-    answer.kind = NoiseAnswer::Kind::over_hourly_limit;
-    // The opening that has to leave the window first; with a limit of 0 nothing ever opens.
-    answer.until = rule.max_per_hour == 0 ? Time::max() : openings[openings.size() - rule.max_per_hour] + kWindow;
-  }
+  auto const found = opened_.find(rule.name);
+  if (rule.max_per_hour == 0)
+    return {NoiseAnswer::Kind::over_hourly_limit, Time::max(), answer.suppressed, answer.since};
+  if (found == opened_.end()) return answer;
+  auto const& openings = found->second;
+  auto const recent = std::ranges::find_if(openings, [&](Time opened) { return at < opened + kWindow; });
+  if (static_cast<std::size_t>(openings.end() - recent) < rule.max_per_hour) return answer;
+  answer.kind = NoiseAnswer::Kind::over_hourly_limit;
+  // The opening that has to leave the window first.
+  answer.until = openings[openings.size() - rule.max_per_hour] + kWindow;
   return answer;
 }
 
-void Noise::note_opened(std::string const& trigger, std::string const& key, std::string const& case_id, Time at) {
-  Id const id{trigger, key};
-  auto& entry = entries_[id];
-  order_.erase({entry.open, entry.heard});
-  entry = {case_id, at, true, 0, ++clock_};
-  order_[{true, entry.heard}] = id;
+NoiseAnswer Noise::signal(TriggerRule const& rule, std::string const& key, Time at) {
+  auto answer = look(rule, key, at);
+  if (answer.kind == NoiseAnswer::Kind::open) return answer;
+  Id const id{rule.name, key};
+  auto const found = entries_.find(id);
+  auto entry = found == entries_.end() ? Entry{} : found->second;
+  if (entry.suppressed == 0) entry.since = at;
+  if (entry.suppressed != UINT32_MAX) ++entry.suppressed;
+  answer.suppressed = entry.suppressed;
+  answer.since = entry.since;
+  put(id, entry);
+  return answer;
+}
+
+void Noise::note_opened(std::string const& trigger, std::string const& key, Time at) {
   auto& openings = opened_[trigger];
   openings.push_back(at);
   while (openings.size() > kMaxOpenings || openings.front() + kWindow <= at) openings.pop_front();
-  if (entries_.size() > max_keys_) forget_oldest();
+  put({trigger, key}, {.stage = Stage::open, .last = at});
 }
 
-void Noise::note_recovered(std::string const& trigger, std::string const& key, Time at) {
+void Noise::note_ended(std::string const& trigger, std::string const& key, Time at) {
   Id const id{trigger, key};
   auto const found = entries_.find(id);
-  if (found == entries_.end()) return;
-  auto& entry = found->second;
-  order_.erase({entry.open, entry.heard});
-  entry.open = false;
-  entry.last = std::max(entry.last, at);
-  entry.heard = ++clock_;
-  order_[{false, entry.heard}] = id;
+  if (found == entries_.end() || found->second.stage != Stage::open) return;
+  put(id, {.stage = Stage::ended, .last = std::max(found->second.last, at)});
 }
 
-void Noise::note_closed(std::string const& case_id, Time at) {
-  for (auto const& [id, entry] : entries_) {
-    if (!entry.open || entry.case_id != case_id) continue;
-    note_recovered(id.first, id.second, at);
-    return;
-  }
-}
-
-std::string Noise::open_case(std::string const& trigger, std::string const& key) const {
+std::optional<Time> Noise::open_since(std::string const& trigger, std::string const& key) const {
   auto const found = entries_.find({trigger, key});
-  return found != entries_.end() && found->second.open ? found->second.case_id : std::string();
+  if (found == entries_.end() || found->second.stage != Stage::open) return std::nullopt;
+  return found->second.last;
 }
 
-void Noise::touch(Id const& id, Entry& entry) {
-  order_.erase({entry.open, entry.heard});
+void Noise::put(Id const& id, Entry entry) {
   entry.heard = ++clock_;
-  order_[{entry.open, entry.heard}] = id;
-}
-
-void Noise::forget_oldest() {
-  if (order_.empty()) return;
+  if (auto const found = entries_.find(id); found != entries_.end()) {
+    order_.erase({found->second.stage, found->second.heard});
+    found->second = entry;
+  } else {
+    entries_.emplace(id, entry);
+  }
+  order_.emplace(std::pair{entry.stage, entry.heard}, id);
+  if (entries_.size() <= max_keys_) return;
   auto const oldest = order_.begin();
   entries_.erase(oldest->second);
   order_.erase(oldest);
+}
+
+Noise noise_of(State const& state) {
+  Noise noise;
+  for (auto const& [id, of] : state.cases) {  // in the order in which they were opened
+    if (of.trigger.empty()) continue;
+    noise.note_opened(of.trigger, of.dedupe_key, of.opened_at);
+    if (of.closed) noise.note_ended(of.trigger, of.dedupe_key, of.closed_at);
+  }
+  return noise;
 }
 
 }  // namespace core

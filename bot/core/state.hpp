@@ -111,6 +111,7 @@ struct CaseState {
   std::vector<ManifestItem> exhibits;
   bool recovered = false;  // in this process; what lasts is the closing
   bool closed = false;
+  Time closed_at{};  // once closed
 };
 
 struct Outcome {  // of an earlier request for the same runbook and target

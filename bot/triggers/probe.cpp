@@ -73,12 +73,12 @@ void ProbeTrigger::answered(ProbeAnswer answer) {
   good_ = 0;
   if (bad_++ == 0 && !failed_) failing_since_ = began_;
   if (bad_ == UINT32_MAX) bad_ = settings_.failures;
-  if (failed_ || bad_ < settings_.failures) return;
+  if (!failed_ && bad_ < settings_.failures) return;
+  auto const& tell = failed_ ? callbacks_.on_failing : callbacks_.on_failed;
   failed_ = true;
-  if (callbacks_.on_failed) {
-    auto const many = bad_ == 1 ? "a probe" : std::to_string(bad_) + " probes in a row";
-    callbacks_.on_failed(signal(settings_.trigger + ": " + many + " of " + settings_.target + " failed"));
-  }
+  if (!tell) return;
+  auto const many = bad_ == 1 ? "a probe" : std::to_string(bad_) + " probes in a row";
+  tell(signal(settings_.trigger + ": " + many + " of " + settings_.target + " failed"));
 }
 
 Signal ProbeTrigger::signal(std::string title) const {

@@ -55,6 +55,8 @@ class ProbeTrigger {
   struct Callbacks {
     std::function<void(Signal)> on_failed;
     std::function<void(Signal)> on_recovered;
+    // Each further failure until the recovery: what it looks like now.
+    std::function<void(Signal)> on_failing{};
   };
 
   // Begins with the first probe at once (posted). `failed`: it had raised its signal before a restart, so the first

@@ -1,0 +1,115 @@
+#include "bot/triggers/watch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace triggers {
+namespace {
+
+using Kind = core::NoiseAnswer::Kind;
+
+// At the latest: a case may be closed meanwhile, and the wall clock may have been set forward.
+constexpr core::Duration kLook = std::chrono::minutes(1);
+
+char const* words_of(Kind kind) {
+  switch (kind) {
+    case Kind::open: return "";
+    case Kind::duplicate: return "its case is open";
+    case Kind::cooldown: return "cooldown";
+    case Kind::over_hourly_limit: return "max_per_hour";
+  }
+  return "";
+}
+
+std::string many_signals(std::uint32_t count) {
+  return count == 1 ? "1 signal was" : std::to_string(count) + " signals were";
+}
+
+}  // namespace
+
+Watch::Watch(WatchParts parts, core::TriggerRule rule, std::map<std::string, std::string> const& labels)
+    : parts_(parts), rule_(std::move(rule)), key_(core::Noise::key_of(rule_, labels)) {
+  note_closing();
+  standing_ = reported();
+  if (standing_) arm(kLook);
+}
+
+Watch::~Watch() { parts_.loop.cancel(timer_); }
+
+void Watch::raised(Signal signal) {
+  latest_ = std::move(signal);
+  standing_ = true;
+  note_closing();
+  auto const answer = parts_.noise.signal(rule_, key_, parts_.loop.now());
+  if (answer.kind != Kind::open) {
+    ports::Log::Fields fields{
+        {"trigger", rule_.name}, {"why", words_of(answer.kind)}, {"suppressed", answer.suppressed}};
+    if (answer.until != core::Time{}) fields.emplace_back("until", core::format_time(answer.until));
+    parts_.log.info("a signal was held back", std::move(fields));
+  }
+  act(answer);
+}
+
+void Watch::still(Signal signal) {
+  if (standing_) latest_ = std::move(signal);
+}
+
+void Watch::over(Signal const& signal) {
+  parts_.loop.cancel(std::exchange(timer_, 0));
+  if (std::exchange(held_, false)) parts_.log.info("a signal that was held back is over", {{"trigger", rule_.name}});
+  standing_ = false;
+  latest_.reset();
+  parts_.noise.note_ended(rule_.name, key_, parts_.loop.now());
+  parts_.desk.recovered({.trigger = rule_.name, .text = signal.title});
+}
+
+void Watch::act(core::NoiseAnswer const& answer) {
+  switch (answer.kind) {
+    case Kind::open: return open_case(answer);
+    case Kind::duplicate: return arm(kLook);  // its case may be closed by age while it still stands
+    case Kind::cooldown:
+    case Kind::over_hourly_limit: held_ = true; return arm(std::min(answer.until - parts_.loop.now(), kLook));
+  }
+}
+
+void Watch::open_case(core::NoiseAnswer const& answer) {
+  // After a restart the source may not have looked yet; a case without a signal would show nothing.
+  if (!latest_) return arm(kLook);
+  if (std::exchange(held_, false))
+    parts_.log.info("a signal that was held back is reported now",
+                    {{"trigger", rule_.name}, {"suppressed", answer.suppressed}});
+  core::SignalFired fired{.trigger = rule_.name, .title = latest_->title, .text = latest_->text, .dedupe_key = key_};
+  if (answer.suppressed > 0) {
+    auto const held = many_signals(answer.suppressed) + " held back";
+    fired.title += " (" + held + ")";
+    fired.text = "Noise control: " + held + " since " + core::format_time(answer.since) + ".\n\n" + fired.text;
+  }
+  parts_.noise.note_opened(rule_.name, key_, parts_.loop.now());
+  parts_.desk.signal(std::move(fired));
+  arm(kLook);
+}
+
+void Watch::look_again() {
+  timer_ = 0;
+  note_closing();
+  act(parts_.noise.look(rule_, key_, parts_.loop.now()));
+}
+
+// A case that was closed without a recovery (24 hours passed) no longer speaks for what stands.
+void Watch::note_closing() {
+  auto const opened = parts_.noise.open_since(rule_.name, key_);
+  if (!opened) return;
+  auto const& cases = parts_.desk.state().cases;
+  for (auto of = cases.rbegin(); of != cases.rend() && of->second.opened_at >= *opened; ++of) {
+    if (of->second.trigger != rule_.name || of->second.dedupe_key != key_) continue;
+    if (of->second.closed) parts_.noise.note_ended(rule_.name, key_, of->second.closed_at);
+    return;
+  }
+}
+
+void Watch::arm(core::Duration delay) {
+  parts_.loop.cancel(timer_);
+  timer_ = parts_.loop.call_after(delay, [this] { look_again(); });
+}
+
+}  // namespace triggers

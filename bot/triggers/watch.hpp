@@ -1,0 +1,60 @@
+// From signals to cases: what a source raises goes through noise control to the engine. A signal that is held back is
+// asked about again for as long as its cause stands, so that trouble which begins within a cooldown or over the hourly
+// limit is reported late, not never.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "bot/core/noise.hpp"
+#include "bot/core/rules.hpp"
+#include "bot/ports.hpp"
+#include "bot/triggers/probe.hpp"
+
+namespace triggers {
+
+struct WatchParts {
+  ports::Loop& loop;
+  ports::RequestDesk& desk;
+  ports::Log& log;
+  core::Noise& noise;  // of all triggers; it outlives the watches and a reload
+};
+
+// One cause of trouble: a trigger and the labels of its occurrence. A source holds one for each occurrence that it can
+// tell apart (a probe has one). Loop thread only.
+class Watch {
+ public:
+  Watch(WatchParts parts, core::TriggerRule rule, std::map<std::string, std::string> const& labels);
+  ~Watch();  // nothing is reported any more: what a reload removes pages nobody
+  Watch(Watch const&) = delete;
+  Watch& operator=(Watch const&) = delete;
+
+  // A case of it is open, also one that an earlier process or configuration opened: the source is to begin as failed,
+  // so that it tells the recovery.
+  bool reported() const { return parts_.noise.open_since(rule_.name, key_).has_value(); }
+
+  // It began, or came once more: opens a case, or is held back until noise control lets it.
+  void raised(Signal signal);
+  // It still stands; `signal` is what it looks like now and what a late case will show.
+  void still(Signal signal);
+  // It is over: what was held back is let go, an open case hears of it.
+  void over(Signal const& signal);
+
+ private:
+  void act(core::NoiseAnswer const& answer);
+  void open_case(core::NoiseAnswer const& answer);
+  void look_again();
+  void note_closing();
+  void arm(core::Duration delay);
+
+  WatchParts parts_;
+  core::TriggerRule rule_;
+  std::string key_;
+  bool standing_ = false;  // as far as the source has told
+  bool held_ = false;      // its signal was held back and has not been reported since
+  std::optional<Signal> latest_;
+  ports::Loop::TimerId timer_ = 0;
+};
+
+}  // namespace triggers
