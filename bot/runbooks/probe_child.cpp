@@ -93,7 +93,7 @@ struct FreeAddresses {
 
 // Zero, or errno.
 int connect_to(addrinfo const& address, Steady::time_point until) {
-  OwnedFd const fd{::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol)};
+  process::Fd const fd{::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol)};
   if (!fd) return errno;
   if (::connect(fd.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
   if (errno != EINPROGRESS) return errno;

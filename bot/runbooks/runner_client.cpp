@@ -97,11 +97,11 @@ core::Result<pid_t> spawn_runner(SpawnOptions const& options) {
 
   std::array<int, 2> ends{-1, -1};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failed("The runner can't be started", errno);
-  OwnedFd const reader{ends[0]};
-  OwnedFd writer{::fcntl(ends[1], F_DUPFD_CLOEXEC, 4)};  // above what the child rearranges
+  process::Fd const reader{ends[0]};
+  process::Fd writer{::fcntl(ends[1], F_DUPFD_CLOEXEC, 4)};  // above what the child rearranges
   ::close(ends[1]);
-  OwnedFd const opened{::open("/dev/null", O_RDWR | O_CLOEXEC)};
-  OwnedFd const null{::fcntl(opened.get(), F_DUPFD_CLOEXEC, 4)};
+  process::Fd const opened{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+  process::Fd const null{::fcntl(opened.get(), F_DUPFD_CLOEXEC, 4)};
   if (!writer || !null) return failed("The runner can't be started", errno);
 
   auto* const argv = arguments.get();
@@ -115,7 +115,7 @@ core::Result<pid_t> spawn_runner(SpawnOptions const& options) {
   int const fork_error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return failed("The runner can't be started", fork_error);
-  writer = OwnedFd{};
+  writer = process::Fd{};
   int number = 0;
   ssize_t count = 0;
   do count = ::read(reader.get(), &number, sizeof number);

@@ -51,7 +51,7 @@ core::Result<void> RunnerServer::serve() {
 }
 
 void RunnerServer::accept(int fd) {
-  OwnedFd connection{fd};
+  process::Fd connection{fd};
   ucred peer{};
   socklen_t size = sizeof peer;
   auto const wanted = options_.client_uid == static_cast<uid_t>(-1) ? ::geteuid() : options_.client_uid;
@@ -151,7 +151,7 @@ core::Result<void> RunnerServer::start(RunOrder const& order) {
   auto const& id = order.request.id;
   std::array<int, 2> ends{-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return failed("No socket for the run");
-  OwnedFd ours{ends[0]}, theirs{ends[1]};
+  process::Fd ours{ends[0]}, theirs{ends[1]};
   auto const now = std::chrono::floor<core::Duration>(std::chrono::system_clock::now());
   auto const marker = core::Json::object(
       {{"schema", 1}, {"request", id.str()}, {"binding", order.binding}, {"at", core::format_time(now)}});

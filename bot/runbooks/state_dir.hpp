@@ -7,25 +7,10 @@
 
 #include "bot/core/error.hpp"
 #include "bot/core/ids.hpp"
+#include "bot/process/fd.hpp"
 #include "bot/runbooks/state_files.hpp"
 
 namespace runbooks {
-
-// A descriptor that is closed at the end; process::Fd without process in this header.
-class OwnedFd {
- public:
-  OwnedFd() noexcept = default;
-  explicit OwnedFd(int fd) noexcept : fd_(fd) {}
-  OwnedFd(OwnedFd&& other) noexcept;
-  OwnedFd& operator=(OwnedFd&& other) noexcept;
-  ~OwnedFd();
-  int get() const noexcept { return fd_; }
-  int release() noexcept;
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 class StateDir {
  public:
@@ -33,7 +18,7 @@ class StateDir {
   static core::Result<StateDir> open(std::filesystem::path const& path);
 
   // conflict: somebody holds it. The lock lives as long as any copy of the descriptor, also in a forked child.
-  core::Result<OwnedFd> lock() const;
+  core::Result<process::Fd> lock() const;
 
   // Makes the marker; file and folder are on disk when it returns. conflict: it is there already.
   core::Result<void> mark_started(core::RequestId const& id, std::string_view content) const;

@@ -28,8 +28,8 @@ core::Error failed(std::string what, int number) {
                           std::move(what) + ": " + std::generic_category().message(number) + ".");
 }
 
-core::Result<OwnedFd> open_folder(fs::path const& path) {
-  OwnedFd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+core::Result<process::Fd> open_folder(fs::path const& path) {
+  process::Fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!fd) return failed("The folder " + path.string() + " can't be opened", errno);
   return fd;
 }
@@ -57,19 +57,6 @@ core::Result<void> sync_folder(fs::path const& path) {
 
 }  // namespace
 
-OwnedFd::OwnedFd(OwnedFd&& other) noexcept : fd_(other.release()) {}
-OwnedFd& OwnedFd::operator=(OwnedFd&& other) noexcept {
-  if (this != &other) {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = other.release();
-  }
-  return *this;
-}
-OwnedFd::~OwnedFd() {
-  if (fd_ >= 0) ::close(fd_);
-}
-int OwnedFd::release() noexcept { return std::exchange(fd_, -1); }
-
 core::Result<StateDir> StateDir::open(fs::path const& path) {
   for (auto const& folder : {path, path / kStarted, path / kWork}) {
     if (auto const made = make_folder(folder); !made) return made.error();
@@ -77,9 +64,9 @@ core::Result<StateDir> StateDir::open(fs::path const& path) {
   return StateDir{path};
 }
 
-core::Result<OwnedFd> StateDir::lock() const {
+core::Result<process::Fd> StateDir::lock() const {
   auto const path = path_ / kLock;
-  OwnedFd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  process::Fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!fd) return failed("The lock " + path.string() + " can't be opened", errno);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
   if (errno != EWOULDBLOCK) return failed("The lock " + path.string() + " can't be taken", errno);
@@ -90,7 +77,7 @@ core::Result<OwnedFd> StateDir::lock() const {
 
 core::Result<void> StateDir::mark_started(core::RequestId const& id, std::string_view content) const {
   auto const path = path_ / kStarted / id.str();
-  OwnedFd const fd{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  process::Fd const fd{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!fd) {
     if (errno == EEXIST)
       return core::make_error(core::Errc::conflict, id.str() + " was started before; nothing is started twice.");
@@ -169,7 +156,7 @@ core::Result<void> forget_started(fs::path const& state_dir, core::RequestId con
 }
 
 bool wait_for_runner_lock(fs::path const& state_dir, std::chrono::milliseconds limit) {
-  OwnedFd const fd{::open((state_dir / kLock).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
+  process::Fd const fd{::open((state_dir / kLock).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
   if (!fd) return errno == ENOENT;
   auto const until = std::chrono::steady_clock::now() + limit;
   for (;;) {

@@ -51,7 +51,7 @@ class Removal {
 
  private:
   static DirPtr read(int folder) {
-    OwnedFd copy{::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    process::Fd copy{::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!copy) return nullptr;
     DirPtr dir{::fdopendir(copy.get())};
     if (dir) copy.release();
@@ -74,8 +74,8 @@ class Removal {
   }
 
   // Opens a folder without following a link, and gives us permission to work in it.
-  core::Result<OwnedFd> enter(int parent, std::string const& name) const {
-    OwnedFd const handle{::openat(parent, name.c_str(), O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)};
+  core::Result<process::Fd> enter(int parent, std::string const& name) const {
+    process::Fd const handle{::openat(parent, name.c_str(), O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)};
     if (!handle) return failed("A folder can't be opened", errno);
     struct stat status {};
     if (::fstat(handle.get(), &status) != 0) return failed("A folder can't be looked at", errno);
@@ -85,7 +85,7 @@ class Removal {
     if ((status.st_mode & 0700) != 0700 &&
         ::chmod(("/proc/self/fd/" + std::to_string(handle.get())).c_str(), 0700) != 0)
       return failed("A folder's permissions can't be set", errno);
-    OwnedFd folder{::openat(parent, name.c_str(), O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)};
+    process::Fd folder{::openat(parent, name.c_str(), O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)};
     if (!folder) return failed("A folder can't be opened", errno);
     return folder;
   }
@@ -133,7 +133,7 @@ class Removal {
 
 core::Result<void> remove_tree(std::filesystem::path const& parent, std::string const& name,
                                RemovalLimits const& limits) {
-  OwnedFd const above{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  process::Fd const above{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!above) return failed("The folder " + parent.string() + " can't be opened", errno);
   struct stat status {};
   if (::fstatat(above.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -146,7 +146,7 @@ core::Result<void> remove_tree(std::filesystem::path const& parent, std::string 
   }
   if ((status.st_mode & 0700) != 0700 && ::fchmodat(above.get(), name.c_str(), 0700, 0) != 0)
     return failed("The folder " + name + " can't be opened up", errno);
-  OwnedFd const root{::openat(above.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)};
+  process::Fd const root{::openat(above.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)};
   if (!root) return failed("The folder " + name + " can't be opened", errno);
   if (auto const done = Removal{root.get(), status.st_dev, limits}.run(); !done) return done;
   if (::unlinkat(above.get(), name.c_str(), AT_REMOVEDIR) != 0)
