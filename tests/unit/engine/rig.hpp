@@ -208,6 +208,7 @@ struct FakeChat : ports::ChatAdapter {
             std::function<void(core::Result<std::optional<ports::MessageRef>>)> done) override {
     ++finds;
     auto act = [this, channel, key, done] {
+      if (refuse_finds) return done(core::make_error(Errc::forbidden, "no right to read the channel"));
       for (std::size_t i = 0; i < messages.size(); ++i) {
         if (messages[i].channel == channel && messages[i].key == key)
           return done(std::optional<ports::MessageRef>(ref(i + 1)));
@@ -238,7 +239,7 @@ struct FakeChat : ports::ChatAdapter {
   std::vector<Message> messages;
   std::vector<std::function<void()>> held;
   std::size_t posts = 0, updates = 0, finds = 0;
-  bool hold_posts = false, hold_updates = false, hold_finds = false, refuse_posts = false;
+  bool hold_posts = false, hold_updates = false, hold_finds = false, refuse_posts = false, refuse_finds = false;
 };
 
 using Answers = std::shared_ptr<std::vector<ports::Answer>>;
