@@ -156,5 +156,6 @@ TEST_CASE("SIGHUP that removes a trigger stops it, also what it had held back") 
   REQUIRE(reload(kit));
   REQUIRE(opens(kit, 2, "gate"));  // a second after the door's would have come
   CHECK(opened(kit, "door").size() == 1);
+  CHECK_FALSE(has(kit.process().log_text(), "no such trigger is configured"));  // the engine was not even asked
   CHECK(kit.ledger_problems().empty());
 }
