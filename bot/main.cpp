@@ -1,5 +1,6 @@
 // The composition root: parses the command line and runs one subcommand.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -16,7 +17,7 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "probe-step")
     return runbooks::run_probe_child(std::vector<std::string>(argv + 2, argv + argc));
   CLI::App app{"Countersign: evidence, approval, runbook, record.", "countersign"};
-  app.set_version_flag("--version", cli::version_line());
+  app.set_version_flag("--version", cli::version_line(), "Print version and commit (--json: as JSON)");
   app.require_subcommand(1);
   app.footer(
       "Examples:\n"
@@ -24,7 +25,10 @@ int main(int argc, char** argv) {
       "  countersign check -c countersign.yaml     every mistake in the configuration, with its place\n"
       "  countersign serve -c countersign.yaml     the service\n"
       "  countersign ledger verify --ledger DIR --key SHA256:…   the auditor's proof\n"
-      "Each command has its own --help with examples.");
+      "Each command has its own --help with examples.\n"
+      "Exit codes: 0 done; 1 the answer is no (denied, expired, cancelled, voided, refused, invalid); 2 wrong use; 3 "
+      "could "
+      "not run or\nnot finish checking; 4 approved, but the run failed or was interrupted; 5 --wait gave up.");
   cli::Action action;
   cli::add_serve(app, action);
   cli::add_runner(app, action);
@@ -34,18 +38,22 @@ int main(int argc, char** argv) {
   cli::add_keygen(app, action);
   cli::add_playground(app, action);
   cli::add_hidden(app, action);
+  std::vector<std::string> const words(argv + std::min(argc, 1), argv + argc);
+  bool const json = std::ranges::find(words, "--json") != words.end();
+  if (cli::refuse_unknown_words(app, words)) return cli::kUsage;
   try {
     app.parse(argc, argv);
+  } catch (CLI::CallForVersion const&) {
+    return cli::print_version(json);
   } catch (CLI::ParseError const& problem) {
+    if (problem.get_exit_code() != 0) cli::explain_extras(app);
     return app.exit(problem) == 0 ? cli::kDone : cli::kUsage;  // CLI11 itself uses 100 and above
   }
   try {
     return action ? action() : cli::kUsage;
   } catch (core::Failure const& failure) {
-    std::fprintf(stderr, "countersign: %s\n", core::visible_text(failure.error().message).c_str());
-    return failure.error().code == core::Errc::bad_input ? cli::kUsage : cli::kFailed;
+    return cli::print_failure(failure.error(), json);
   } catch (std::exception const& problem) {
-    std::fprintf(stderr, "countersign: %s\n", core::visible_text(problem.what()).c_str());
-    return cli::kFailed;
+    return cli::print_failure({core::Errc::io, problem.what()}, json);
   }
 }

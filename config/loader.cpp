@@ -110,8 +110,9 @@ LoadOutcome load_file(std::string const& path) {
   auto const text = read_file(path);
   if (text) return load_text(*text, path, Look::secret_files);
   Problems problems(path);
-  problems.error({}, text.error().message, "name the configuration file with -c FILE");
+  problems.error({}, text.error().message, "is this the right path, and may this account read it?");
   LoadOutcome outcome;
+  outcome.unreadable = core::make_error(text.error().code, "the configuration " + path + ": " + text.error().message);
   outcome.problems = problems.take_sorted();
   return outcome;
 }

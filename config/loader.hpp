@@ -27,14 +27,16 @@ struct Problem {
 };
 
 struct LoadOutcome {
-  std::optional<Config> config;   // present exactly when no problem is an error
-  std::vector<Problem> problems;  // sorted by line, column, message
+  std::optional<Config> config;             // present exactly when no problem is an error
+  std::vector<Problem> problems;            // sorted by line, column, message
+  std::optional<core::Error> unreadable{};  // load_file: nothing was checked, because the file can't be read
 };
 
 // Never throws on any bytes. `file_name` is only what problems print.
 LoadOutcome load(std::string_view text, std::string file_name);
 
-// Reads the file (regular, at most kMaxConfigBytes) and loads it; what can't be read is a problem at 1:1.
+// Reads the file (regular, at most kMaxConfigBytes) and loads it; what can't be read is a problem at 1:1
+// and `unreadable`, with path and reason.
 // Also warns of secret files that other users can read: the only look outside the text.
 LoadOutcome load_file(std::string const& path);
 

@@ -6,6 +6,9 @@
 #include <CLI/App.hpp>
 #include <functional>
 #include <string>
+#include <vector>
+
+#include "bot/core/error.hpp"
 
 namespace cli {
 
@@ -23,11 +26,22 @@ void add_request(CLI::App& app, Action& action);
 void add_playground(CLI::App& app, Action& action);
 void add_hidden(CLI::App& app, Action& action);  // demo-service: what the playground's children are started with
 
+// A word where a command should stand, and no such command: says so, with what was probably meant or that it belongs to
+// a later release, and answers true. To be asked before the parser, which only says that a command is missing.
+bool refuse_unknown_words(CLI::App const& app, std::vector<std::string> const& words);
+// Names what the parser could not place, after it has thrown.
+void explain_extras(CLI::App const& app);
+
+// A command that failed: the sentence on standard error, with `json` {"ok": false, "error": "not_found",
+// "detail": …} on standard output too. Answers the exit code.
+int print_failure(core::Error const& error, bool json);
+
 std::string version_line();  // "countersign 0.1.0 (commit 1a2b3c4d5e6f)"
+int print_version(bool json);
 extern char const* const kVersion;
 extern char const* const kCommit;
 
-// Reads a small file for a command; throws core::Failure.
+// Reads a small file for a command; throws core::Failure with the path and the system's own words.
 std::string read_text_file(std::string const& path, std::size_t max_bytes);
 
 }  // namespace cli

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "bot/cli/commands.hpp"
+#include "bot/cli/ledger_show.hpp"
 #include "bot/core/json.hpp"
 #include "bot/core/text.hpp"
 #include "config/loader.hpp"
@@ -35,6 +36,7 @@ struct Where {
     if (config.empty())
       throw core::Failure(core::make_error(core::Errc::bad_input, "name the ledger: --ledger DIR, or -c FILE"));
     auto const outcome = config::load_file(config);
+    if (outcome.unreadable) throw core::Failure(*outcome.unreadable);
     if (!outcome.config)
       throw core::Failure(core::make_error(core::Errc::bad_input,
                                            "the configuration has mistakes; see countersign check -c " + config));
@@ -48,28 +50,11 @@ ledger::Reader open_reader(std::string const& path) {
   return std::move(*reader);
 }
 
-Json line_of(core::StoredEntry const& stored) {
-  auto const& entry = stored.entry;
-  auto data = entry.files.empty()
-                  ? core::Result<Json>(Json())
-                  : core::parse_json(entry.files.front().bytes, {.max_bytes = 8 << 20, .max_string = 4 << 20});
-  return Json::object({{"seq", stored.seq},
-                       {"commit", stored.commit},
-                       {"time", core::format_time(entry.time)},
-                       {"kind", entry.kind},
-                       {"case", entry.case_id.empty() ? Json() : Json(entry.case_id)},
-                       {"request", entry.request_id.empty() ? Json() : Json(entry.request_id)},
-                       {"actor", entry.actor.str()},
-                       {"subject", entry.subject},
-                       {"digest", stored.digest},
-                       {"data", data ? std::move(*data) : Json()}});
-}
-
 int log(Where const& where) {
   auto reader = open_reader(where.path());
   auto const walked = reader.walk("", ledger::Files::main_only, [&](core::StoredEntry&& stored) {
     if (where.json) {
-      std::printf("%s\n", core::dump(line_of(stored)).c_str());
+      std::printf("%s\n", core::dump(ledger_line(stored)).c_str());
     } else {
       std::printf("%6llu  %s  %s  %s\n", static_cast<unsigned long long>(stored.seq),
                   core::format_time(stored.entry.time).substr(0, 19).c_str(), stored.commit.substr(0, 12).c_str(),
@@ -81,31 +66,37 @@ int log(Where const& where) {
   return kDone;
 }
 
-int show(Where const& where, std::string const& id) {
-  auto reader = open_reader(where.path());
-  auto const entries = reader.find(id, ledger::Files::all);
-  if (!entries) throw core::Failure(entries.error());
-  if (entries->empty()) {
-    std::fprintf(stderr, "countersign: the ledger holds nothing about %s\n", core::printable_ascii(id, 60).c_str());
-    return kNo;
-  }
-  for (auto const& stored : *entries) {
-    if (where.json) {
-      std::printf("%s\n", core::dump(line_of(stored)).c_str());
-      continue;
+// One sentence: does it hold, and if not what is broken, the pin first.
+std::string verdict_of(ledger::Report const& report, std::string const& pin) {
+  auto const facts = std::to_string(report.entries) + " entries, head " + report.head.commit;
+  if (report.ok)
+    return "VERIFIED: " + facts + ", first key " + report.first_key +
+           (report.pinned ? ", which is the pinned one" : "; self-consistent, not pinned (--key was not given)");
+  std::string broken;
+  bool pin_broken = false;
+  for (auto const& rule : report.rules) {
+    if (rule.failed == 0) continue;
+    if (rule.name == "pin") {
+      pin_broken = true;
+    } else {
+      broken += (broken.empty() ? "" : ", ") + rule.name + " (" + std::to_string(rule.failed) + ")";
     }
-    std::printf("%6llu  %s  %s\n        %s\n", static_cast<unsigned long long>(stored.seq),
-                core::format_time(stored.entry.time).substr(0, 19).c_str(),
-                core::printable_ascii(stored.entry.subject, 400).c_str(), stored.commit.c_str());
-    for (auto const& file : stored.entry.files)
-      std::printf("        %s (%zu bytes)\n", file.path.c_str(), file.bytes.size());
   }
-  return kDone;
+  std::string text = "NOT VERIFIED: ";
+  if (pin_broken)
+    text += (report.first_key.empty() ? std::string("its first entry has no readable key")
+                                      : "it was opened with the key " + report.first_key) +
+            ", but the pin names " + core::printable_ascii(pin, 80) +
+            (broken.empty() ? "; all else holds" : "; broken besides: ");
+  if (!broken.empty()) text += (pin_broken ? "" : "broken: ") + broken;
+  return text + "; " + facts;
 }
 
-Json report_json(ledger::Report const& report) {
+Json report_json(ledger::Report const& report, std::string const& pin) {
   auto json = Json::object({{"ok", report.ok},
+                            {"verdict", verdict_of(report, pin)},
                             {"pinned", report.pinned},
+                            {"pin", pin.empty() ? Json() : Json(pin)},
                             {"entries", report.entries},
                             {"head", report.head.commit},
                             {"seq", report.head.seq},
@@ -128,25 +119,30 @@ Json report_json(ledger::Report const& report) {
   return json.set("rules", std::move(rules)).set("not_in_this_release", std::move(missing)), json;
 }
 
-void print_report(ledger::Report const& report) {
-  for (auto const& rule : report.rules) {
-    if (!rule.applies) {
-      std::printf("  -     %-16s nothing to check: %s\n", rule.name.c_str(), rule.description.c_str());
-      continue;
+void print_rule(ledger::RuleResult const& rule) {
+  if (!rule.applies) {
+    std::printf("  -     %-16s nothing to check: %s\n", rule.name.c_str(), rule.description.c_str());
+    return;
+  }
+  std::printf("  %-5s %-16s %llu checked: %s\n", rule.failed == 0 ? "ok" : "FAIL", rule.name.c_str(),
+              static_cast<unsigned long long>(rule.checked), rule.description.c_str());
+  for (auto const& failure : rule.failures)
+    std::printf("        entry %llu %s: %s\n", static_cast<unsigned long long>(failure.seq),
+                failure.commit.substr(0, 12).c_str(), core::printable_ascii(failure.text, 500).c_str());
+  if (rule.failed > rule.failures.size())
+    std::printf("        and %llu more\n", static_cast<unsigned long long>(rule.failed - rule.failures.size()));
+}
+
+// What is broken comes first, the verdict last.
+void print_report(ledger::Report const& report, std::string const& pin) {
+  for (bool const broken : {true, false}) {
+    for (auto const& rule : report.rules) {
+      if ((rule.failed > 0) == broken) print_rule(rule);
     }
-    std::printf("  %-5s %-16s %llu checked: %s\n", rule.failed == 0 ? "ok" : "FAIL", rule.name.c_str(),
-                static_cast<unsigned long long>(rule.checked), rule.description.c_str());
-    for (auto const& failure : rule.failures)
-      std::printf("        entry %llu %s: %s\n", static_cast<unsigned long long>(failure.seq),
-                  failure.commit.substr(0, 12).c_str(), core::printable_ascii(failure.text, 500).c_str());
-    if (rule.failed > rule.failures.size())
-      std::printf("        and %llu more\n", static_cast<unsigned long long>(rule.failed - rule.failures.size()));
   }
   for (auto const& [name, why] : report.not_in_this_release)
     std::printf("  n/a   %-16s not in this release: %s\n", name.c_str(), why.c_str());
-  std::printf("%s: %llu entries, head %s, first key %s, %s\n", report.ok ? "VERIFIED" : "NOT VERIFIED",
-              static_cast<unsigned long long>(report.entries), report.head.commit.c_str(), report.first_key.c_str(),
-              report.pinned ? "pinned" : "self-consistent, not pinned");
+  std::printf("%s\n", verdict_of(report, pin).c_str());
 }
 
 int verify(Where const& where, std::string const& pin, std::string const& from) {
@@ -164,14 +160,12 @@ int verify(Where const& where, std::string const& pin, std::string const& from) 
   auto const report = ledger::verify(where.path(), options);
   if (options.progress) std::fprintf(stderr, "\r\033[K");
   if (!report) {
-    if (where.json)
-      std::printf("%s\n", core::dump(Json::object({{"ok", false}, {"error", report.error().message}})).c_str());
     throw core::Failure(core::make_error(core::Errc::io, "the ledger can't be checked: " + report.error().message));
   }
   if (where.json) {
-    std::printf("%s\n", core::dump(report_json(*report)).c_str());
+    std::printf("%s\n", core::dump(report_json(*report, pin)).c_str());
   } else {
-    print_report(*report);
+    print_report(*report, pin);
   }
   return report->ok ? kDone : kNo;
 }
@@ -214,7 +208,7 @@ void add_ledger(CLI::App& app, Action& action) {
   init_command->add_flag("--json", making->json, "Print JSON");
   init_command->footer(
       "Example:\n  countersign ledger init --ledger /var/lib/countersign/ledger.git --key "
-      "/etc/countersign/ledger_ed25519");
+      "/etc/countersign/ledger_ed25519\nExit code 0: done; 2: wrong use; 3: it could not be made.");
   init_command->callback(
       [&action, making] { action = [making] { return init(making->ledger, making->key, making->json); }; });
 
@@ -230,7 +224,8 @@ void add_ledger(CLI::App& app, Action& action) {
   verify_command->add_option("--from", verifying->from, "Only entries after this commit, which was verified before");
   verify_command->footer(
       "Examples:\n  countersign ledger verify --ledger ledger.git --key SHA256:…\n  countersign ledger verify --ledger "
-      "clone --json\nExit code 0: all holds; 1: something does not; 3: could not finish checking.");
+      "clone --json\nExit code 0: all holds; 1: something does not; 2: wrong use; 3: could not finish "
+      "checking. Without --key the first key vouches for itself: the ledger is then self-consistent, not pinned.");
   verify_command->callback([&action, verifying] {
     action = [verifying] { return verify(verifying->where, verifying->pin, verifying->from); };
   });
@@ -240,7 +235,7 @@ void add_ledger(CLI::App& app, Action& action) {
   logging->add_to(*log_command);
   log_command->footer(
       "Examples:\n  countersign ledger log --ledger ledger.git\n  countersign ledger log -c countersign.yaml --json | "
-      "jq 'select(.kind == \"request.approved\")'");
+      "jq 'select(.kind == \"request.approved\")'\nExit code 0: done; 2: wrong use; 3: the ledger can't be read.");
   log_command->callback([&action, logging] { action = [logging] { return log(*logging); }; });
 
   struct Show {
@@ -248,11 +243,20 @@ void add_ledger(CLI::App& app, Action& action) {
     std::string id;
   };
   auto const showing = std::make_shared<Show>();
-  auto* const show_command = group->add_subcommand("show", "Everything about one case or request");
+  auto* const show_command =
+      group->add_subcommand("show", "One case or request: what, who, why, votes, outcome, timeline");
   showing->where.add_to(*show_command);
-  show_command->add_option("ID", showing->id, "CS-20261121-000042 or CS-20261121-000042-R1")->required();
-  show_command->footer("Example:\n  countersign ledger show CS-20261121-000042-R1 --ledger ledger.git");
-  show_command->callback([&action, showing] { action = [showing] { return show(showing->where, showing->id); }; });
+  show_command
+      ->add_option("ID", showing->id, "CS-20261121-000042, CS-20261121-000042-R1, or CS-42 if only one day has it")
+      ->required();
+  show_command->footer(
+      "Examples:\n  countersign ledger show CS-42 --ledger ledger.git\n  countersign ledger show CS-20261121-000042-R1 "
+      "-c countersign.yaml --json\nExit code 0: done; 1: the ledger holds nothing about it; 2: wrong use, or a short "
+      "id "
+      "that several days have; 3: the\nledger can't be read.");
+  show_command->callback([&action, showing] {
+    action = [showing] { return show_case(showing->where.path(), showing->id, showing->where.json); };
+  });
 }
 
 }  // namespace cli

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -39,8 +40,9 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 struct Options {
-  std::string dir, scenario = "interactive", serve;
+  std::string dir, scenario = "interactive";
   std::uint16_t port = 8700;
+  bool json = false;
 };
 
 std::string self() { return fs::read_symlink("/proc/self/exe").string(); }
@@ -311,23 +313,33 @@ class Backend final : public playground::PlaygroundBackend {
   std::int64_t verified_entries_ = 0;
 };
 
+// The hands-off story: a line a step, or one JSON object a step {"step", "seconds", "text", facts…}.
 class Story {
  public:
-  explicit Story(Clock::time_point start) : start_(start) {}
-  void tell(std::string const& text) const {
+  Story(Clock::time_point start, bool json) : start_(start), json_(json) {}
+  void tell(std::string const& step, std::string const& text, Json facts = Json(Json::Object{})) const {
     auto const passed = std::chrono::duration<double>(Clock::now() - start_).count();
-    std::printf("%8.3f s  %s\n", passed, core::visible_text(text).c_str());
+    if (json_) {
+      facts.set("step", step).set("seconds", std::round(passed * 1000) / 1000).set("text", core::visible_text(text));
+      std::printf("%s\n", core::dump(facts).c_str());
+    } else {
+      std::printf("%8.3f s  %s\n", passed, core::visible_text(text).c_str());
+    }
     std::fflush(stdout);
   }
 
  private:
   Clock::time_point start_;
+  bool json_;
 };
 
 class Playground {
  public:
   explicit Playground(Options options)
-      : options_(std::move(options)), dir_(fs::absolute(options_.dir)), workers_(2), story_(Clock::now()) {}
+      : options_(std::move(options)),
+        dir_(fs::absolute(options_.dir)),
+        workers_(2),
+        story_(Clock::now(), options_.json) {}
 
   int run() {
     prepare();
@@ -347,14 +359,18 @@ class Playground {
     backend_ = std::make_unique<Backend>(io_, workers_, dir_, pin_);
     page_ = std::make_unique<playground::PlaygroundServer>(io_, *slack_, *backend_, options_.port);
     backend_->watch([this] { page_->ledger_changed(); });
-    std::printf(
-        "The playground is at %s\n\n"
-        "  1. Press \"Break it\" beside the demo service. Three failed probes later the bot posts in #incidents.\n"
-        "  2. Be bob (the names at the top) and press Approve.\n"
-        "  3. Watch it restart, and every step appear in the signed ledger.\n\n"
-        "  ledger  %s\n  pin     %s\n  bot     http://127.0.0.1:%lld (log: %s)\n\nCtrl-C ends it.\n",
-        page_->url().c_str(), (dir_ / "ledger.git").c_str(), pin_.c_str(), static_cast<long long>(*bot_->ready_port()),
-        (dir_ / "bot.log").c_str());
+    if (options_.json) {
+      std::printf("%s\n", core::dump(places().set("step", "ready").set("page", page_->url())).c_str());
+    } else {
+      std::printf(
+          "The playground is at %s\n\n"
+          "  1. Press \"Break it\" beside the demo service. Three failed probes later the bot posts in #incidents.\n"
+          "  2. Be bob (the names at the top) and press Approve.\n"
+          "  3. Watch it restart, and every step appear in the signed ledger.\n\n"
+          "  ledger  %s\n  pin     %s\n  bot     %s (log: %s)\n\nCtrl-C ends it.\n",
+          page_->url().c_str(), (dir_ / "ledger.git").c_str(), pin_.c_str(), api_url().c_str(),
+          (dir_ / "bot.log").c_str());
+    }
     std::fflush(stdout);
     io_.on_signals({SIGINT, SIGTERM}, [this](int) { io_.stop(); });
     io_.run();
@@ -415,6 +431,16 @@ class Playground {
     return reached;
   }
 
+  std::string api_url() const { return "http://127.0.0.1:" + std::to_string(bot_->ready_port().value_or(0)); }
+
+  Json places() const {
+    return Json::object({{"api", api_url()},
+                         {"dir", dir_.string()},
+                         {"ledger", (dir_ / "ledger.git").string()},
+                         {"log", (dir_ / "bot.log").string()},
+                         {"pin", pin_}});
+  }
+
   // The newest message of the bot in #incidents that matches.
   std::optional<Json> message(std::function<bool(Json const&)> const& wanted) const {
     auto const all = slack_->messages("C0INC");
@@ -432,12 +458,12 @@ class Playground {
 
   // Nobody at the keyboard: the same story, pressed over the same wire.
   int hands_off() {
-    story_.tell("the bot is up: ledger " + (dir_ / "ledger.git").string());
+    story_.tell("up", "the bot is up: ledger " + (dir_ / "ledger.git").string(), places());
     auto const before = slack_->messages("C0INC").size();
     must(wait([this] { return slack_->sockets().size() >= 2; }, std::chrono::seconds(15)), "the bot did not connect");
-    story_.tell("two Socket Mode connections stand");
+    story_.tell("connected", "two Socket Mode connections stand");
     static_cast<void>(playground::break_demo_service((dir_ / "demo").string()));
-    story_.tell("the demo service fails its health check");
+    story_.tell("broken", "the demo service fails its health check");
     std::optional<Json> card;
     auto const has_button = [](Json const& message) {
       return core::dump(message).find("\"action_id\":\"approve") != std::string::npos;
@@ -445,8 +471,8 @@ class Playground {
     must(wait([&] { return slack_->messages("C0INC").size() > before && (card = message(has_button)).has_value(); },
               std::chrono::seconds(40)),
          "no request was posted");
-    story_.tell("posted: " + (*card)["text"].text());
     auto const ts = (*card)["ts"].text();
+    story_.tell("posted", "posted: " + (*card)["text"].text(), Json::object({{"channel", "C0INC"}, {"ts", ts}}));
     auto const press = [&](std::string const& user) {
       auto const pressed =
           slack_->click({.user = user, .channel = "C0INC", .ts = ts, .action_id = button_of(*card, "approve")});
@@ -457,10 +483,14 @@ class Playground {
       return slack_->interaction(*pressed)->ack_time;
     };
     auto const refused = press("U0MALLORY");
-    story_.tell("mallory presses Approve: acknowledged after " + std::to_string(refused.count()) +
-                " ms, refused, and on record");
+    story_.tell("refused",
+                "mallory presses Approve: acknowledged after " + std::to_string(refused.count()) +
+                    " ms, refused, and on record",
+                Json::object({{"account", "U0MALLORY"}, {"ack_ms", std::int64_t{refused.count()}}}));
     auto const took = press("U0BOB");
-    story_.tell("bob presses Approve: durable and acknowledged after " + std::to_string(took.count()) + " ms");
+    story_.tell("approved",
+                "bob presses Approve: durable and acknowledged after " + std::to_string(took.count()) + " ms",
+                Json::object({{"account", "U0BOB"}, {"ack_ms", std::int64_t{took.count()}}}));
     std::optional<Json> outcome;
     must(wait(
              [&] {
@@ -472,13 +502,13 @@ class Playground {
              },
              std::chrono::seconds(40)),
          "no outcome was told");
-    story_.tell("outcome in the thread: " + core::one_line((*outcome)["text"].text(), 300));
+    story_.tell("outcome", "outcome in the thread: " + core::one_line((*outcome)["text"].text(), 300));
     must(
         wait([this] { return playground::demo_service_status((dir_ / "demo").string()).up; }, std::chrono::seconds(10)),
         "the service is not back");
-    story_.tell("the demo service answers again");
+    story_.tell("mended", "the demo service answers again");
     bot_.reset();
-    story_.tell("the bot has stopped; pin " + pin_);
+    story_.tell("stopped", "the bot has stopped; pin " + pin_, Json::object({{"pin", pin_}}));
     return kDone;
   }
 
@@ -529,39 +559,13 @@ void add_playground(CLI::App& app, Action& action) {
   command->add_option("--scenario", options->scenario, "interactive, or hands-off: presses the buttons itself and ends")
       ->check(CLI::IsMember({"interactive", "hands-off"}))
       ->capture_default_str();
+  command->add_flag("--json", options->json, "Print JSON: one line when the page stands; hands-off: a line a step");
   command->footer(
       "Examples:\n  countersign playground\n  countersign playground --port 0 --dir /tmp/look\n  countersign "
-      "playground --scenario hands-off");
+      "playground --scenario hands-off --json\nExit code 0: done; 2: wrong use; 3: it could not start, or the story "
+      "did "
+      "not come to its end.");
   command->callback([&action, options] { action = [options] { return Playground(*options).run(); }; });
-}
-
-void add_hidden(CLI::App& app, Action& action) {
-  auto* const demo = app.add_subcommand("demo-service", "The playground's failing service")->group("");
-  demo->require_subcommand(1);
-  struct Demo {
-    std::string dir;
-    std::uint16_t port = 0;
-  };
-  auto const options = std::make_shared<Demo>();
-  auto const sub = [&](char const* name, std::function<int()> run) {
-    auto* const command = demo->add_subcommand(name, name);
-    command->add_option("--dir", options->dir)->required();
-    if (std::string_view(name) == "run") command->add_option("--port", options->port);
-    command->callback([&action, run = std::move(run)] { action = run; });
-  };
-  sub("run", [options] { return playground::run_demo_service(options->dir, options->port); });
-  sub("restart", [options] {
-    auto const done = playground::restart_demo_service(options->dir, std::chrono::seconds(20));
-    if (!done) throw core::Failure(done.error());
-    std::printf("restarted, serving again as process %d\n",
-                static_cast<int>(playground::demo_service_status(options->dir).pid));
-    return kDone;
-  });
-  sub("break", [options] {
-    auto const done = playground::break_demo_service(options->dir);
-    if (!done) throw core::Failure(done.error());
-    return kDone;
-  });
 }
 
 }  // namespace cli

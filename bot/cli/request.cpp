@@ -15,6 +15,7 @@
 #include "bot/core/text.hpp"
 #include "bot/net/http_client.hpp"
 #include "bot/net/io.hpp"
+#include "bot/net/url.hpp"
 
 namespace cli {
 
@@ -131,6 +132,21 @@ void say(Json const& view, bool json) {
   std::fflush(stdout);
 }
 
+// What the service or the way to it answered instead of an id. One object on standard output for programs.
+int refused(unsigned status, std::string const& title, std::string const& detail, bool json) {
+  if (json)
+    std::printf("%s\n", core::dump(Json::object({{"status", status == 0 ? Json() : Json(std::int64_t{status})},
+                                                 {"title", core::visible_text(title)},
+                                                 {"detail", core::visible_text(detail)}}))
+                            .c_str());
+  auto const number = status == 0 ? std::string() : " (" + std::to_string(status) + ")";
+  std::fprintf(stderr, "countersign: %s%s: %s\n", status == 0 ? "could not ask" : "refused", number.c_str(),
+               core::visible_text(detail).c_str());
+  // 408 and 429 say "not now", 5xx "not able": nothing was decided.
+  bool const answered = status >= 400 && status < 500 && status != 408 && status != 429;
+  return answered ? kNo : kFailed;
+}
+
 int request(AskOptions const& options) {
   auto const body = body_of(options);
   auto const token = token_of(options);
@@ -139,6 +155,9 @@ int request(AskOptions const& options) {
   if (!limit) throw core::Failure(limit.error());
   auto base = options.url;
   while (base.ends_with('/')) base.pop_back();
+  auto const url = net::parse_url(base);
+  if (!url || url->websocket())
+    wrong("--url " + core::printable_ascii(options.url, 100) + " is no address like http://127.0.0.1:8080");
   net::Io io;
   auto const client = net::make_http_client(io, {.tls = {.extra_ca_file = options.ca}});
   net::Headers const headers{{"Authorization", "Bearer " + token}, {"Content-Type", "application/json"}};
@@ -150,10 +169,9 @@ int request(AskOptions const& options) {
                             .timeout = std::chrono::seconds(30)});
   auto const json = core::parse_json(answer.body);
   if (answer.status != 202 || !json) {
-    auto const detail = json ? (*json)["detail"].text(answer.body) : answer.body;
-    std::fprintf(stderr, "countersign: refused (%u): %s\n", answer.status, core::visible_text(detail).c_str());
-    if (answer.status == 403 || answer.status == 409 || answer.status == 404) return kNo;
-    return answer.status == 422 || answer.status == 401 ? kUsage : kFailed;
+    auto const title = json ? (*json)["title"].text() : std::string();
+    return refused(answer.status, title.empty() ? "Refused" : title,
+                   json ? (*json)["detail"].text(answer.body) : answer.body, options.json);
   }
   say(*json, options.json);
   if (!options.wait) return kDone;
@@ -214,9 +232,23 @@ void add_request(CLI::App& app, Action& action) {
       "Examples:\n  countersign request restart-service service=web --reason 'stuck after deploy' --wait\n  "
       "countersign request apply-plan env=prod --reason 'release 42' --attach plan.diff --initiator alice --wait "
       "--json\n"
-      "Exit codes: 0 done; 1 denied, expired, cancelled, void or refused; 2 wrong use; 3 could not ask; 4 approved, "
-      "but the run failed; 5 gave up waiting.");
-  command->callback([&action, options] { action = [options] { return request(*options); }; });
+      "Exit codes: 0 done; 1 denied, expired, cancelled, voided, or refused by the service (wrong token, unknown "
+      "runbook, "
+      "forbidden …); 2 wrong use; 3 could not ask (no connection, the service is unable); 4 approved, but the run "
+      "failed or was interrupted; 5 gave up waiting.\n"
+      "With --json each line is a state of the request as the API shows it; an error is one object with status, title "
+      "and detail.");
+  command->callback([&action, options] {
+    action = [options] {
+      try {
+        return request(*options);
+      } catch (core::Failure const& failure) {
+        bool const misused = failure.error().code == core::Errc::bad_input;
+        auto const code = refused(0, misused ? "Wrong Use" : "Not Asked", failure.error().message, options->json);
+        return misused ? int{kUsage} : code;
+      }
+    };
+  });
 }
 
 }  // namespace cli

@@ -1,14 +1,15 @@
 // check, keygen and --version: the commands that need no service.
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <cstring>
+#include <memory>
 
 #include "bot/cli/commands.hpp"
 #include "bot/core/error.hpp"
 #include "bot/core/json.hpp"
+#include "bot/core/text.hpp"
 #include "config/loader.hpp"
 #include "ledger/key.hpp"
 
@@ -16,10 +17,35 @@ namespace cli {
 
 std::string version_line() { return std::string("countersign ") + kVersion + " (commit " + kCommit + ")"; }
 
+int print_version(bool json) {
+  auto const text =
+      json ? core::dump(core::Json::object({{"program", "countersign"}, {"version", kVersion}, {"commit", kCommit}}))
+           : version_line();
+  std::printf("%s\n", text.c_str());
+  return kDone;
+}
+
+int print_failure(core::Error const& error, bool json) {
+  auto const text = core::visible_text(error.message);
+  std::fprintf(stderr, "countersign: %s\n", text.c_str());
+  if (json)
+    std::printf(
+        "%s\n",
+        core::dump(core::Json::object({{"ok", false}, {"error", core::to_string(error.code)}, {"detail", text}}))
+            .c_str());
+  return error.code == core::Errc::bad_input ? kUsage : kFailed;
+}
+
 std::string read_text_file(std::string const& path, std::size_t max_bytes) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw core::Failure(core::make_error(core::Errc::not_found, "the file " + path + " can't be opened"));
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  auto const failed = [&] {
+    throw core::Failure(core::make_error(errno == ENOENT ? core::Errc::not_found : core::Errc::io,
+                                         "the file " + path + " can't be read: " + std::strerror(errno)));
+  };
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(std::fopen(path.c_str(), "rbe"), &std::fclose);
+  if (!file) failed();
+  std::string text(max_bytes + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  if (std::ferror(file.get()) != 0) failed();
   if (text.size() > max_bytes)
     throw core::Failure(core::make_error(
         core::Errc::too_large, "the file " + path + " is larger than " + std::to_string(max_bytes) + " bytes"));
@@ -34,10 +60,11 @@ void add_check(CLI::App& app, Action& action) {
   command->add_flag("--json", *json, "Print JSON");
   command->footer(
       "Examples:\n  countersign check -c countersign.yaml\n  countersign check -c countersign.yaml --json\nExit code "
-      "0: no mistake; 1: mistakes; 2: wrong use.");
+      "0: no mistake; 1: mistakes; 2: wrong use; 3: the file can't be read.");
   command->callback([&action, path, json] {
     action = [path, json] {
       auto const outcome = config::load_file(*path);
+      if (outcome.unreadable) throw core::Failure(*outcome.unreadable);
       auto const text = *json ? core::dump(config::check_report_json(outcome)) + "\n" : config::check_report(outcome);
       std::fputs(text.c_str(), stdout);
       return outcome.config ? kDone : kNo;
@@ -54,7 +81,7 @@ void add_keygen(CLI::App& app, Action& action) {
   command->add_flag("--json", *json, "Print JSON");
   command->footer(
       "Examples:\n  countersign keygen --out /etc/countersign/ledger_ed25519\nGive the fingerprint to the auditor on "
-      "another way than the ledger itself.");
+      "another way than the ledger itself.\nExit code 0: done; 2: wrong use; 3: it could not be written.");
   command->callback([&action, path, json] {
     action = [path, json] {
       auto const key = ledger::keygen(*path);
