@@ -137,16 +137,24 @@ void Interactions::take(SocketMode::LinkId link, std::string const& frame, Envel
 
 std::string Interactions::why_foreign(Origin const& origin, bool knows_team_of_user) const {
   auto const app = self_.app();
-  if (origin.app != app || app.empty()) return "it comes from another app";
+  if (origin.app != app || app.empty())
+    return "This comes from another Slack app. Nothing was counted: act on this bot's own message.";
   if (origin.enterprise_install || origin.team.empty())
-    return "it comes by an organisation-wide installation, which is not served";
-  if (origin.team != settings_.workspace) return "it comes from another workspace";
-  if (knows_team_of_user && origin.user.team != settings_.workspace) return "the person belongs to another workspace";
+    return "This comes by an organisation-wide installation of the app, which is not served. Nothing was counted: tell "
+           "the operator to install the app in this workspace.";
+  if (origin.team != settings_.workspace)
+    return "This comes from another Slack workspace than the configured one. Nothing was counted: act in the workspace "
+           "where the message was posted.";
+  if (knows_team_of_user && origin.user.team != settings_.workspace)
+    return "Your Slack account belongs to another workspace. Nothing was counted: ask an approver of this workspace to "
+           "decide.";
   return {};
 }
 
 std::string Interactions::why_not_approve() const {
-  return self_.foreign() ? "another instance is connected with this app token; nothing is approved until it stops" : "";
+  return self_.foreign() ? "Another instance is connected with this app token, and nothing is approved until it stops. "
+                           "Tell the operator, then try again; denying works."
+                         : "";
 }
 
 // --- clicks
@@ -173,17 +181,25 @@ void Interactions::clicked(Ref const& delivery, std::string const& digest, Block
       vote.binding = value->binding;
       vote.rendering = value->rendering;
     } else if (vote.foreign.empty()) {
-      vote.foreign = "the button's value is not one of ours";
+      vote.foreign =
+          "This button does not carry what this bot put into it. Nothing was counted: look at the newest message of "
+          "the request and press its button.";
     }
     if (vote.foreign.empty()) {
       bool const ours = (!click.message_bot.empty() && click.message_bot == self_.bot_id) ||
                         (click.message_bot.empty() && click.message_app == self_.app() && !click.message_app.empty());
       if (click.container != "message" || click.ephemeral || click.message_ts.empty() || !ours) {
-        vote.foreign = "it does not come from a message of ours";
+        vote.foreign =
+            "This button does not stand on a message that this bot posted for all to see. Nothing was counted: press "
+            "the button on the request's own message.";
       } else if (std::ranges::count(settings_.channels, click.channel) == 0) {
-        vote.foreign = "it comes from a channel that is not configured";
+        vote.foreign =
+            "This comes from a channel that is not in the configuration. Nothing was counted: act on the message in "
+            "the channel where it was posted.";
       } else if (!click.message_request.empty() && click.message_request != vote.request) {
-        vote.foreign = "the button's value belongs to another message";
+        vote.foreign =
+            "This button belongs to another message than the one it was pressed on. Nothing was counted: open the "
+            "request's own message and press its button there.";
       }
     }
     handed = true;
@@ -253,7 +269,9 @@ void Interactions::submitted(Ref const& delivery, std::string const& digest, Vie
   vote.delivery = "slack view " + view.origin.app + ' ' + view.origin.team + ' ' + view.view_id + ' ' +
                   view.origin.user.id + ' ' + (view.trigger.empty() ? digest : view.trigger);
   vote.foreign = why_foreign(view.origin, true);
-  if (vote.foreign.empty() && view.view_app != self_.app()) vote.foreign = "the view belongs to another app";
+  if (vote.foreign.empty() && view.view_app != self_.app())
+    vote.foreign =
+        "This form belongs to another Slack app. Nothing was counted: open it again from this bot's own message.";
   auto const origin = parse_view_origin(view.private_metadata);
   bool const approves = origin.has_value() && origin->verdict == "approve";
   if (approves && vote.foreign.empty()) vote.foreign = why_not_approve();
@@ -264,9 +282,13 @@ void Interactions::submitted(Ref const& delivery, std::string const& digest, Vie
     vote.channel = origin->channel;
     vote.verdict = approves ? core::Verdict::approve : core::Verdict::deny;
     if (vote.foreign.empty() && std::ranges::count(settings_.channels, vote.channel) == 0)
-      vote.foreign = "it comes from a channel that is not configured";
+      vote.foreign =
+          "This comes from a channel that is not in the configuration. Nothing was counted: act on the message in the "
+          "channel where it was posted.";
   } else if (vote.foreign.empty()) {
-    vote.foreign = "the view does not carry what we put into it";
+    vote.foreign =
+        "This form does not carry what this bot put into it. Nothing was counted: open it again from the request's "
+        "message.";
   }
   bool has_note = false;
   if (auto const block = view.values.find(std::string(kNoteBlock)); block != view.values.end()) {

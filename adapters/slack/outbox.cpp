@@ -15,9 +15,10 @@ using core::Json;
 // chat.postMessage: one a second a channel, short bursts pass (docs.slack.dev /apis/web-api/rate-limits).
 constexpr core::Duration kPostEvery = 1s;
 constexpr int kPostBurst = 3;
-// After a post of which nothing is known: how long until each look for it. A message that was taken shows up within
-// these; only then is it posted again.
-constexpr core::Duration kLooks[] = {1s, 4s};
+// After a post of which nothing is known: it is looked for again and again, and posted once more only when it is not
+// there this long after the attempt. A slow Slack shows what it took late, and two cards are worse than a late one.
+constexpr core::Duration kDoubt = 60s;
+constexpr core::Duration kLongestPause = 16s;  // between two looks; they begin at 1 s and double
 constexpr core::Duration kSearchMargin = 60s;  // our clock against Slack's
 constexpr unsigned kMaxPages = 50;             // of 200 messages
 
@@ -55,6 +56,7 @@ void Outbox::fail(core::Error error) {
     for (auto const& post : channel.waiting) later(post->done, core::Result<ports::MessageRef>(*dead_));
     channel.waiting.clear();
   }
+  for (auto const& post : std::exchange(doubtful_, {})) later(post->done, core::Result<ports::MessageRef>(*dead_));
   for (auto& [name, update] : updates_) {
     for (auto const& [version, done] : update.waiting) later(done, core::Result<void>(*dead_));
   }
@@ -66,6 +68,7 @@ void Outbox::fail(core::Error error) {
 void Outbox::stop() {
   alive_.end();
   channels_.clear();
+  doubtful_.clear();
   updates_.clear();
   searches_.clear();
 }
@@ -130,13 +133,9 @@ void Outbox::posted(std::shared_ptr<Post> const& post, WebApi::Outcome const& ou
       ++counters_.posts;
       return finish(post, Json::object({{"channel", channel}, {"ts", ts}}));
     }
-    post->looks = 0;
-    return look_again(post);
+    return doubt(post);
   }
-  if (outcome.ambiguous()) {
-    post->looks = 0;
-    return look_again(post);
-  }
+  if (outcome.ambiguous()) return doubt(post);
   if (outcome.transient()) {  // it never left: nothing to look for
     auto const most = std::min<std::int64_t>(60'000, std::int64_t{500} << std::min(post->failures++, 10U));
     auto const wait = core::Duration(static_cast<std::int64_t>(parts_.random() % static_cast<std::uint64_t>(most + 1)));
@@ -155,32 +154,51 @@ void Outbox::posted(std::shared_ptr<Post> const& post, WebApi::Outcome const& ou
   finish(post, error_of("chat.postMessage", outcome));
 }
 
+// Perhaps taken: the others of the channel need not wait for the answer.
+void Outbox::doubt(std::shared_ptr<Post> const& post) {
+  post->looks = 0;
+  post->doubt_ends = parts_.loop.now() + kDoubt;
+  doubtful_.insert(post);
+  next(post);
+  look_again(post);
+}
+
 void Outbox::look_again(std::shared_ptr<Post> const& post) {
-  auto const wait = kLooks[post->looks];
+  core::Duration const longer = std::min<core::Duration>(kLongestPause, std::chrono::seconds(1U << post->looks));
+  ++post->looks;
+  auto const wait = std::min(longer, std::max(core::Duration(1), post->doubt_ends - parts_.loop.now()));
   parts_.loop.call_after(wait, alive_.guard([this, post] {
     if (dead_) return;
     std::optional<ports::MessageRef> thread;
     if (!post->thread.empty()) thread = Json::object({{"ts", post->thread}});
+    bool const last = parts_.loop.now() >= post->doubt_ends;
     find(post->channel, thread, post->key, post->since,
-         alive_.guard([this, post](core::Result<std::optional<ports::MessageRef>> const& found) {
-           if (dead_) return;
-           if (found.has_error()) return finish(post, found.error());
+         alive_.guard([this, post, last](core::Result<std::optional<ports::MessageRef>> const& found) {
+           if (doubtful_.count(post) == 0) return;  // all was given up meanwhile
+           if (found && !*found && !last) return look_again(post);
+           doubtful_.erase(post);
+           if (found.has_error()) return post->done(found.error());
            if (found->has_value()) {
              ++counters_.posts_found_again;
              parts_.log.info("slack had taken a message after all", {{"key", post->key}});
-             return finish(post, **found);
+             return post->done(**found);
            }
-           if (++post->looks < std::size(kLooks)) return look_again(post);
-           send(post);
+           channels_[post->channel].waiting.push_back(post);
+           pump(post->channel);
          }));
   }));
 }
 
 void Outbox::finish(std::shared_ptr<Post> const& post, core::Result<ports::MessageRef> result) {
+  next(post);
+  post->done(std::move(result));
+}
+
+// The channel is done with this post, for now or for good.
+void Outbox::next(std::shared_ptr<Post> const& post) {
   auto& channel = channels_[post->channel];
   channel.busy = false;
   if (!channel.waiting.empty() && channel.waiting.front() == post) channel.waiting.pop_front();
-  post->done(std::move(result));
   parts_.loop.post(alive_.guard([this, name = post->channel] { pump(name); }));
 }
 

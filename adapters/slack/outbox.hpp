@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,8 @@ class Outbox {
     core::Time since;
     Posted done;
     unsigned failures = 0, looks = 0;
-    bool plain = false;  // the fallback without blocks
+    core::Time doubt_ends{};  // of an attempt of which nothing is known
+    bool plain = false;       // the fallback without blocks
   };
   struct Channel {
     std::deque<std::shared_ptr<Post>> waiting;
@@ -67,7 +69,9 @@ class Outbox {
   void pump(std::string const& channel);
   void send(std::shared_ptr<Post> const& post);
   void posted(std::shared_ptr<Post> const& post, WebApi::Outcome const& outcome);
+  void doubt(std::shared_ptr<Post> const& post);
   void look_again(std::shared_ptr<Post> const& post);
+  void next(std::shared_ptr<Post> const& post);
   void finish(std::shared_ptr<Post> const& post, core::Result<ports::MessageRef> result);
   void send_update(std::string const& name);
   void updated(std::string const& name, WebApi::Outcome const& outcome);
@@ -81,6 +85,7 @@ class Outbox {
   std::string bot_id_;
   std::optional<core::Error> dead_;
   std::map<std::string, Channel> channels_;
+  std::set<std::shared_ptr<Post>> doubtful_;       // perhaps taken, being looked for
   std::map<std::string, Update> updates_;          // by channel and ts
   std::vector<std::shared_ptr<Search>> searches_;  // that wait for open()
   Alive alive_;

@@ -310,7 +310,7 @@ core::Result<ViewOrigin> parse_view_origin(std::string_view text) {
   ViewOrigin out;
   out.request = read.token(*json, "request", Need::required, 100);
   out.binding = read.token(*json, "binding", Need::required, 100);
-  out.rendering = read.token(*json, "rendering", Need::optional, 100);
+  out.rendering = read.token(*json, "rendering", Need::required, 100);
   out.verdict = read.token(*json, "verdict", Need::required);
   out.channel = read.token(*json, "channel", Need::optional);
   out.ts = read.token(*json, "ts", Need::optional);

@@ -149,14 +149,20 @@ TEST_CASE("slack clicks: T40 forged and foreign clicks are handed over as such")
     REQUIRE(bench.sink.votes.size() == 1);
     return bench.sink.votes[0].foreign;
   };
-  SECTION("another app") { CHECK_THAT(foreign({.app = "A0OTHER"}), Catch::Contains("another app")); }
-  SECTION("another workspace") { CHECK_THAT(foreign({.team = "T0OTHER"}), Catch::Contains("another workspace")); }
+  SECTION("another app") { CHECK_THAT(foreign({.app = "A0OTHER"}), Catch::Contains("another Slack app")); }
+  SECTION("another workspace") { CHECK_THAT(foreign({.team = "T0OTHER"}), Catch::Contains("another Slack workspace")); }
   SECTION("a person of another company") {
     CHECK_THAT(foreign({.user_team = "T0PARTNER"}), Catch::Contains("belongs to another workspace"));
   }
-  SECTION("another channel") { CHECK_THAT(foreign({.channel = "C0OTHER"}), Catch::Contains("not configured")); }
-  SECTION("somebody else's message") { CHECK_THAT(foreign({.bot = "B0OTHER"}), Catch::Contains("message of ours")); }
-  SECTION("a value that is none of ours") { CHECK_THAT(foreign({.value = "approve!"}), Catch::Contains("value")); }
+  SECTION("another channel") {
+    CHECK_THAT(foreign({.channel = "C0OTHER"}), Catch::Contains("not in the configuration"));
+  }
+  SECTION("somebody else's message") {
+    CHECK_THAT(foreign({.bot = "B0OTHER"}), Catch::Contains("not stand on a message that this bot posted"));
+  }
+  SECTION("a value that is none of ours") {
+    CHECK_THAT(foreign({.value = "approve!"}), Catch::Contains("does not carry"));
+  }
   SECTION("a value of another message") {
     CHECK_THAT(foreign({.value = "v1|CS-20261121-000099-R1|sha256:b|sha256:r"}), Catch::Contains("another message"));
   }

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "adapters/slack/render_text.hpp"
+#include "bot/core/rendering.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/slack/cards.hpp"
 
@@ -40,24 +41,27 @@ TEST_CASE("slack render: the message in each state is as it was") {
 }
 
 TEST_CASE("slack render: a waiting card says all that a tired approver needs") {
-  auto const rendered = render_card(cards::waiting(), "key-1", cards::people());
+  auto const card = cards::waiting();
+  auto const rendered = render_card(card, "key-1", cards::people());
   auto const& body = rendered.body;
-  CHECK_THAT(body["text"].text(), Catch::StartsWith("CS-42 Restart web") && Catch::EndsWith("<@U0BOB> <@U0CAROL>"));
+  CHECK_THAT(body["text"].text(),
+             Catch::StartsWith("CS-2 Restart web") && Catch::EndsWith("<@U0BOB> <@U0CAROL> <@U0ERIN>"));
   CHECK(body["metadata"]["event_payload"]["key"].text() == "key-1");
-  CHECK(body["metadata"]["event_payload"]["request"].text() == "CS-20261121-000042-R1");
+  CHECK(body["metadata"]["event_payload"]["request"].text() == card.request_id);
   CHECK(body["link_names"] == Json(false));
   CHECK(body["parse"].text() == "none");
   CHECK(body["unfurl_links"] == Json(false));
   auto const bytes = core::dump(body);
-  for (auto const* word : {"systemctl restart web.service", "If nobody answers", "/countersign approve CS-42 7f3a",
-                           "cases/2026/11/21/00/00/CS-20261121-000042/requests/R1", "Evidence (untrusted)"})
+  for (auto const& word :
+       {std::string("systemctl restart web.service"), std::string("If nobody answers"), card.how_by_text,
+        card.ledger_path, std::string("Evidence (untrusted)"), std::string("failed 2026-11-22 11:00"),
+        std::string("succeeded 2026-11-21 10:00"), std::string("10:12:03 fatal: out of memory")})
     CHECK_THAT(bytes, Catch::Contains(word));
 }
 
 TEST_CASE("slack render: the digest covers all but the button values, which name it") {
   auto const rendered = render_card(cards::waiting(), "key-1", cards::people());
-  CHECK(rendering_digest(rendered.body) == rendered.digest);
-  auto const value = "v1|CS-20261121-000042-R1|" + cards::waiting().binding + "|" + rendered.digest;
+  auto const value = "v1|" + cards::waiting().request_id + "|" + cards::waiting().binding + "|" + rendered.digest;
   CHECK_THAT(core::dump(rendered.body), Catch::Contains(value));
   auto other = cards::waiting();
   other.status = "Waiting: nobody";
@@ -65,6 +69,38 @@ TEST_CASE("slack render: the digest covers all but the button values, which name
   CHECK(changed.digest != rendered.digest);
   CHECK(changed.body["blocks"].at_index(0)["block_id"] != rendered.body["blocks"].at_index(0)["block_id"]);
   CHECK(render_card(cards::waiting(), "key-1", cards::people()).body == rendered.body);
+}
+
+// The digests below were not computed by us, but by what follows, from the text of ledger/FORMAT.md alone:
+//   python3 -c '
+//   import hashlib, json, sys
+//   def blank(v):
+//       if isinstance(v, list): return [blank(x) for x in v]
+//       if not isinstance(v, dict): return v
+//       out = {k: blank(x) for k, x in v.items()}
+//       if out.get("type") == "button" and "value" in out: out["value"] = ""
+//       return out
+//   body = blank(json.load(sys.stdin))
+//   text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+//   print("sha256:" + hashlib.sha256(text.encode()).hexdigest())' < golden/NAME.json
+// (json.dumps gives the RFC 8785 form here: member names are ASCII, numbers whole, no control character but line feed.)
+TEST_CASE("the rendering digest is what the format says, as another program computes it") {
+  auto const digest = [](std::string const& body) {
+    return core::rendering_digest("slack", core::parse_json(body).value());
+  };
+  CHECK(render_card(cards::waiting(), "key-1", cards::people()).digest ==
+        "sha256:12ca278c6c2881f91b434f530512db98c0eb9a406cfeefd8ddbd8f0d2f0cdc02");
+  CHECK(render_note(cards::note(), "key-2", cards::people()).digest ==
+        "sha256:3e04d9029b952800faf15c07385c1fe84a11503efa1cc228ad7681b9a4de4fb8");
+  // Objects without a type, values of what is no button, a button without a value, one whose value is an object.
+  CHECK(
+      digest(
+          R"JSON({"text":"é & <x>\n","n":3,"blocks":[{"elements":[{"type":"button","value":"v1|a","text":{"text":"Yes"}},{"type":"button"},{"type":"button","value":{"deep":1}},{"type":"select","value":"kept","options":[{"value":"kept too"}]},{"value":"no type"},{"type":null,"value":"null type"}]}]})JSON")
+          .value() == "sha256:c7e320ff8681abf5b5401244b1aff634ef213767b6c66086aee31d6dee2850f3");
+  CHECK(digest(R"({"a":1})").value() == digest(R"( {"a" : 1} )").value());
+  CHECK(digest(R"({"type":"button"})").value() != digest(R"({"type":"button","value":""})").value());
+  CHECK(digest(R"({"n":0.5})").error().code == core::Errc::bad_input);
+  CHECK(core::rendering_digest("carrier-pigeon", Json::object({})).error().code == core::Errc::unsupported);
 }
 
 TEST_CASE("slack render: an action that does not fit is approved only where all of it stands") {
@@ -98,7 +134,7 @@ TEST_CASE("slack render: when blocks are refused the bare message still shows th
   card.action = {"1. restart: echo <!channel> & more"};
   auto const plain = plain_fallback(render_card(card, "k", cards::people()).body);
   CHECK_THAT(plain["text"].text(),
-             Catch::Contains("echo &lt;!channel&gt; &amp; more") && Catch::Contains("/countersign approve CS-42 7f3a"));
+             Catch::Contains("echo &lt;!channel&gt; &amp; more") && Catch::Contains(card.how_by_text));
   CHECK(plain["blocks"] == Json::array());
   card.action.assign(300, std::string(60, '&'));
   auto const cut_text = plain_fallback(render_card(card, "k", cards::people()).body)["text"].text();

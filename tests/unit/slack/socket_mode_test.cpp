@@ -205,7 +205,7 @@ TEST_CASE("slack sockets: another instance on the token is found after a minute,
   CHECK_THAT(bench.sink.states.back().second, Catch::Contains("another instance"));
   CHECK(bench.adapter->counters().foreign == 1);
   bench.receive(0, frames::click({}));
-  CHECK_THAT(bench.sink.votes.at(0).foreign, Catch::Contains("another instance"));
+  CHECK_THAT(bench.sink.votes.at(0).foreign, Catch::Contains("Another instance"));
 
   bench.loop.advance(6s);
   CHECK(bench.dialer.wires[1]->closing);  // it only looked
