@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "bot/core/state.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/rules_fixture.hpp"
 
@@ -144,6 +145,19 @@ TEST_CASE("T6 quorum: what is not there approves nothing") {
   CHECK_FALSE(satisfied({{"sre", 2}, {"dba", 1}}));  // erin fills one seat, not two
 }
 
+TEST_CASE("T6 quorum: a configuration in the ledger that asks for nobody is not read") {
+  auto const bytes = fixture::config_bytes(fixture::rules());
+  REQUIRE(rules_from_bytes(bytes).has_value());
+  auto const one = bytes.find("\"count\":1");
+  REQUIRE(one != std::string::npos);
+  for (auto const* count : {"0", "-1", "4294967296", "4294967297", "\"1\"", "1.5", "null", "true", "[]"}) {
+    CAPTURE(count);
+    auto changed = bytes;
+    changed.replace(one, 9, "\"count\":" + std::string(count));
+    CHECK(rules_from_bytes(changed).has_error());
+  }
+}
+
 TEST_CASE("T6 quorum: groups count as at the vote and again at the decision") {
   auto rules = fixture::rules();
   auto const policy = fixture::policy("p", {{"sre", 1}});
@@ -157,6 +171,25 @@ TEST_CASE("T6 quorum: groups count as at the vote and again at the decision") {
   CHECK_FALSE(tally(policy, rules, behind, {vote}).satisfied);  // left meanwhile
   rules.people.erase("bob");
   CHECK_FALSE(tally(policy, rules, behind, {vote}).satisfied);
+}
+
+TEST_CASE("T30 who has left one of two groups still counts, but only for the other") {
+  auto rules = fixture::rules();
+  auto const policy = fixture::policy("both", {{"sre", 1}, {"dba", 1}});
+  auto const behind = Behind{Actor::person("alice"), {}};
+  auto const votes = std::vector<Vote>{vote_of(rules, "erin"), vote_of(rules, "dave")};  // sre and dba; dba
+  CHECK(tally(policy, rules, behind, votes).satisfied);
+  rules.people["erin"].groups = {"dba"};
+  auto const left = tally(policy, rules, behind, votes);
+  CHECK_FALSE(left.satisfied);
+  CHECK(left.counted.size() == 1);
+  CHECK(what_is_missing(left) == "1 from sre");
+  // And who has joined one since the vote counts only for what they were in already.
+  rules.people["erin"].groups = {"sre", "dba"};
+  rules.people["dave"].groups = {"sre", "dba"};
+  auto later = votes;
+  later[0].groups = {"dba"};
+  CHECK_FALSE(tally(policy, rules, behind, later).satisfied);
 }
 
 TEST_CASE("one effective vote a person: the last") {

@@ -1,0 +1,60 @@
+// Deciding by text: the id and the code that stand on the message, and nothing else, name what is decided.
+#include "tests/support/catch.hpp"
+#include "tests/support/story.hpp"
+
+using namespace core;
+
+namespace {
+
+VoteCast typed(fixture::Story& story, RequestId const& id, std::string code, Verdict verdict = Verdict::approve) {
+  auto cast = story.cast("bob", id, verdict);
+  cast.via = "text";
+  cast.binding = std::move(code);
+  return cast;
+}
+
+std::string upper(std::string text) {
+  for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("T3 a typed vote counts with the code of exactly this binding") {
+  fixture::Story story;
+  auto const id = story.open(), other = story.open("restart-service", {{"service", "api"}});
+  auto const code = code_of(story.at(id).binding), others = code_of(story.at(other).binding);
+  REQUIRE(code != others);
+  auto near = code;
+  near.back() = near.back() == '0' ? '1' : '0';
+  for (auto const verdict : {Verdict::approve, Verdict::deny}) {
+    for (auto const& wrong : {others, near, code.substr(0, 3), code + "0", code + " ", story.at(id).binding,
+                              std::string(), std::string("0000\0", 5), std::string("*"), std::string(4, '.')}) {
+      if (wrong == code) continue;
+      CAPTURE(wrong, to_string(verdict));
+      story.send(typed(story, id, wrong, verdict));
+      CHECK(story.reply().code == Errc::forbidden);
+      CHECK(story.kinds().find("request.") == std::string::npos);
+      CHECK(story.phase(id) == Phase::pending);
+    }
+  }
+  CHECK(story.at(id).votes.empty());
+  // A phone writes capitals.
+  story.send(typed(story, id, upper(code)));
+  CHECK(story.phase(id) == Phase::approved);
+  story.send(typed(story, other, others, Verdict::deny));
+  CHECK(story.phase(other) == Phase::denied);
+}
+
+TEST_CASE("T3 the four digits suffice only by text: a button names the whole binding") {
+  fixture::Story story;
+  auto const id = story.open();
+  for (auto const* via : {"button", "view", "", "TEXT"}) {
+    CAPTURE(via);
+    auto cast = typed(story, id, code_of(story.at(id).binding));
+    cast.via = via;
+    story.send(cast);
+    CHECK(story.reply().code == Errc::forbidden);
+    CHECK(story.phase(id) == Phase::pending);
+  }
+}
