@@ -22,7 +22,8 @@ TEST_CASE("chat.postMessage and chat.update at fault: exactly one message, and i
   kit.start();
   auto const kind = GENERATE(Kind::rate_limit, Kind::status_after_done, Kind::cut_after_done, Kind::status);
   CAPTURE(static_cast<int>(kind));
-  kit.slack().add_fault({.method = "chat.postMessage", .kind = kind, .times = 1});
+  // After a bare 500 the message may come yet: it is looked for during a minute (tests/faults waits for that).
+  if (kind != Kind::status) kit.slack().add_fault({.method = "chat.postMessage", .kind = kind, .times = 1});
   kit.slack().add_fault({.method = "chat.update", .kind = kind, .times = 1});
   auto const id = kit.ask("witness");
   CHECK(kit.press("U0BOB", id));
