@@ -127,8 +127,10 @@ std::string history_words(State const& state, RequestState const& request) {
   auto const found = state.outcomes.find(outcome_key(request));
   if (found == state.outcomes.end()) return "never run on this target before";
   std::string words;
+  std::size_t shown = 0;
   for (auto const& outcome : found->second) {
-    if (outcome.id == request.id) continue;
+    if (outcome.id == request.id || shown == 3) continue;
+    ++shown;
     words += (words.empty() ? "" : ", ") + std::string(to_string(outcome.phase)) + " " +
              format_time(outcome.at).substr(0, 10) + " " + format_time(outcome.at).substr(11, 5);
   }
