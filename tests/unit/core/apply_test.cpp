@@ -290,3 +290,61 @@ TEST_CASE("apply: the first entry opens the ledger, and only the first") {
   CHECK(empty.rules.people.empty());
   CHECK(story.try_apply(empty, config).has_value());
 }
+
+TEST_CASE("T24 apply: no vote is taken before a request is open or after it has ended, not even a well-made one") {
+  Story fresh;
+  auto const asked = fresh.asked(Actor::person("alice"), "deploy", {{"version", "1"}, {"replicas", "2"}});
+  fresh.send(asked);
+  auto const id = fresh.reply().request.value();
+  auto const collecting = fresh.state;
+  fresh.send(fresh.collected(id));
+  auto const ended = [&](std::function<void(Story&)> const& end) {
+    auto story = fresh;
+    end(story);
+    return story.state;
+  };
+  auto const approve = [&](Story& story) {
+    story.vote("bob", id);
+    story.vote("carol", id);
+  };
+  auto const approved = ended(approve);
+  auto const running = ended([&](Story& story) {
+    approve(story);
+    story.send(RunnerAccepted{id});
+  });
+  auto const denied = ended([&](Story& story) { story.vote("bob", id, Verdict::deny); });
+  auto const expired = ended([&](Story& story) { story.pass(24h); });
+  auto const cancelled = ended([&](Story& story) {
+    story.send(CancelAsked{.ticket = 1,
+                           .by = Actor::person("alice"),
+                           .platform = {},
+                           .account = {},
+                           .channel = {},
+                           .request = id.str(),
+                           .reason = {}});
+  });
+  // erin's vote as step() would record it, were the request pending.
+  auto const voted = [&](State state, Verdict verdict) {
+    auto const& about = *state.request(id);
+    Vote const vote{.person = "erin",
+                    .verdict = verdict,
+                    .at = std::max(state.now, fresh.now),
+                    .platform = "slack",
+                    .account = "U0ERIN",
+                    .note = {},
+                    .via = "text",
+                    .rendering = {},
+                    .envelope = digest_of("envelope"),
+                    .groups = {"sre", "dba"},
+                    .number = about.vote_files + 1};
+    auto const applied = fresh.try_apply(state, entries::vote(about, vote, "late"));
+    return applied ? std::string() : applied.error().message;
+  };
+  CHECK(voted(fresh.state, Verdict::approve) == "");
+  CHECK(voted(collecting, Verdict::approve) != "");
+  for (auto const* state : {&approved, &running, &denied, &expired, &cancelled}) {
+    CAPTURE(to_string(state->request(id)->phase));
+    for (auto const verdict : {Verdict::approve, Verdict::deny, Verdict::withdraw})
+      CHECK(voted(*state, verdict).find("a vote on a request that is not pending") != std::string::npos);
+  }
+}
