@@ -75,7 +75,7 @@ struct Probe {
   std::string target;               // http: URL; tcp: host:port
   std::vector<std::string> argv;    // command: success is exit code 0
   std::uint32_t expect_status = 0;  // http: 0 means any 2xx
-  std::string expect_body;          // http: RE2 searched in the first 64 KiB of the body; empty: anything
+  std::string expect_body;          // http: RE2 searched in the body, which may have 64 KiB; empty: anything
 };
 
 struct Retry {

@@ -239,7 +239,21 @@ void on(Stepper& step, CancelAsked const& event) {
   auto const found = find_request(step.state, event.request, event.platform, event.channel);
   if (!found) return reply(found.error().code, found.error().message);
   auto const& request = *step.state.request(*found);
-  if (request.phase == Phase::cancelled && may_cancel(step.state, request, event.by))
+  bool const may = may_cancel(step.state, request, event.by);
+  bool const seen = event.channel.empty() || std::ranges::any_of(request.posts, [&](PostState const& post) {
+                      return post.platform == event.platform && post.address == event.channel;
+                    });
+  if (!may && !seen) {  // absent and forbidden answer alike (T44), but who tried is on record
+    on(step, CommandRefused{.platform = event.platform,
+                            .account = event.account,
+                            .channel = event.channel,
+                            .reason = "cancelling " + request.id.str(),
+                            .envelope = {},
+                            .delivery = {},
+                            .by = event.by});
+    return reply(Errc::not_found, "There is no request " + request.id.str() + ".");
+  }
+  if (request.phase == Phase::cancelled && may)
     return reply(Errc{}, request.id.short_name() + " is cancelled already.", request.id);
   if (auto why = why_not_cancel(step.state, request, event.by)) {
     bool const late = is_final(request.phase) || request.phase == Phase::approved || request.phase == Phase::running;

@@ -207,6 +207,32 @@ TEST_CASE("T71 refusals are on record, and many of one account are folded into o
   check_same(story);
 }
 
+TEST_CASE("T44 cancelling from where its message doesn't stand tells an outsider nothing, and is on record") {
+  Story story;
+  auto const id = story.open();
+  auto const cancel = [&](std::string const& request, std::string const& by) {
+    story.send(CancelAsked{.ticket = 1,
+                           .by = Actor::person(by),
+                           .platform = "slack",
+                           .account = "U0" + by,
+                           .channel = "C0ELSE",
+                           .request = request,
+                           .reason = {}});
+    return story.reply();
+  };
+  auto const absent = RequestId::make(id.case_id(), 9).str();
+  auto const hidden = cancel(id.str(), "mallory");
+  CHECK(hidden.code == Errc::not_found);
+  CHECK(hidden.text == "There is no request " + id.str() + ".");
+  CHECK_FALSE(hidden.request);
+  CHECK(story.kinds() == "vote.refused");
+  CHECK(cancel(absent, "mallory").text == "There is no request " + absent + ".");
+  CHECK(story.state.request(id)->phase == Phase::pending);
+  CHECK(cancel(id.str(), "bob").code == Errc{});  // he may decide it, so he may cancel it, wherever he is
+  CHECK(cancel(id.str(), "mallory").text == hidden.text);
+  check_same(story);
+}
+
 TEST_CASE("T61 whatever text arrives, the entry can be read back") {
   Story story;
   auto const id = story.open();
