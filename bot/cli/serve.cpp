@@ -49,9 +49,10 @@ T or_throw(core::Result<T> result) {
 
 config::Config load_or_throw(std::string const& file) {
   auto outcome = config::load_file(file);
-  if (!outcome.config)
-    throw core::Failure(
-        core::make_error(core::Errc::bad_input, "the configuration has mistakes:\n" + config::check_report(outcome)));
+  if (outcome.unreadable) throw core::Failure(*outcome.unreadable);
+  if (!outcome.config)  // not wrong use: the service could not run
+    throw core::Failure(core::make_error(core::Errc::unavailable,
+                                         "the configuration has mistakes:\n" + config::check_report(outcome)));
   return std::move(*outcome.config);
 }
 
