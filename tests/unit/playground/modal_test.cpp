@@ -22,9 +22,7 @@ struct Modals : StandInFixture {
     click.channel = "C0INC";
     click.ts = post();
     click.action_id = "approve";
-    auto const id = slack.click(click);
-    REQUIRE(id.has_value());
-    return slack.interaction(*id)->trigger_id;
+    return sent(slack.click(click)).trigger_id;
   }
   Json open(std::string const& trigger_id, Json const& what = view()) {
     return app.call_now("views.open", Json::object({{"trigger_id", trigger_id}, {"view", what}})).body;
