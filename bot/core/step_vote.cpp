@@ -125,8 +125,10 @@ class Ballot {
   }
 
   bool right_binding() const {
-    if (request_->binding.empty() || (!cast_.rendering.empty() && !was_posted(cast_.rendering))) return false;
-    if (cast_.via != "text") return cast_.binding == request_->binding;
+    if (request_->binding.empty()) return false;
+    // A button names what its person saw; words that are typed name no message, and nothing else says how it was done.
+    if (cast_.via != "text") return cast_.binding == request_->binding && was_posted(cast_.rendering);
+    if (!cast_.rendering.empty()) return false;
     std::string lower;
     for (char const c : cast_.binding) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     return lower == code_of(request_->binding);

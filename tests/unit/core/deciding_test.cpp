@@ -143,6 +143,11 @@ TEST_CASE("T7 whatever fails on the way to a decision is a no") {
     SECTION("no binding") { cast.binding = ""; }
     SECTION("code instead of binding") { cast.binding = code_of(story.at(id).binding); }
     SECTION("rendering") { cast.rendering = "forged\n"; }
+    SECTION("no rendering") { cast.rendering = ""; }
+    SECTION("no way of acting that is known") {
+      cast.via = "";
+      cast.rendering = "";
+    }
     story.send(cast);
     CHECK(story.reply().code == Errc::forbidden);
     CHECK(story.kinds() == "vote.refused");

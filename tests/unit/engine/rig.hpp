@@ -321,7 +321,7 @@ class Rig {
             .note = {},
             .via = "button",
             .channel = "C0INC",
-            .rendering = {},
+            .rendering = ledger.folded.request(id)->posts.empty() ? "" : ledger.folded.request(id)->posts[0].rendering,
             .envelope = core::digest_of("envelope"),
             .delivery = "d" + std::to_string(++deliveries),
             .foreign = {}};
