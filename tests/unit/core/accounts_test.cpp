@@ -4,6 +4,7 @@
 #include <random>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/rounds.hpp"
 #include "tests/support/story.hpp"
 
 using namespace core;
@@ -213,7 +214,9 @@ void run_graphs(std::uint32_t first, std::uint32_t count) {
 
 }  // namespace
 
-TEST_CASE("T2 random account graphs: a person counts once, and never who asked (1 of 2)") { run_graphs(0, 10'000); }
+TEST_CASE("T2 random account graphs: a person counts once, and never who asked (1 of 2)") {
+  run_graphs(0, support::rounds(10'000));
+}
 TEST_CASE("T2 random account graphs: a person counts once, and never who asked (2 of 2)") {
-  run_graphs(10'000, 10'000);
+  run_graphs(10'000, support::rounds(10'000));
 }

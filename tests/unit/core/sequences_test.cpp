@@ -2,6 +2,7 @@
 #include <random>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/rounds.hpp"
 #include "tests/support/story.hpp"
 
 using namespace core;
@@ -237,11 +238,11 @@ void run_all(std::uint32_t first, std::uint32_t count) {
 
 }  // namespace
 
-// 100,000 in all; in four parts, so that CTest runs them side by side.
-TEST_CASE("T24 T54 random sequences keep every invariant (1 of 4)") { run_all(0, 25'000); }
-TEST_CASE("T24 T54 random sequences keep every invariant (2 of 4)") { run_all(25'000, 25'000); }
-TEST_CASE("T24 T54 random sequences keep every invariant (3 of 4)") { run_all(50'000, 25'000); }
-TEST_CASE("T24 T54 random sequences keep every invariant (4 of 4)") { run_all(75'000, 25'000); }
+// 100,000 in all (fewer under a sanitizer); in four parts, so that CTest runs them side by side.
+TEST_CASE("T24 T54 random sequences keep every invariant (1 of 4)") { run_all(0, support::rounds(25'000)); }
+TEST_CASE("T24 T54 random sequences keep every invariant (2 of 4)") { run_all(25'000, support::rounds(25'000)); }
+TEST_CASE("T24 T54 random sequences keep every invariant (3 of 4)") { run_all(50'000, support::rounds(25'000)); }
+TEST_CASE("T24 T54 random sequences keep every invariant (4 of 4)") { run_all(75'000, support::rounds(25'000)); }
 
 TEST_CASE("the same events give the same entries") {
   auto const start = prepared();
