@@ -115,7 +115,7 @@ TEST_CASE("a command line that means nothing says which word, and what was meant
   CHECK(countersign("ledger verify --help").code == 0);
 }
 
-TEST_CASE("--json of the commands that need no service: one object a line") {
+TEST_CASE("commands with --json that need no service: one object a line") {
   ServiceKit kit;
   auto const object = [](std::string const& words, int code) {
     auto const ran = countersign(words + " --json 2>/dev/null");
