@@ -141,18 +141,25 @@ Result<Recovered> recover_after_fsync_failure(fs::path const& repository, FsyncM
 
   Recovered out;
   out.head = marker.acknowledged;
-  for (auto const& name : marker.suspects) move_pack(name, aside(folder), packs);  // an earlier try was cut off
+  // What an earlier try left aside: it was cut off, or its own entry could not be synced.
+  FsyncMarker all = marker;
+  std::error_code none;
+  for (auto const& item : fs::directory_iterator(aside(folder), none)) {
+    auto const name = item.path().stem().string();
+    if (std::ranges::find(all.suspects, name) == all.suspects.end()) all.suspects.push_back(name);
+  }
+  for (auto const& name : all.suspects) move_pack(name, aside(folder), packs);
   {
     auto db = ObjectDb::open(repository);
     if (!db) return db.error();
-    out.dropped = dropped_entries(*db, packs, marker);
+    out.dropped = dropped_entries(*db, packs, all);
   }
   std::error_code error;
   fs::create_directory(aside(folder), error);
   if (error) return make_error(Errc::io, aside(folder).string() + " can't be made: " + error.message() + ".");
-  for (auto const& name : marker.suspects) move_pack(name, packs, aside(folder));
+  for (auto const& name : all.suspects) move_pack(name, packs, aside(folder));
   if (auto const whole = check_acknowledged(repository, marker, key); !whole) {
-    for (auto const& name : marker.suspects) move_pack(name, aside(folder), packs);
+    for (auto const& name : all.suspects) move_pack(name, aside(folder), packs);
     return whole.error();
   }
   // The branch first: from here on nothing needs the suspects.

@@ -51,8 +51,8 @@ config::Config load_or_throw(std::string const& file) {
   auto outcome = config::load_file(file);
   if (outcome.unreadable) throw core::Failure(*outcome.unreadable);
   if (!outcome.config)  // not wrong use: the service could not run
-    throw core::Failure(core::make_error(core::Errc::unavailable,
-                                         "the configuration has mistakes:\n" + config::check_report(outcome)));
+    throw core::Failure(
+        core::make_error(core::Errc::unavailable, "the configuration has mistakes:\n" + config::check_report(outcome)));
   return std::move(*outcome.config);
 }
 
@@ -225,9 +225,9 @@ class Service {
                                  .started = {markers.begin(), markers.end()}};
     engine_->start(std::move(started), [this] {
       if (!recovered_) return;  // else the marker goes, now that the recovery and what it voids are on disk
+      // A start that finds it again would drop what is recorded from here on: rather no service.
+      if (auto const cleared = state_dir_.clear_fsync_failed(); !cleared) return stop_now(cleared.error());
       ledger::forget_suspects(config_.ledger.path);
-      if (auto const cleared = state_dir_.clear_fsync_failed(); !cleared)
-        log_->error("the marker fsync-failed can't be removed", {{"why", cleared.error().message}});
     });
     log_->info("ready", {{"api", "http://" + config_.api.host + ":" + std::to_string(api_->port())},
                          {"port", std::int64_t{api_->port()}},

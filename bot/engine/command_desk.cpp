@@ -175,8 +175,7 @@ std::string CommandDesk::show(ports::IncomingCommand const& command, core::Actor
   });
   bool const part = who == request.requester || who.key == request.initiator ||
                     (request.pinned && !core::why_not_vote(*request.pinned, state.rules, request.behind(), who.key));
-  if (!here && !part)
-    return "There is no request " + core::printable_ascii(command.words[1], 40) + " for you to see here.";
+  if (!here && !part) return "There is no request " + id->str() + ".";
   auto const card = core::make_card(state, request, engine_.parts_.loop.now());
   std::string text =
       card.request_id + (card.code.empty() ? "" : " " + card.code) + "\n" + card.title + "\n" + card.status + "\n";

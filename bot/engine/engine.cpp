@@ -220,7 +220,8 @@ void Engine::write_failed(core::Error const& error) {
     pump();  // whoever waits is told, too
     return parts_.stop_service(error);
   }
-  if (!recorded_) {
+  bool const news = !recorded_;  // else everybody has heard of it
+  if (news) {
     auto folded = parts_.refold();
     if (!folded) {
       parts_.log.error("the ledger can't be read again", {{"why", folded.error().message}});
@@ -232,7 +233,7 @@ void Engine::write_failed(core::Error const& error) {
   }
   state_ = *recorded_;
   retry_ = error.code == core::Errc::no_space;
-  set_degraded(true, error.message);
+  set_degraded(true, error.message, news);
   auto const earlier = std::exchange(aside_, {});
   for (auto const& waiting : earlier) static_cast<void>(core::step(state_, waiting.event));  // stay in force
   aside_ = earlier;
@@ -301,12 +302,12 @@ void Engine::try_again() {
   pump();
 }
 
-void Engine::set_degraded(bool degraded, std::string const& why) {
+void Engine::set_degraded(bool degraded, std::string const& why, bool tell) {
   if (std::exchange(degraded_, degraded) == degraded) return;
   parts_.log.warn(
       degraded ? "nothing is approved or started until the ledger can be written" : "the ledger is tried again",
       {{"why", why}});
-  if (!degraded) return;
+  if (!degraded || !tell) return;
   std::set<std::string> told;
   for (auto const* request : state_.open_requests()) {
     auto const of = request->id.case_id();
@@ -583,7 +584,9 @@ void Engine::cancel(core::CancelAsked cancel, std::function<void(core::Reply)> d
   enqueue(std::move(cancel), ticket);
 }
 
-void Engine::refused(core::CommandRefused refused) { enqueue(std::move(refused)); }
+void Engine::refused(core::CommandRefused refused) {
+  if (queue_.size() < kMaxQueue / 2) enqueue(std::move(refused));  // nobody crowds out the votes of others with it
+}
 
 void Engine::signal(core::SignalFired signal) {
   clean(signal.title);

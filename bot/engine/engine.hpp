@@ -102,7 +102,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void perform(core::Effect const& effect);
   void reply(core::Reply const& reply);
   void arm_timer();
-  void set_degraded(bool degraded, std::string const& why);
+  void set_degraded(bool degraded, std::string const& why, bool tell = true);
   std::optional<core::Actor> actor_of(ports::Account const& account) const;
   friend class CommandDesk;
 

@@ -10,6 +10,7 @@ struct Background {
   Background(ServiceKit& with, std::string const& words)
       : kit(with), out(with / "cli.out"), code_file(with / "cli.code") {
     std::filesystem::remove(code_file);
+    std::filesystem::remove(out);  // or the words of the command before this one would be taken for its own
     support::run("( COUNTERSIGN_TOKEN=token-of-alice '" + ServiceKit::binary() + "' " + words +
                  " --url http://127.0.0.1:" + std::to_string(kit.port()) + " > '" + out.string() +
                  "' 2>&1; echo $? > '" + code_file.string() + ".new'; mv '" + code_file.string() + ".new' '" +
