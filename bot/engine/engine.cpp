@@ -486,34 +486,6 @@ bool Engine::ready() const {
   return connected || parts_.loop.now() - started_at_ >= std::chrono::seconds(10);
 }
 
-std::vector<ports::Figure> Engine::figures() const {
-  std::vector<ports::Figure> all{
-      {"requests_open", "Requests that have not ended", static_cast<double>(state_.open.size())},
-      {"ledger_entries", "Entries in the ledger", static_cast<double>(state_.entries)},
-      {"ledger_up", "1 while the ledger can be written", degraded_ ? 0.0 : 1.0},
-      {"ledger_write_failures_total", "Batches that could not be written", static_cast<double>(write_failures_)},
-      {"ready", "1 when readyz is 200", ready() ? 1.0 : 0.0},
-      {"runner_up", "1 while the runner answers", parts_.runner.ready() ? 1.0 : 0.0},
-      {"runs_ordered_total", "Runs that the runner was told to begin", static_cast<double>(runs_ordered_)},
-      {"queue_length", "Events that wait for the batch under way", static_cast<double>(queue_.size())},
-  };
-  for (auto const& [kind, count] : entries_by_kind_)
-    all.push_back(
-        {"entries_total", "Entries written since the start, by kind", static_cast<double>(count), {{"kind", kind}}});
-  for (auto const& [which, count] : votes_answered_)
-    all.push_back({"votes_total",
-                   "Votes answered, by platform and answer",
-                   static_cast<double>(count),
-                   {{"platform", which.first}, {"answer", which.second}}});
-  for (auto const& [platform, up] : platforms())
-    all.push_back(
-        {"platform_up", "1 while the platform is connected and reconciled", up ? 1.0 : 0.0, {{"platform", platform}}});
-  for (auto const* adapter : parts_.adapters) {
-    for (auto& figure : adapter->figures()) all.push_back(std::move(figure));
-  }
-  return all;
-}
-
 std::optional<core::Actor> Engine::actor_of(ports::Account const& account) const {
   if (auto person = state_.rules.person_of(account.platform, account.id))
     return core::Actor::person(std::move(*person));

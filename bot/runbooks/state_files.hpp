@@ -1,9 +1,9 @@
 // The runner's part of the state directory: one lock, a marker for each request that was ever started, a work folder
-// for each run. `serve` looks at it after a crash.
+// for each run. `serve` looks at it after a crash. Below STATE:
 //
-//   STATE/runner.lock        held (flock) by the runner and by every run process of its: free means that no step lives
-//   STATE/started/<id>       made, exclusively and durably, before the first step of that request is spawned (T13)
-//   STATE/work/<id>/         the run's private folder: HOME, TMPDIR and working directory of its steps
+//   runner.lock        held (flock) by the runner and by every run process of its: free means that no step lives
+//   started/<id>       made, exclusively and durably, before the first step of that request is spawned (T13)
+//   work/<id>/         the run's private folder: HOME, TMPDIR and working directory of its steps
 #pragma once
 
 #include <chrono>
