@@ -476,6 +476,11 @@ std::optional<Time> next_due(State const& state) {
   return due;
 }
 
+bool stands_in(RequestState const& request, std::string_view platform, std::string_view address) {
+  return std::ranges::any_of(
+      request.posts, [&](PostState const& post) { return post.platform == platform && post.address == address; });
+}
+
 Result<RequestId> find_request(State const& state, std::string_view text, std::string_view platform,
                                std::string_view channel) {
   std::string upper;
@@ -503,10 +508,7 @@ Result<RequestId> find_request(State const& state, std::string_view text, std::s
   std::vector<RequestId> candidates;
   for (auto const* request : state.open_requests()) {
     if (request->id.case_id().counter() != number || request->id.number() != request_number) continue;
-    bool const here = channel.empty() || std::ranges::any_of(request->posts, [&](PostState const& post) {
-                        return post.platform == platform && post.address == channel;
-                      });
-    if (here) candidates.push_back(request->id);
+    if (channel.empty() || stands_in(*request, platform, channel)) candidates.push_back(request->id);
   }
   if (candidates.size() == 1) return candidates.front();
   if (candidates.empty())

@@ -166,6 +166,9 @@ std::vector<Effect> step(State& state, Event const& event);
 // The next instant at which something is due by itself, if any: call step with a Tick then.
 std::optional<Time> next_due(State const& state);
 
+// Whether a message of this request was posted, or is about to be, at this address of this platform.
+bool stands_in(RequestState const& request, std::string_view platform, std::string_view address);
+
 // Finds the request that a person names: a full id, or a short one ("CS-42", "42", "CS-42-R2") among the open requests
 // that were posted in `channel` on `platform` ("" : anywhere). Without "-R…" it is R1, as messages print it. Errors say
 // what to type; ambiguous ones list the candidates.

@@ -49,6 +49,18 @@ std::string decided_words(RequestState const& request) {
   return "It is open.";
 }
 
+// Requester, initiator, or a member of an approving group.
+bool may_cancel(State const& state, RequestState const& request, Actor const& by) {
+  if (by == request.requester) return true;
+  if (by.kind != Actor::Kind::person) return false;
+  if (by.key == request.initiator) return true;
+  auto const* person = state.rules.person(by.key);
+  auto const* runbook = state.rules.runbook(request.runbook);
+  auto const* policy = request.pinned ? &*request.pinned : runbook ? state.rules.policy_of(*runbook) : nullptr;
+  return person && policy &&
+         std::ranges::any_of(policy->approve, [&](Need const& need) { return person->groups.contains(need.group); });
+}
+
 class Ballot {
  public:
   Ballot(Stepper& step, VoteCast const& cast) : step_(step), cast_(cast), delivery_(ledger_id(cast.delivery)) {}
@@ -59,10 +71,11 @@ class Ballot {
     actor_ = actor_of(step_.state, cast_.platform, cast_.account);
     if (request_ && !delivery_.empty() && request_->deliveries.contains(delivery_))
       return answer(Errc{}, "This was recorded already.");
-    if (!cast_.foreign.empty()) return refuse(cast_.foreign);
-    if (!request_) return refuse(found.error().message);
+    if (!cast_.foreign.empty()) return refuse(cast_.foreign, Named::no);
     if (actor_.kind != Actor::Kind::person)
-      return refuse("You are not known here: no person in the configuration has this account.");
+      return refuse("You are not known here: no person in the configuration has this account.", Named::no);
+    if (!request_) return refuse(found.error().message);
+    if (typed_elsewhere()) return refuse("There is no request " + request_->id.str() + ".", Named::no);
     if (!right_binding())
       return refuse(request_->phase == Phase::collecting
                         ? decided_words(*request_)
@@ -105,7 +118,10 @@ class Ballot {
                                     .request = request_ ? std::optional(request_->id) : std::nullopt});
   }
 
-  void refuse(std::string why) {
+  // Whether the answer names the request. The entry always does.
+  enum class Named { no, yes };
+
+  void refuse(std::string why, Named named = Named::yes) {
     step_.record_refusal(request_, {.at = step_.at,
                                     .actor = actor_,
                                     .platform = cast_.platform,
@@ -116,8 +132,14 @@ class Ballot {
                                     .envelope = cast_.envelope,
                                     .delivery = delivery_,
                                     .claimed = printable_ascii(cast_.request, 64)});
-    auto const name = request_ ? request_->id.short_name() + ": " : std::string();
+    auto const name = request_ && named == Named::yes ? request_->id.short_name() + ": " : std::string();
     answer(Errc::forbidden, name + why);
+  }
+
+  // By somebody without a part in it, where its message does not stand: absent and forbidden answer alike (T44).
+  bool typed_elsewhere() const {
+    return cast_.via == "text" && !stands_in(*request_, cast_.platform, cast_.channel) &&
+           !may_cancel(step_.state, *request_, actor_);
   }
 
   bool was_posted(std::string const& rendering) const {
@@ -210,22 +232,6 @@ void on(Stepper& step, CommandRefused const& event) {
                                 .claimed = {}});
 }
 
-namespace {
-
-// Requester, initiator, or a member of an approving group.
-bool may_cancel(State const& state, RequestState const& request, Actor const& by) {
-  if (by == request.requester) return true;
-  if (by.kind != Actor::Kind::person) return false;
-  if (by.key == request.initiator) return true;
-  auto const* person = state.rules.person(by.key);
-  auto const* runbook = state.rules.runbook(request.runbook);
-  auto const* policy = request.pinned ? &*request.pinned : runbook ? state.rules.policy_of(*runbook) : nullptr;
-  return person && policy &&
-         std::ranges::any_of(policy->approve, [&](Need const& need) { return person->groups.contains(need.group); });
-}
-
-}  // namespace
-
 std::optional<std::string> why_not_cancel(State const& state, RequestState const& request, Actor const& by) {
   if (is_final(request.phase) || request.phase == Phase::approved || request.phase == Phase::running)
     return decided_words(request);
@@ -242,9 +248,7 @@ void on(Stepper& step, CancelAsked const& event) {
   if (!found) return reply(found.error().code, found.error().message);
   auto const& request = *step.state.request(*found);
   bool const may = may_cancel(step.state, request, event.by);
-  bool const seen = event.channel.empty() || std::ranges::any_of(request.posts, [&](PostState const& post) {
-                      return post.platform == event.platform && post.address == event.channel;
-                    });
+  bool const seen = event.channel.empty() || stands_in(request, event.platform, event.channel);
   if (!may && !seen) {  // absent and forbidden answer alike (T44), but who tried is on record
     on(step, CommandRefused{.platform = event.platform,
                             .account = event.account,
@@ -259,7 +263,7 @@ void on(Stepper& step, CancelAsked const& event) {
     return reply(Errc{}, request.id.short_name() + " is cancelled already.", request.id);
   if (auto why = why_not_cancel(step.state, request, event.by)) {
     bool const late = is_final(request.phase) || request.phase == Phase::approved || request.phase == Phase::running;
-    if (!late)
+    if (!late || !may)
       step.record_refusal(&request, {.at = step.at,
                                      .actor = event.by,
                                      .platform = event.platform.empty() ? "api" : event.platform,

@@ -150,10 +150,7 @@ std::string CommandDesk::list(ports::IncomingCommand const& command) const {
   std::string text;
   std::size_t shown = 0;
   for (auto const* request : state.open_requests()) {
-    bool const here = std::ranges::any_of(request->posts, [&](core::PostState const& post) {
-      return post.platform == command.account.platform && post.address == command.channel;
-    });
-    if (!here) continue;
+    if (!core::stands_in(*request, command.account.platform, command.channel)) continue;
     if (++shown > 20) continue;
     auto const card = core::make_card(state, *request, engine_.parts_.loop.now());
     text += card.short_id + " " + card.code + "  " + card.title + ": " + card.status + "\n";
@@ -170,9 +167,7 @@ std::string CommandDesk::show(ports::IncomingCommand const& command, core::Actor
   if (!id) return id.error().message;
   auto const& request = *state.request(*id);
   // Whoever sees its message here may read it; else it takes a part in it. Absent and forbidden answer alike (T44).
-  bool const here = std::ranges::any_of(request.posts, [&](core::PostState const& post) {
-    return post.platform == command.account.platform && post.address == command.channel;
-  });
+  bool const here = core::stands_in(request, command.account.platform, command.channel);
   bool const part = who == request.requester || who.key == request.initiator ||
                     (request.pinned && !core::why_not_vote(*request.pinned, state.rules, request.behind(), who.key));
   if (!here && !part) return "There is no request " + id->str() + ".";

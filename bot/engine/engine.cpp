@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kMaxBatch = 512;                  // events stepped between two writes
 constexpr std::size_t kMaxQueue = 20'000;               // beyond it a click or command is turned away at once (T69)
 constexpr auto kAnswerLimit = std::chrono::seconds(2);  // design, section 7: acknowledge anyway
+constexpr std::size_t kMaxDeferredRefusals = 1000;      // kept while the ledger can't be written
 constexpr auto kRetryWrites = std::chrono::seconds(5);  // how often a full disk is tried again
 
 // What still acts while the ledger can't be written: a deny and a cancel (design, invariant 1).
@@ -195,12 +196,14 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
   bool const side_recorded = std::ranges::any_of(batch_, &Waiting::from_side);
   batch_.clear();
   batch_entries_.clear();
+  for (auto const& then : waiting) then();
+  perform(std::exchange(batch_effects_, {}));
+  // Last: a start after a failed fsync has by now taken its marker away, without which a next start would drop this
+  // batch. A side line that is read twice changes nothing.
   if (side_recorded && std::ranges::none_of(queue_, &Waiting::from_side)) {
     if (auto const cleared = parts_.side.clear(); !cleared)
       parts_.log.error("the side file can't be cleared", {{"why", cleared.error().message}});
   }
-  for (auto const& then : waiting) then();
-  perform(std::exchange(batch_effects_, {}));
   arm_timer();
   pump();
 }
@@ -270,7 +273,8 @@ void Engine::take_aside(Waiting waiting) {
   }
   if (std::holds_alternative<core::ServiceStopping>(waiting.event.what))
     return reply({.ticket = waiting.ticket});  // it can't be recorded, and nobody is helped by waiting
-  if (is_internal(waiting.event)) {
+  bool const refusal = std::holds_alternative<core::CommandRefused>(waiting.event.what);
+  if (is_internal(waiting.event) || (refusal && deferred_.size() < kMaxDeferredRefusals)) {
     deferred_.push_back(std::move(waiting));
     return;
   }

@@ -8,7 +8,9 @@ namespace engine {
 
 namespace {
 
-// A platform may show a message late: until its intent is this old, one that is not found may still come.
+// A platform may show a message late: until the last moment at which it can have been sent is this long ago, one that
+// is not found may still come. After a restart that moment is our own start: the process before us may have tried until
+// it ended.
 constexpr core::Duration kDoubt = std::chrono::seconds(60);
 constexpr std::size_t kMaxWaiting = 1000;  // clicks a request that wait for a look-up
 
@@ -108,7 +110,7 @@ void Outbox::look(core::RequestId const& id, std::uint32_t number, unsigned look
   auto const asked = loop_.now();
   adapter(post->platform)
       ->find(post->address, card ? card->ref : std::nullopt, post->key, post->at,
-             [this, id, number, looks, at = post->at, asked](auto const& found) {
+             [this, id, number, looks, at = std::max(post->at, reconciled_at_), asked](auto const& found) {
                bool const missing = found && !*found;
                // What counts is when it was asked: an answer may have been long on its way.
                if (missing && asked - at < kDoubt) {
@@ -238,6 +240,7 @@ void Outbox::update_done(core::RequestId const& id, core::PostState const& post,
 }
 
 void Outbox::reconcile() {
+  reconciled_at_ = loop_.now();
   std::vector<std::pair<core::RequestId, std::uint32_t>> open;
   for (auto const& [id, request] : state_.requests) {
     for (auto const& post : request.posts) {

@@ -71,6 +71,7 @@ class Outbox {
   std::set<std::pair<core::RequestId, std::uint32_t>> sending_;
   std::map<std::string, std::set<std::pair<core::RequestId, std::uint32_t>>> doubtful_;  // by platform: not looked for
   std::map<std::pair<core::RequestId, std::uint32_t>, ports::Loop::TimerId> next_looks_;
+  core::Time reconciled_at_{};  // when this process began to look
   std::map<core::RequestId, std::vector<std::function<void()>>> waiting_;
 };
 

@@ -27,6 +27,22 @@ struct OneSecret : ports::Redactor {
   }
 };
 
+// The file is there from bind on, but connecting works only after listen. Read from the kernel's list, since a
+// connection of our own would be the runner's one client. Its columns: number, references, protocol, flags, type,
+// state, inode, path.
+bool listens(fs::path const& socket) {
+  constexpr unsigned long kListening = 0x10000;  // __SO_ACCEPTCON
+  std::ifstream list("/proc/net/unix");
+  for (std::string line; std::getline(list, line);) {
+    std::istringstream words(line);
+    std::string number, references, protocol, flags, type, state, inode, path;
+    if (words >> number >> references >> protocol >> flags >> type >> state >> inode >> path &&
+        path == socket.string() && (std::stoul(flags, nullptr, 16) & kListening) != 0)
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 struct Rig::Ledger : runbooks::LedgerView {
@@ -152,7 +168,7 @@ void Rig::start_runner() {
 
 void Rig::start_raw_runner() {
   start_process();
-  eventually([&] { return fs::exists(socket); });
+  eventually([&] { return listens(socket); });
 }
 
 void Rig::start_process() {

@@ -60,3 +60,34 @@ TEST_CASE("T3 the four digits suffice only by text: a button names the whole bin
     CHECK(story.phase(id) == Phase::pending);
   }
 }
+
+TEST_CASE("T44 a typed vote tells an outsider as little of a request as of none, and is on record") {
+  fixture::Story story;
+  auto const id = story.open();
+  auto const absent = RequestId::make(id.case_id(), 9);
+  auto const says = [&](RequestId const& named, std::string account, std::string channel) {
+    auto cast = typed(story, id, code_of(story.at(id).binding));
+    cast.request = named.str();
+    cast.account = std::move(account);
+    cast.channel = std::move(channel);
+    story.send(cast);
+    CHECK(story.reply().code == Errc::forbidden);
+    CHECK(story.kinds() == "vote.refused");
+    auto text = story.reply().text;
+    for (auto at = text.find(named.str()); at != std::string::npos; at = text.find(named.str()))
+      text.replace(at, named.str().size(), "ID");
+    return text;
+  };
+  // Somebody with no part in it, where it does not stand.
+  CHECK(says(id, "U0MALLORY", "C0ELSE") == "There is no request ID.");
+  CHECK(says(absent, "U0MALLORY", "C0ELSE") == "There is no request ID.");
+  // Nobody we know, wherever it stands.
+  for (auto const* channel : {"C0INC", "C0ELSE"})
+    CHECK(says(id, "U0NOBODY", channel) == says(absent, "U0NOBODY", channel));
+  // Who sees the message hears why it does not count; who may decide it may do so from anywhere.
+  CHECK(says(id, "U0MALLORY", "C0INC") != "There is no request ID.");
+  auto cast = typed(story, id, code_of(story.at(id).binding));
+  cast.channel = "D0BOB";
+  story.send(cast);
+  CHECK(story.phase(id) == Phase::approved);
+}

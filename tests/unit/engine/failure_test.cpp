@@ -103,6 +103,30 @@ TEST_CASE("a full disk: a line of the side file that nobody can read is said and
   CHECK(rig.log.has("a line of the side file can't be read"));
 }
 
+TEST_CASE("T71 a full disk: who is refused meanwhile is on record afterwards") {
+  Full rig;
+  CHECK(rig.type("U0STRANGER", "list").state == State::refused);
+  auto const before = rig.ledger.durable.size();
+  CHECK(rig.ledger.count("vote.refused") == 0);
+  rig.room_again();
+  CHECK(rig.ledger.kinds(before) == "vote.refused");
+}
+
+TEST_CASE("a full disk: the side file goes only after everything else that the recovery has to do") {
+  Full rig;
+  rig.deny("bob", rig.one);
+  rig.ledger.full = false;
+  bool told = false, kept_until_then = false;
+  rig.engine.reset();
+  rig.start({}, [&] {
+    told = true;
+    kept_until_then = !rig.side.lines.empty();
+  });
+  CHECK(told);
+  CHECK(kept_until_then);
+  CHECK(rig.side.lines.empty());
+}
+
 TEST_CASE("a full disk: with no side file either, the person hears that nothing was recorded") {
   Full rig;
   rig.side.broken = true;

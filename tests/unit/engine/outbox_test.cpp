@@ -117,15 +117,16 @@ TEST_CASE("after a restart a post in doubt that stands is found, not repeated") 
   CHECK(rig.ledger.count("request.post_intent") == 1);
 }
 
-TEST_CASE("a post in doubt is repeated only once its intent is 60 s old, after looking again and again") {
+TEST_CASE("a post in doubt is repeated only 60 s after a restart, after looking again and again") {
   Rig rig;
   auto const id = crash_while_posting(rig);
-  auto const intended = rig.ledger.folded.request(id)->posts.at(0).at;
-  rig.loop.advance(3s);
+  // The process before us may have sent it as late as in its last moment, whatever the age of the intent.
+  rig.loop.advance(GENERATE(3s, 600s));
+  auto const started = rig.loop.now();
   rig.start();
   CHECK(rig.chat.finds == 1);
   SECTION("it never shows up") {
-    rig.loop.advance(intended + 60s - rig.loop.now() - 1ms);
+    rig.loop.advance(started + 60s - rig.loop.now() - 1ms);
     CHECK(rig.chat.posts == 1);
     CHECK(rig.chat.finds >= 5);
     CHECK(rig.chat.finds <= 8);
@@ -164,12 +165,6 @@ TEST_CASE("a post in doubt is repeated only once its intent is 60 s old, after l
     CHECK(rig.chat.posts == 1);
     CHECK(rig.log.has("an earlier message can't be looked for, so it is not posted again; the next start tries anew"));
     CHECK(rig.approve("bob", id)->front().state == State::recorded);
-  }
-  SECTION("it is old already: the first look decides") {
-    rig.engine.reset();
-    rig.loop.advance(2min);
-    rig.start();
-    CHECK(rig.chat.posts == 2);
   }
 }
 

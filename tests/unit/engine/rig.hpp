@@ -259,7 +259,7 @@ class Rig {
   }
 
   // A fresh engine over what the ledger holds: a restart.
-  void start(std::set<std::string> started = {}) {
+  void start(std::set<std::string> started = {}, std::function<void()> recorded = {}) {
     engine.reset();
     runner.checks.clear();
     runner.runs.clear();
@@ -286,7 +286,8 @@ class Rig {
                    .config_bytes = fixture::config_bytes(rules),
                    .recovered_from_fsync_failure = false,
                    .dropped = {},
-                   .started = std::move(started)});
+                   .started = std::move(started)},
+                  std::move(recorded));
     engine->connection("slack", true, "");
     settle();
   }
