@@ -105,7 +105,7 @@ struct Oracle {
     if (!effect(role, way, paper).empty()) return false;
     if (role.name.empty()) return true;  // an unknown account, whatever it wants
     if (way == Way::show || way == Way::list) return false;
-    if (way == Way::cancel) return open(paper.state);
+    if (way == Way::cancel) return open(paper.state) || !takes_part(role, paper);  // being too late alone is none
     if (way == Way::click_approve || way == Way::text_approve) return role.name != paper.approver;
     if (way == Way::click_deny || way == Way::text_deny) return role.name != paper.denier;
     return true;
