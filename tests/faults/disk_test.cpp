@@ -25,7 +25,7 @@ void order(ServiceKit const& kit, std::string const& text) {
 
 }  // namespace
 
-TEST_CASE("T11 one failed fsync: not recorded, marked, stopped; the next start recovers, voids and tells") {
+TEST_CASE("T11 one failed fsync: not recorded, marked, stopped, the next start recovers, voids and tells") {
   int const at = GENERATE(1, 2, 3, 4, 5);  // pack, idx, objects/pack, ref lock, refs/heads
   CAPTURE(at);
   ServiceKit kit;

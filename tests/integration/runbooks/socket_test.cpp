@@ -46,7 +46,7 @@ TEST_CASE("socket: only its owner can reach it") {
   CHECK(fs::is_empty(rig.state / "work"));
 }
 
-TEST_CASE("socket: one client at a time; a second one is sent away and changes nothing") {
+TEST_CASE("socket: one client at a time, a second one is sent away and changes nothing") {
   Rig rig;
   rig.put(request({shell("x", "true")}));
   rig.start_runner();

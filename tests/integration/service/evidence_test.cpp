@@ -25,7 +25,7 @@ std::string const kSecret = "AKIAIOSFODNN7EXAMPLE";
 
 }  // namespace
 
-TEST_CASE("exhibits of file, command and host; a hanging one says so; secrets are in no object, message or log") {
+TEST_CASE("exhibits of file, command and host, a hanging one says so, secrets are in no object, message or log") {
   support::TempDir dir;
   support::write_file(dir / "app.log", "ERROR upstream timed out\naws_access_key_id=" + kSecret +
                                            "\npassword: hunter2secret\nERROR <!channel> <@U0BOB> \x1b[31m*bold*\n");
@@ -98,7 +98,7 @@ TEST_CASE("T37 commits are printable ASCII whatever people write, and trailers c
   CHECK(kit.ledger_problems().empty());
 }
 
-TEST_CASE("T30 SIGHUP: who leaves the group no longer counts; a changed policy voids and tells") {
+TEST_CASE("T30 SIGHUP: who leaves the group no longer counts, a changed policy voids and tells") {
   ServiceKit kit;
   kit.start();
   auto const two = kit.ask("witness-two");

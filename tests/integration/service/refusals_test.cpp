@@ -32,7 +32,7 @@ TEST_CASE("T71 what the API refuses is on record, folded beyond a few a minute, 
   CHECK(kit.ledger_problems() == "");
 }
 
-TEST_CASE("T12 a thousand captured messages again: at once, over new sockets, after a restart; no vote, no run") {
+TEST_CASE("T12 a thousand captured messages again: at once, over new sockets, after a restart, no vote, no run") {
   ServiceKit kit;
   kit.start();
   std::vector<std::string> ids;

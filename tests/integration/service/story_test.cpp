@@ -93,7 +93,7 @@ TEST_CASE("a pipeline asks for somebody: mentioned once, approved, run once, out
   CHECK(kit.stop() == 0);
 }
 
-TEST_CASE("T2 two persons: each counts once, whatever they click; a deny ends it for all") {
+TEST_CASE("T2 two persons: each counts once, whatever they click, a deny ends it for all") {
   ServiceKit kit;
   kit.start();
   auto const id = kit.ask("witness-two");

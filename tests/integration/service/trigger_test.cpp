@@ -51,7 +51,7 @@ core::Time time_of(Json const& entry) { return core::parse_time(entry["data"]["t
 
 }  // namespace
 
-TEST_CASE("a failing probe opens one case and asks once; its recovery is told; the next one waits for the cooldown") {
+TEST_CASE("a failing probe opens one case and asks once, its recovery is told, the next one waits for the cooldown") {
   Watched const web;
   KitOptions options;
   options.extra_triggers =
@@ -90,7 +90,7 @@ TEST_CASE("a failing probe opens one case and asks once; its recovery is told; t
   CHECK(kit.ledger_problems().empty());
 }
 
-TEST_CASE("what is held back and recovers is let go; after a restart within the cooldown it is still held back") {
+TEST_CASE("what is held back and recovers is let go, after a restart within the cooldown it is still held back") {
   Watched const web;
   KitOptions options;
   options.extra_triggers = web.trigger("door", "cooldown: 8s");

@@ -18,7 +18,7 @@ core::Rules with_tokens() {
 
 }  // namespace
 
-TEST_CASE("a token is a person's or a robot's, with its scopes; anything else is nobody") {
+TEST_CASE("a token is a person's or a robot's, with its scopes, anything else is nobody") {
   auto const rules = with_tokens();
   auto const bob = api::caller_of(rules, "Bearer bobs"), ci = api::caller_of(rules, "Bearer cis"),
              carol = api::caller_of(rules, "Bearer carols");

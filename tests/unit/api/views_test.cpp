@@ -96,7 +96,7 @@ TEST_CASE("base64 decodes what RFC 4648 says and nothing else") {
   }
 }
 
-TEST_CASE("T44 who may read a request: requester, initiator, approving groups; nobody else") {
+TEST_CASE("T44 who may read a request: requester, initiator, approving groups, nobody else") {
   fixture::Story story;
   story.rules.robots["cd"].groups = {"pipelines"};
   story.reload(story.rules);

@@ -22,7 +22,7 @@ TEST_CASE("help names every command, and so does an unknown word") {
   CHECK(unknown.text.find('\x1b') == std::string::npos);
 }
 
-TEST_CASE("run asks with parameters and a reason and says who is needed; what is wrong is refused in words") {
+TEST_CASE("run asks with parameters and a reason and says who is needed, what is wrong is refused in words") {
   Rig rig;
   auto const good = rig.type("U0ALICE", "run restart-service service=web -- stuck after deploy");
   CHECK(good.state == State::recorded);

@@ -77,7 +77,7 @@ TEST_CASE("a request that was being collected is collected again after a restart
   CHECK(rig.chat.cards() == 1);
 }
 
-TEST_CASE("the runner's refusal ends the request with its words; a runner that dies interrupts what runs") {
+TEST_CASE("the runner's refusal ends the request with its words, a runner that dies interrupts what runs") {
   Rig rig;
   auto const id = rig.open();
   rig.approve("bob", id);
@@ -164,7 +164,7 @@ TEST_CASE("T30 a vote of somebody who has left the group no longer counts") {
   CHECK(by == std::vector<std::string>{"carol", "erin"});
 }
 
-TEST_CASE("a reload voids what its own runbook or policy governs, and tells; the rest stays") {
+TEST_CASE("a reload voids what its own runbook or policy governs, and tells, the rest stays") {
   Rig rig;
   auto const touched = rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
   auto const untouched = rig.open();

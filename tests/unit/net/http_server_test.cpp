@@ -78,7 +78,7 @@ TEST_CASE("http server: sizes are limited") {
         "HTTP/1.1 200 OK");
 }
 
-TEST_CASE("http server: slow heads, slow bodies and idle connections are ended; others are served meanwhile") {
+TEST_CASE("http server: slow heads, slow bodies and idle connections are ended, others are served meanwhile") {
   net::Io io;
   net::HttpServerOptions options;
   options.header_timeout = 150ms;

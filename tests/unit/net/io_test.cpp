@@ -24,7 +24,7 @@ TEST_CASE("io: posts keep their order, and stop ends run, even before it began")
   io.run();
 }
 
-TEST_CASE("io: timers come in order of time; a cancelled one never comes") {
+TEST_CASE("io: timers come in order of time, a cancelled one never comes") {
   net::Io io;
   std::string order;
   net::Io::TimerId second = 0;

@@ -39,7 +39,7 @@ TEST_CASE("noise: a second signal of the same occurrence is a duplicate, another
   CHECK(noise.open_since("web-down", web) == kStart);
 }
 
-TEST_CASE("noise: cooldown counts from the end of the case; what it holds back is counted and lengthens nothing") {
+TEST_CASE("noise: cooldown counts from the end of the case, what it holds back is counted and lengthens nothing") {
   Noise noise;
   auto const web = key({{"service", "web"}});
   noise.note_opened("web-down", web, kStart);
@@ -163,7 +163,7 @@ TEST_CASE("noise: keys can't be forged by values, and no dedupe means one occurr
   CHECK_FALSE(is_digest(key({{"service", folded}})));
 }
 
-TEST_CASE("noise: memory is bounded; open cases are forgotten last, keys without a case first") {
+TEST_CASE("noise: memory is bounded, open cases are forgotten last, keys without a case first") {
   Noise noise(100);
   auto const open = key({{"service", "open"}});
   noise.note_opened("web-down", open, kStart);

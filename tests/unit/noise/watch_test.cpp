@@ -152,7 +152,7 @@ TEST_CASE("watch: what comes over max_per_hour is reported when the hour has roo
   CHECK(house.cases() == 3);  // 11:00
 }
 
-TEST_CASE("watch: a trigger that is gone pages nobody; one that a reload makes anew asks again by itself") {
+TEST_CASE("watch: a trigger that is gone pages nobody, one that a reload makes anew asks again by itself") {
   House house;
   house.outage();
   house.down();

@@ -66,7 +66,7 @@ struct Supervised {
 
 }  // namespace
 
-TEST_CASE("demo service: broken means 503 and a storm of errors; a restart really heals it") {
+TEST_CASE("demo service: broken means 503 and a storm of errors, a restart really heals it") {
   Supervised demo;
   CHECK(demo.health() == 200);
   auto const before = demo_service_status(demo.dir);

@@ -110,7 +110,7 @@ TEST_CASE_METHOD(StandInFixture, "Web API: history pages newest first without re
 }
 
 TEST_CASE_METHOD(StandInFixture,
-                 "Web API: a message to a person goes to a direct conversation; ephemeral ones stay private") {
+                 "Web API: a message to a person goes to a direct conversation, ephemeral ones stay private") {
   auto const direct = app.call_now("chat.postMessage", Json::object({{"channel", "U0BOB"}, {"text", "psst"}})).body;
   CHECK(direct["channel"].text().substr(0, 1) == "D");
   CHECK(slack.state("U0BOB")["toasts"].at_index(0)["text"].text() == "psst");

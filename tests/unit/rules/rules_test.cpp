@@ -252,7 +252,7 @@ TEST_CASE("strict reading: a change anywhere in the structure is refused") {
   CHECK(rules_from_json({}).has_error());
 }
 
-TEST_CASE("who is who: accounts, groups, members; unknown is no") {
+TEST_CASE("who is who: accounts, groups, members, unknown is no") {
   auto const rules = small_rules();
   CHECK(rules.person_of("slack", "U0BOB") == "bob");
   CHECK(rules.person_of("matrix", "@bob:example.org") == "bob");

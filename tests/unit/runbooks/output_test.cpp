@@ -97,7 +97,7 @@ TEST_CASE("output: a key block waits for its end, and an endless one never passe
   CHECK(endless.live == "[redacted: a key block without an end]\nafter\n");
 }
 
-TEST_CASE("T37 output: control and bidi characters are shown, not obeyed; the streams' lines don't mix") {
+TEST_CASE("T37 output: control and bidi characters are shown, not obeyed, the streams' lines don't mix") {
   Bench bench;
   bench.filter.append(OutputFilter::Stream::out, "half ");
   bench.filter.append(OutputFilter::Stream::err, "\x1b[2Joops\xe2\x80\xae\n");

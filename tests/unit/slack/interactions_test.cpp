@@ -223,7 +223,7 @@ TEST_CASE("slack views: opened before anything else, and the submission votes") 
   }
 }
 
-TEST_CASE("slack views: refused ones are recorded and answered; failed ones ask to click again") {
+TEST_CASE("slack views: refused ones are recorded and answered, failed ones ask to click again") {
   Bench bench;
   bench.connected();
   SECTION("refused") {

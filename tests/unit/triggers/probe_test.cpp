@@ -93,7 +93,7 @@ TEST_CASE("probe: so many failures in a row raise one signal, a success ends it"
   CHECK(house.failed[1].text.size() < 20 * 400);
 }
 
-TEST_CASE("probe: never two at a time; what is due meanwhile is left out") {
+TEST_CASE("probe: never two at a time, what is due meanwhile is left out") {
   House house;
   house.script.takes = 12s;
   house.loop.advance(60s);

@@ -184,7 +184,7 @@ TEST_CASE("http probe over a real socket: refused, silent, slow, cut short or ga
   }
 }
 
-TEST_CASE("tcp probe: a peer that never answers the handshake is a failure in time; IPv6 and names work") {
+TEST_CASE("tcp probe: a peer that never answers the handshake is a failure in time, IPv6 and names work") {
   net_test::RawListener const full(0);
   // Its queue is filled, so that the kernel drops what comes after; how many fit is the kernel's business.
   std::vector<net_test::Socket> fill;
