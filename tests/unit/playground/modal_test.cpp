@@ -76,7 +76,7 @@ TEST_CASE_METHOD(Modals, "modals: an error for a block that is none is a finding
   CHECK(slack.modals("U0BOB").size() == 1);
 }
 
-TEST_CASE_METHOD(Modals, "modals: update with a stale hash is a conflict; push stops at three; clear ends all") {
+TEST_CASE_METHOD(Modals, "modals: update with a stale hash is a conflict, push stops at three, clear ends all") {
   auto const opened = open(trigger());
   auto const id = opened["view"]["id"].text();
   auto update = [&](std::string const& hash) {

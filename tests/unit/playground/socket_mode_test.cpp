@@ -76,7 +76,7 @@ TEST_CASE_METHOD(Fast, "Socket Mode: with a seed the choice of sockets is random
   for (auto const& socket : slack.sockets()) CHECK(socket.delivered > 2);
 }
 
-TEST_CASE_METHOD(Fast, "Socket Mode: a click that nobody acknowledges is never sent again; the user is warned") {
+TEST_CASE_METHOD(Fast, "Socket Mode: a click that nobody acknowledges is never sent again, the user is warned") {
   app.silent = true;
   REQUIRE(app.connect_now());
   auto const id = press(post());
@@ -108,7 +108,7 @@ TEST_CASE_METHOD(Fast, "Socket Mode: an event is tried again three times with th
   CHECK(app.envelopes[0]["payload"]["event"]["text"].text() == "<@U0BOTUSER> status");
 }
 
-TEST_CASE_METHOD(Fast, "Socket Mode: duplicates carry the same envelope_id; redelivery a fresh one") {
+TEST_CASE_METHOD(Fast, "Socket Mode: duplicates carry the same envelope_id, redelivery a fresh one") {
   REQUIRE(app.connect_now());
   slack.duplicate_envelopes(1);
   auto const id = press(post());

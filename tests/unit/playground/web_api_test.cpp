@@ -86,7 +86,7 @@ TEST_CASE_METHOD(StandInFixture, "Web API: metadata comes back whole only when a
             .text() == "invalid_metadata_format");
 }
 
-TEST_CASE_METHOD(StandInFixture, "Web API: history pages newest first without replies; replies oldest first") {
+TEST_CASE_METHOD(StandInFixture, "Web API: history pages newest first without replies, replies oldest first") {
   auto const root = post();
   for (int i = 0; i < 3; ++i) {
     app.call_now("chat.postMessage",
