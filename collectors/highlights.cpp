@@ -117,7 +117,10 @@ std::vector<core::Highlight> pick_highlights(std::vector<core::Exhibit> const& e
     if (i >= found.size()) continue;
     for (auto const& candidate : found[i]) all.push_back({i, &candidate});
   }
-  std::ranges::stable_sort(all, [](Entry const& a, Entry const& b) { return a.candidate->score > b.candidate->score; });
+  std::ranges::stable_sort(all, [&](Entry const& a, Entry const& b) {
+    if (a.candidate->score != b.candidate->score) return a.candidate->score > b.candidate->score;
+    return !is_attached(exhibits[a.exhibit]) && is_attached(exhibits[b.exhibit]);
+  });
   std::vector<core::Highlight> picked;
   std::set<std::string> shapes;
   for (auto const& entry : all) {

@@ -27,7 +27,11 @@ struct Candidate {
 // exception, refused, denied, timeout …; warning), the first line of a stack trace; denials ("0 errors") don't count.
 std::vector<Candidate> candidates_of(std::string_view text);
 
-// The best over all exhibits: `found[i]` belongs to exhibits[i]. An exhibit's error counts as its most telling line.
+// Whether a caller gave it, and not a collector or trigger of the configuration.
+inline bool is_attached(core::Exhibit const& exhibit) { return exhibit.collector == "attachment"; }
+
+// The best over all exhibits: `found[i]` belongs to exhibits[i]. An exhibit's error counts as its most telling line;
+// among equals what a caller attached comes last.
 std::vector<core::Highlight> pick_highlights(std::vector<core::Exhibit> const& exhibits,
                                              std::vector<std::vector<Candidate>> const& found);
 

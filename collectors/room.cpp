@@ -221,10 +221,16 @@ void Room::finish(std::shared_ptr<Order> const& order) {
   orders_.erase(order.get());
   core::Evidence evidence;
   std::vector<std::vector<Candidate>> candidates;
+  // What a caller attached takes the room that is left: it must not crowd out what the runbook's author wants seen.
   auto left = order->settings.max_total_bytes;
+  for (bool const attached : {false, true}) {
+    for (auto& slot : order->slots) {
+      if (is_attached(slot.exhibit) != attached) continue;
+      if (cut_text(slot.exhibit.bytes, left, Keep::tail)) slot.exhibit.truncated = true;
+      left -= std::min(left, slot.exhibit.bytes.size());
+    }
+  }
   for (auto& slot : order->slots) {
-    if (cut_text(slot.exhibit.bytes, left, Keep::tail)) slot.exhibit.truncated = true;
-    left -= std::min(left, slot.exhibit.bytes.size());
     evidence.exhibits.push_back(std::move(slot.exhibit));
     candidates.push_back(std::move(slot.candidates));
   }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -167,7 +168,17 @@ Result<std::vector<core::Json>> StateDir::side_read() const {
 
 Result<void> StateDir::side_clear() const {
   auto const file = side_ / "side.jsonl";
-  if (!disk::unlink_file(file)) return disk::error_of(errno, "removing", file);
+  auto const text = disk::read_all(file, kMaxSide);
+  auto const read = side_read();
+  bool const all_read = text && read && read->size() == static_cast<std::size_t>(std::ranges::count(*text, '\n')) &&
+                        text->ends_with('\n');
+  if (!all_read && std::filesystem::exists(file)) {
+    // A torn line was never acknowledged, but it is the only trace of what somebody tried.
+    auto const kept = side_ / "side-torn.jsonl";
+    if (::rename(file.c_str(), kept.c_str()) != 0) return disk::error_of(errno, "renaming", file);
+  } else if (!disk::unlink_file(file)) {
+    return disk::error_of(errno, "removing", file);
+  }
   return disk::sync_folder(*files_, side_);
 }
 

@@ -1,5 +1,7 @@
 #include "adapters/slack/adapter.hpp"
 
+#include <algorithm>
+
 #include "adapters/slack/interactions.hpp"
 #include "adapters/slack/outbox.hpp"
 #include "adapters/slack/socket_mode.hpp"
@@ -14,6 +16,16 @@ using core::Errc;
 
 [[noreturn]] void refuse(std::string const& what) { throw core::Failure(core::make_error(Errc::bad_input, what)); }
 
+std::string why_not_tokens(std::string const& app_token, std::string const& bot_token) {
+  if (app_token.empty() || bot_token.empty())
+    return "chat.slack needs two tokens: app_token (xapp-) and bot_token (xoxb-).";
+  for (auto const* token : {&app_token, &bot_token}) {
+    if (std::ranges::any_of(*token, [](char c) { return c <= 0x20 || c >= 0x7f; }))
+      return "A Slack token holds a blank or control character: check the secret's file.";
+  }
+  return {};
+}
+
 Settings checked(Settings settings) {
   auto const url = net::parse_url(settings.api_url);
   if (url.has_error() || url->websocket() || !settings.api_url.ends_with('/'))
@@ -21,13 +33,7 @@ Settings checked(Settings settings) {
   if (auto const allowed = net::check_transport(*url); allowed.has_error())
     refuse("chat.slack.api_url: " + allowed.error().text);
   if (settings.workspace.empty()) refuse("chat.slack.workspace is missing: give the workspace's id, e.g. T0123456789.");
-  if (settings.app_token.empty() || settings.bot_token.empty())
-    refuse("chat.slack needs two tokens: app_token (xapp-) and bot_token (xoxb-).");
-  for (auto const* token : {&settings.app_token, &settings.bot_token}) {
-    for (char const c : *token) {
-      if (c <= 0x20 || c >= 0x7f) refuse("A Slack token holds a blank or control character: check the secret's file.");
-    }
-  }
+  if (auto const why = why_not_tokens(settings.app_token, settings.bot_token); !why.empty()) refuse(why);
   if (settings.connections < 1 || settings.connections > 10) refuse("chat.slack.connections must be 1 to 10.");
   return settings;
 }
@@ -152,6 +158,12 @@ void Adapter::whisper(ports::Account const& to, std::string channel, std::string
 void Adapter::set_people_and_channels(People people, std::vector<std::string> channels) {
   impl_->settings.people = std::move(people);
   impl_->settings.channels = std::move(channels);
+}
+core::Result<void> Adapter::set_tokens(std::string app_token, std::string bot_token) {
+  if (auto why = why_not_tokens(app_token, bot_token); !why.empty()) return core::make_error(Errc::bad_input, why);
+  impl_->settings.app_token = std::move(app_token);
+  impl_->settings.bot_token = std::move(bot_token);
+  return {};
 }
 Counters const& Adapter::counters() const { return impl_->counters; }
 

@@ -55,12 +55,15 @@ class JsonLog final : public ports::Log {
   std::shared_ptr<spdlog::async_logger> logger_;
 };
 
-core::Result<core::ProgramIdentity> identify(std::string const& name) {
+core::Result<core::ProgramIdentity> identify(std::string const& name, ports::Log& log) {
   auto const opened = process::open_program(name);
   if (!opened)
     return core::make_error(core::Errc::not_found,
                             "the program " + core::printable_ascii(name, 200) + ": " + opened.error().text);
   auto const& found = opened->identity();
+  if (opened->writable_by_others())
+    log.warn("another account can change a program that a runbook runs: give it and the folders above it to root",
+             {{"program", found.path}});
   core::ProgramIdentity identity{.path = found.path, .sha256 = found.sha256};
   if (found.interpreter)
     identity.interpreter = core::ProgramIdentity::Interpreter{found.interpreter->path, found.interpreter->sha256,
@@ -70,12 +73,13 @@ core::Result<core::ProgramIdentity> identify(std::string const& name) {
 
 class HostPrograms final : public ports::Programs {
  public:
-  HostPrograms(ports::Loop& loop, ports::Workers& workers) : loop_(loop), workers_(workers) {}
+  HostPrograms(ports::Loop& loop, ports::Workers& workers, ports::Log& log)
+      : loop_(loop), workers_(workers), log_(log) {}
 
   void identify(std::vector<std::string> names, std::function<void(Found)> done) override {
-    workers_.run([&loop = loop_, names = std::move(names), done = std::move(done)] {
+    workers_.run([&loop = loop_, &log = log_, names = std::move(names), done = std::move(done)] {
       Found found;
-      for (auto const& name : names) found.emplace(name, cli::identify(name));
+      for (auto const& name : names) found.emplace(name, cli::identify(name, log));
       loop.post([done, found = std::move(found)]() mutable { done(std::move(found)); });
     });
   }
@@ -83,6 +87,7 @@ class HostPrograms final : public ports::Programs {
  private:
   ports::Loop& loop_;
   ports::Workers& workers_;
+  ports::Log& log_;
 };
 
 class StateSideFile final : public ports::SideFile {
@@ -166,8 +171,8 @@ std::unique_ptr<ports::Log> make_log(std::string const& level, std::shared_ptr<p
   return std::make_unique<JsonLog>(level, std::move(redactor));
 }
 
-std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers& workers) {
-  return std::make_unique<HostPrograms>(loop, workers);
+std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers& workers, ports::Log& log) {
+  return std::make_unique<HostPrograms>(loop, workers, log);
 }
 
 std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state) {

@@ -46,7 +46,7 @@ class WorkerPool final : public ports::Workers {
 // visible first, so no line can be forged (T73).
 std::unique_ptr<ports::Log> make_log(std::string const& level, std::shared_ptr<ports::Redactor const> redactor);
 
-std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers& workers);
+std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers& workers, ports::Log& log);
 
 std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state);
 

@@ -1,6 +1,7 @@
 // `countersign serve`: builds the service from its parts and runs it. Plain members in order of dependence: destruction
 // runs backwards.
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -129,7 +130,7 @@ class Service {
     open_ledger();
     http_ = net::make_http_client(io_);
     dialer_ = net::make_websocket_dialer(io_);
-    programs_ = make_programs(loop_, workers_);
+    programs_ = make_programs(loop_, workers_, *log_);
     side_ = make_side_file(state_dir_);
     collectors::RoomSettings const room_settings{.overall = config_.evidence_deadline};
     room_ = std::make_unique<collectors::Room>(loop_, workers_, redactor_, make_collectors(config_), room_settings);
@@ -265,6 +266,14 @@ class Service {
     }
   }
 
+  core::Result<void> read_secrets_again() {
+    if (!slack_) return {};
+    auto const app_token = config_.chat.slack->app_token.resolve(), bot_token = config_.chat.slack->bot_token.resolve();
+    if (!app_token) return app_token.error();
+    if (!bot_token) return bot_token.error();
+    return slack_->set_tokens(std::string(app_token->reveal()), std::string(bot_token->reveal()));
+  }
+
   // All or nothing: a file with mistakes changes nothing and is said.
   void reload() {
     if (stopping_) return;
@@ -277,7 +286,9 @@ class Service {
     fresh.ledger = config_.ledger;  // ledger, state and listeners don't reload
     fresh.state = config_.state;
     fresh.api = config_.api;
-    fresh.chat = config_.chat;  // its connections stand; a restart takes other ones
+    fresh.chat = config_.chat;  // its connections stand; a restart takes other ones. Their secrets are read again:
+    if (auto const read = read_secrets_again(); !read)
+      return log_->error("the configuration was not reloaded", {{"problems", read.error().message}});
     auto const bytes = core::canonical(config::public_json(fresh));
     auto const rules = fresh.rules;
     auto next = std::make_shared<config::Config>(std::move(fresh));
@@ -349,6 +360,14 @@ class Service {
   int exit_ = kDone;
 };
 
+// Ours alone whatever the umask is: the runner refuses a state directory that others may write.
+void make_private_folder(std::filesystem::path const& path) {
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    throw core::Failure(core::make_error(core::Errc::unavailable, "the folder " + path.string() + " can't be made: " +
+                                                                      std::generic_category().message(errno)));
+}
+
 int serve(std::string const& file) {
   auto config = load_or_throw(file);
   auto const key_file = config.ledger.key.name();
@@ -360,8 +379,8 @@ int serve(std::string const& file) {
                  key_file.c_str(), config.ledger.path.c_str(), key_file.c_str());
     return kFailed;
   }
-  std::filesystem::create_directories(config.state.path);
-  std::filesystem::create_directories(config.state.side);
+  make_private_folder(config.state.path);
+  make_private_folder(config.state.side);
   // The runner of a service that was killed ends its steps by itself; only then is it known what was cut off.
   if (!runbooks::wait_for_runner_lock(config.state.path, kLockLimit))
     throw core::Failure(core::make_error(core::Errc::unavailable, "another runner still holds " + config.state.path +

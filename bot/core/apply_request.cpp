@@ -299,6 +299,7 @@ void Application::finish(RequestState& about, Decision decision, Phase phase) {
 void Application::run_started() {
   auto& about = request();
   require(about.phase == Phase::approved, "a start without an approval before it");
+  require(time_ < about.bound->expires_at, "a start at or after the request's expiry");
   auto reader = open_request_file();
   require(reader.digest("binding") == about.binding, "the start names another binding than was approved");
   reader.done();

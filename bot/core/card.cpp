@@ -179,8 +179,10 @@ std::vector<std::string> action_lines(Request const& request) {
   if (!request.on_failure.empty()) lines.emplace_back("If a step fails:");
   for (auto const& step : request.on_failure) lines.push_back(step_line(++number, step));
   if (!request.run_as.empty()) lines.push_back("As user " + quoted(request.run_as));
+  auto const usual = step_environment();
   for (auto const& [name, value] : request.environment) {
-    if (name != "PATH" && name != "LANG") lines.push_back("With " + name + "=" + quoted(value));
+    auto const preset = usual.find(name);
+    if (preset == usual.end() || preset->second != value) lines.push_back("With " + name + "=" + quoted(value));
   }
   return lines;
 }

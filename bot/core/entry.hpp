@@ -1,5 +1,5 @@
 // An entry: one ledger record before it has a place in the ledger. ledger/ turns it into one signed commit and back;
-// bot/core/record.hpp gives its main file a meaning.
+// bot/core/entries.hpp gives its main file a meaning.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,7 @@ struct File {
 bool is_ledger_path(std::string_view path);
 
 struct Entry {
-  std::string kind;        // "vote.approve"; see kinds() in record.hpp
+  std::string kind;        // "vote.approve"; the kinds stand in ledger/FORMAT.md
   std::string case_id;     // "" when the entry belongs to no case
   std::string request_id;  // full id, "" when it belongs to no request
   Actor actor;

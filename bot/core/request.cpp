@@ -423,6 +423,10 @@ Result<std::string> target_of(Runbook const& runbook, std::map<std::string, std:
   return target;
 }
 
+std::map<std::string, std::string> step_environment() {
+  return {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"LANG", "C.UTF-8"}};
+}
+
 Result<Request> make_request(Draft const& draft, Runbook const& runbook, Policy const& policy) {
   Request r{.instance = draft.instance,
             .id = draft.id,
@@ -448,7 +452,7 @@ Result<Request> make_request(Draft const& draft, Runbook const& runbook, Policy 
   r.targets = {std::move(*target)};
   r.steps = std::move(*steps);
   r.on_failure = std::move(*on_failure);
-  r.environment = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"LANG", "C.UTF-8"}};
+  r.environment = step_environment();
   for (auto const& [name, value] : runbook.environment) r.environment[name] = value;
   r.working_directory = "private";
   r.run_as = runbook.run_as;

@@ -100,6 +100,9 @@ Result<std::vector<std::string>> programs_of(Runbook const& runbook, std::map<st
 Result<std::string> summary_of(Runbook const& runbook, std::map<std::string, std::string> const& values);
 Result<std::string> target_of(Runbook const& runbook, std::map<std::string, std::string> const& values);
 
+// What every step's environment begins with; a runbook's own values add to it or replace it.
+std::map<std::string, std::string> step_environment();
+
 struct Draft {  // what the request is made from, besides runbook and policy
   std::string instance;
   RequestId id;

@@ -414,7 +414,7 @@ void on(Stepper& step, RunEnded const& event) {
 void on(Stepper& step, RunLost const& event) {
   auto const* request = step.state.request(event.request);
   if (!request || request->phase != Phase::running) return;
-  step.end_run(*request, "interrupted", "crash", visible_text(event.why));
+  step.end_run(*request, "interrupted", event.ordered ? "crash" : "not_started", visible_text(event.why));
   step.start_next();
 }
 

@@ -96,9 +96,10 @@ struct RunEnded {
   Json result;         // the runner's result (bot/runbooks)
   std::string output;  // redacted
 };
-struct RunLost {  // started, and nobody can say how it ended
+struct RunLost {  // recorded as started, and nobody can say how it ended, or it was never ordered
   RequestId request;
   std::string why;
+  bool ordered = true;  // false: the runner never heard of it, so nothing of it ran
 };
 struct Tick {};  // time passed: expiry, folded refusals
 

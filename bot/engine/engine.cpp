@@ -84,18 +84,19 @@ void Engine::start(core::ServiceStarted started, std::function<void()> recorded)
   })
                                : core::Ticket{};
   enqueue(std::move(started), ticket);
+  // Whoever denied was told that it holds: without it nothing may be approved.
+  auto const unreadable = [](core::Error const& why) {
+    return core::Failure(core::make_error(
+        core::Errc::unavailable,
+        "what was denied or cancelled while the ledger could not be written can't be read, so nothing is approved: " +
+            why.message + " Mend the side file, or cancel by hand what it names and move it away."));
+  };
   auto lines = parts_.side.read_all();
-  if (!lines) {
-    parts_.log.error("the side file can't be read", {{"why", lines.error().message}});
-  } else {
-    for (auto const& line : *lines) {
-      auto event = parse_side(line);
-      if (!event) {
-        parts_.log.error("a line of the side file can't be read", {{"why", event.error().message}});
-        continue;
-      }
-      queue_.push_back({.event = std::move(*event), .from_side = true});
-    }
+  if (!lines) throw unreadable(lines.error());
+  for (auto const& line : *lines) {
+    auto event = parse_side(line);
+    if (!event) throw unreadable(event.error());
+    queue_.push_back({.event = std::move(*event), .from_side = true});
   }
   started_ = true;
   pump();
@@ -246,31 +247,7 @@ void Engine::write_failed(core::Error const& error) {
 }
 
 void Engine::take_aside(Waiting waiting) {
-  if (acts_anyway(waiting.event)) {
-    if (!waiting.from_side) {
-      auto const kept = parts_.side.append(write_side(waiting.event));
-      if (!kept) {
-        parts_.log.error("the side file can't be written either", {{"why", kept.error().message}});
-        return reply({.ticket = waiting.ticket,
-                      .code = core::Errc::unavailable,
-                      .text = "Not recorded: neither the ledger nor the side file can be written. Act by hand and tell "
-                              "the operator."});
-      }
-      waiting.from_side = true;
-    }
-    auto const effects = core::step(state_, waiting.event);
-    for (auto const& effect : effects) {
-      if (auto const* refresh = std::get_if<core::Refresh>(&effect)) outbox_.refresh(refresh->request);
-      if (auto const* told = std::get_if<core::Reply>(&effect))
-        reply({.ticket = told->ticket,
-               .code = told->code,
-               .text = told->text +
-                       " (The ledger can't be written at the moment; this is kept aside and will be recorded first.)",
-               .request = told->request});
-    }
-    aside_.push_back(std::move(waiting));
-    return;
-  }
+  if (acts_anyway(waiting.event)) return act_aside(std::move(waiting));
   if (std::holds_alternative<core::ServiceStopping>(waiting.event.what))
     return reply({.ticket = waiting.ticket});  // it can't be recorded, and nobody is helped by waiting
   bool const refusal = std::holds_alternative<core::CommandRefused>(waiting.event.what);
@@ -279,6 +256,54 @@ void Engine::take_aside(Waiting waiting) {
     return;
   }
   reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
+}
+
+// A deny or a cancel: it acts once its line is durable, and only what acts has a line: nobody fills the side file with
+// what doesn't count.
+void Engine::act_aside(Waiting waiting) {
+  auto const effects = core::step(state_, waiting.event);
+  bool const acts = std::ranges::any_of(effects, [](core::Effect const& effect) {
+    auto const* append = std::get_if<core::Append>(&effect);
+    return append && append->entry.kind != "vote.refused";
+  });
+  if (acts && !waiting.from_side) {
+    auto const kept = parts_.side.append(write_side(waiting.event));
+    if (!kept) {
+      parts_.log.error("the side file can't be written either", {{"why", kept.error().message}});
+      state_ = *recorded_;
+      for (auto const& earlier : aside_) static_cast<void>(core::step(state_, earlier.event));
+      return reply({.ticket = waiting.ticket,
+                    .code = core::Errc::unavailable,
+                    .text = "Not recorded: neither the ledger nor the side file can be written. Act by hand and tell "
+                            "the operator."});
+    }
+    waiting.from_side = true;
+  }
+  for (auto const& effect : effects) {
+    if (auto const* refresh = std::get_if<core::Refresh>(&effect)) outbox_.refresh(refresh->request);
+    if (auto const* told = std::get_if<core::Reply>(&effect))
+      reply({.ticket = told->ticket,
+             .code = told->code,
+             .text = told->text + (acts ? " (The ledger can't be written at the moment; this is kept aside and will be "
+                                          "recorded first.)"
+                                        : ""),
+             .request = told->request});
+  }
+  if (acts || waiting.from_side) {
+    aside_.push_back(std::move(waiting));
+  } else if (auto const* vote = std::get_if<core::VoteCast>(&waiting.event.what);
+             vote && deferred_.size() < kMaxDeferredRefusals) {
+    // Refused now, so it is recorded as refused, whatever the state will be when the ledger can be written.
+    deferred_.push_back({.event = {.at = waiting.event.at,
+                                   .what = core::CommandRefused{
+                                       .platform = vote->platform,
+                                       .account = vote->account,
+                                       .channel = vote->channel,
+                                       .reason = "denying " + vote->request + " while the ledger could not be written",
+                                       .envelope = vote->envelope,
+                                       .delivery = vote->delivery,
+                                       .by = {}}}});
+  }
 }
 
 void Engine::try_again() {
@@ -346,7 +371,7 @@ void Engine::perform(core::Effect const& effect) {
         } else if constexpr (std::is_same_v<T, core::StartRun>) {
           ++runs_ordered_;
           if (!parts_.runner.ready())
-            return enqueue(core::RunLost{what.request, "the runner ended before it was ordered"});
+            return enqueue(core::RunLost{what.request, "the runner ended before it was ordered", /*ordered=*/false});
           parts_.runner.run(what.request.str());
         } else if constexpr (std::is_same_v<T, core::RunRecorded>) {
           asked_runner_.erase(what.request);

@@ -96,7 +96,8 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void pump();
   void written(core::Result<std::vector<core::Receipt>> result);
   void write_failed(core::Error const& error);
-  void take_aside(Waiting waiting);  // an event that came while the ledger can't be written
+  void take_aside(Waiting waiting);
+  void act_aside(Waiting waiting);  // an event that came while the ledger can't be written
   void try_again();
   void perform(std::vector<core::Effect> const& effects);
   void perform(core::Effect const& effect);

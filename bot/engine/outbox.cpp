@@ -41,6 +41,9 @@ core::PostState const* Outbox::card_on(core::RequestState const& request, std::s
 void Outbox::refresh(core::RequestId const& id) {
   auto const* request = state_.request(id);
   if (!request || request->phase == core::Phase::collecting) return;
+  for (auto const& [of, platform] : std::set(unmentioned_)) {
+    if (of == id) mention_elsewhere(id, platform);
+  }
   std::set<std::string> mentioned;  // platforms whose first channel already carries the mention
   for (auto const& channel : request->channels) {
     auto const addresses = state_.rules.channels.find(channel);
@@ -68,6 +71,7 @@ void Outbox::intend(core::RequestState const& request, std::string const& purpos
     if (purpose == "card") {
       auto card = core::make_card(state_, request, loop_.now());
       if (!mention) card.mention.clear();
+      if (!card.mention.empty()) mentioning_.insert(key + platform);
       rendered = to->render(card, key);
     } else {
       rendered = to->render(core::make_outcome_note(state_, request), key);
@@ -156,6 +160,7 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
   if (!request || post == request->posts.end()) return;
   auto* const to = adapter(post->platform);
   auto const copy_key = post->key + post->platform;
+  bool const mentions = mentioning_.erase(copy_key) > 0;
   std::optional<ports::MessageRef> thread;
   if (post->purpose != "card") {
     auto const* card = card_on(*request, post->platform, post->channel);
@@ -177,19 +182,45 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
     return log_.error("a message could not be rendered",
                       {{"request", id.str()}, {"platform", post->platform}, {"why", std::string(problem.what())}});
   }
-  to->post(post->address, std::move(thread), std::move(body), post->key, post->at,
-           [this, id, number, copy_key, look, platform = post->platform](core::Result<ports::MessageRef> result) {
-             sending_.erase({id, number});
-             settled(id, number);
-             if (!result) {
-               log_.error("a message could not be posted",
-                          {{"request", id.str()}, {"platform", platform}, {"why", result.error().message}});
-               return;
-             }
-             if (!look.empty()) copies_[copy_key].last_body = look;
-             intended_.erase(copy_key);
-             // Once that is recorded, refresh() brings the message up to what happened meanwhile.
-             submit_(core::Posted{id, number, *result});
+  to->post(
+      post->address, std::move(thread), std::move(body), post->key, post->at,
+      [this, id, number, copy_key, look, mentions, platform = post->platform](core::Result<ports::MessageRef> result) {
+        sending_.erase({id, number});
+        settled(id, number);
+        if (!result) {
+          log_.error("a message could not be posted",
+                     {{"request", id.str()}, {"platform", platform}, {"why", result.error().message}});
+          if (mentions) mention_elsewhere(id, platform);
+          return;
+        }
+        if (!look.empty()) copies_[copy_key].last_body = look;
+        intended_.erase(copy_key);
+        // Once that is recorded, refresh() brings the message up to what happened meanwhile.
+        submit_(core::Posted{id, number, *result});
+      });
+}
+
+// The one card that mentions whom the policy notifies could not be posted: a line beside another card of the same
+// platform does it in its place, now or once that card stands.
+void Outbox::mention_elsewhere(core::RequestId const& id, std::string const& platform) {
+  auto const* request = state_.request(id);
+  if (!request || request->phase != core::Phase::pending) return;
+  auto const card = std::ranges::find_if(request->posts, [&](core::PostState const& post) {
+    return post.purpose == "card" && post.platform == platform && post.ref;
+  });
+  if (card == request->posts.end()) {
+    unmentioned_.insert({id, platform});
+    return;
+  }
+  unmentioned_.erase({id, platform});
+  auto const shown = core::make_card(state_, *request, loop_.now());
+  auto const key = post_key(id, "notify", card->channel);
+  auto* const to = adapter(platform);
+  to->post(card->address, card->ref,
+           to->render(core::Note{.text = shown.notification, .mention = shown.mention, .block = {}}, key).body, key,
+           loop_.now(), [this, id](core::Result<ports::MessageRef> const& result) {
+             if (!result)
+               log_.error("nobody could be mentioned", {{"request", id.str()}, {"why", result.error().message}});
            });
 }
 

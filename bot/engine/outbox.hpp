@@ -56,6 +56,7 @@ class Outbox {
   void looked(core::RequestId const& id, std::uint32_t number,
               core::Result<std::optional<ports::MessageRef>> const& found);
   void post_now(core::RequestId const& id, std::uint32_t number);
+  void mention_elsewhere(core::RequestId const& id, std::string const& platform);
   void settled(core::RequestId const& id, std::uint32_t number);
   core::PostState const* card_on(core::RequestState const& request, std::string const& platform,
                                  std::string const& channel) const;
@@ -71,6 +72,9 @@ class Outbox {
   std::set<std::pair<core::RequestId, std::uint32_t>> sending_;
   std::map<std::string, std::set<std::pair<core::RequestId, std::uint32_t>>> doubtful_;  // by platform: not looked for
   std::map<std::pair<core::RequestId, std::uint32_t>, ports::Loop::TimerId> next_looks_;
+  std::set<std::string> mentioning_;  // post keys of this process's cards that mention people
+  std::set<std::pair<core::RequestId, std::string>>
+      unmentioned_;             // by platform: their card failed, no other stands yet
   core::Time reconciled_at_{};  // when this process began to look
   std::map<core::RequestId, std::vector<std::function<void()>>> waiting_;
 };

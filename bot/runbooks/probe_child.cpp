@@ -1,7 +1,6 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
-#include <re2/re2.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "bot/core/probe_body.hpp"
 #include "bot/core/text.hpp"
 #include "bot/net/http_client.hpp"
 #include "bot/net/io.hpp"
@@ -28,8 +28,6 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 constexpr int kAsExpected = 0, kNot = 1, kUsage = 2, kTimedOut = 3;  // runner.hpp, run_probe_child
-constexpr std::size_t kMaxBody = 8u << 20;                           // received
-constexpr std::size_t kMaxSearched = 64u << 10;                      // of it, by expect_body (core/rules.hpp, Probe)
 constexpr std::size_t kMaxLine = 1'000;
 constexpr net::Duration kAfterDeadline{500};  // the client's own deadline comes first
 
@@ -56,10 +54,9 @@ int probe_http(std::string const& target, net::Duration timeout, unsigned expect
                std::string const& expect_body) {
   auto const url = net::parse_url(target);
   if (!url) return say(kUsage, url.error().text);
-  re2::RE2::Options quiet;
-  quiet.set_log_errors(false);
-  re2::RE2 const pattern{expect_body, quiet};
-  if (!pattern.ok()) return say(kUsage, "The expected body is no regular expression: " + pattern.error() + ".");
+  core::BodyPattern const pattern(expect_body);
+  if (auto const problem = pattern.problem(); !problem.empty())
+    return say(kUsage, "The expected body is no regular expression: " + problem + ".");
 
   net::Io io;
   std::optional<net::Result<net::HttpResponse>> answer;
@@ -67,7 +64,7 @@ int probe_http(std::string const& target, net::Duration timeout, unsigned expect
   net::HttpRequest request;
   request.url = target;
   request.timeout = timeout;
-  request.max_response_bytes = kMaxBody;
+  request.max_response_bytes = core::kMaxProbeBody;
   client->request(std::move(request), [&](net::Result<net::HttpResponse> given) { answer.emplace(std::move(given)); });
   io.run_until([&] { return answer.has_value(); }, timeout + kAfterDeadline);
 
@@ -81,9 +78,7 @@ int probe_http(std::string const& target, net::Duration timeout, unsigned expect
   auto const status = what + " answered " + std::to_string(response.status);
   bool const good = expect_status == 0 ? response.status / 100 == 2 : response.status == expect_status;
   if (!good) return say(kNot, status + ", not " + (expect_status == 0 ? "2xx" : std::to_string(expect_status)) + ".");
-  auto const body = std::string_view(response.body).substr(0, kMaxSearched);
-  if (!expect_body.empty() && !re2::RE2::PartialMatch(body, pattern))
-    return say(kNot, status + ", but its body does not match.");
+  if (!pattern.found_in(response.body)) return say(kNot, status + ", but its body does not match.");
   return say(kAsExpected, status + ".");
 }
 

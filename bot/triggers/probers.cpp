@@ -1,10 +1,9 @@
 #include "bot/triggers/probers.hpp"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <optional>
 
+#include "bot/core/probe_body.hpp"
 #include "bot/core/text.hpp"
 #include "bot/net/url.hpp"
 #include "bot/process/program.hpp"
@@ -18,23 +17,16 @@ constexpr std::size_t kMaxQuoted = 160;  // of a body or output in a reason
 class HttpProber final : public Prober {
  public:
   HttpProber(core::Probe const& probe, net::HttpClient& http)
-      : http_(http), url_(probe.target), status_(probe.expect_status) {
-    if (!probe.expect_body.empty()) {
-      RE2::Options options(RE2::Latin1);
-      options.set_log_errors(false);
-      options.set_dot_nl(true);
-      body_.emplace(probe.expect_body, options);
-    }
-  }
+      : http_(http), url_(probe.target), status_(probe.expect_status), body_(probe.expect_body) {}
   ~HttpProber() override { HttpProber::cancel(); }
 
-  std::string problem() const { return body_ && !body_->ok() ? body_->error() : std::string(); }
+  std::string problem() const { return body_.problem(); }
 
   void ask(core::Duration timeout, std::function<void(ProbeAnswer)> done) override {
     net::HttpRequest request;
     request.url = url_;
     request.timeout = timeout;
-    request.max_response_bytes = kMaxProbeBody;
+    request.max_response_bytes = core::kMaxProbeBody;
     call_ = http_.request(std::move(request), [this, done = std::move(done)](net::Result<net::HttpResponse> answer) {
       call_ = 0;
       done(judge(answer));
@@ -55,7 +47,7 @@ class HttpProber final : public Prober {
       return {false,
               "HTTP status " + std::to_string(status) + " instead of " + wanted + (body.empty() ? "" : ": " + body)};
     }
-    if (body_ && !RE2::PartialMatch(re2::StringPiece(answer->body), *body_)) {
+    if (!body_.found_in(answer->body)) {
       return {false, "The body lacks what is expected: " + core::one_line(answer->body, kMaxQuoted)};
     }
     return {true, {}};
@@ -64,7 +56,7 @@ class HttpProber final : public Prober {
   net::HttpClient& http_;
   std::string url_;
   unsigned status_;
-  std::optional<RE2> body_;
+  core::BodyPattern body_;
   net::HttpClient::CallId call_ = 0;
 };
 

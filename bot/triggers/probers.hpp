@@ -10,8 +10,6 @@
 
 namespace triggers {
 
-inline constexpr std::size_t kMaxProbeBody = 64u << 10;  // searched for expect_body; a longer body is a failure
-
 // GET, never following a redirect (T50): 2xx or exactly expect_status, and expect_body found in the body.
 // tcp: a connection is accepted. command: exit code 0; no shell, empty environment.
 // `probe` has no {{…}} any more. bad_input: a target or an expression that can't be used. Loop, workers and client

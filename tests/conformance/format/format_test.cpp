@@ -61,7 +61,7 @@ TEST_CASE("an independent verifier, written from FORMAT.md alone, agrees with a 
   CHECK(kit.press("U0CAROL", released));
   REQUIRE(kit.wait([&] { return count(kit, "run.finished", released) == 1; }));  // not alice's to see
   static_cast<void>(typed(kit, "U0MALLORY", "approve CS-999 abcd"));             // names no known request
-  auto const late = kit.ask("witness-short");
+  auto const late = kit.post("witness-short");
   ends(late, "expired");
   auto const voided = kit.ask("witness");
   edit(kit, "expires: 10m", "expires: 11m");

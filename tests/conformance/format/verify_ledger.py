@@ -203,6 +203,7 @@ class Ledger(Form):
     # --- runs
     def run_started(self, t, main, files, about):
         must(main["binding"] == about.binding, "starts", "another binding than was approved")
+        must(millis(main["time"]) < millis(about.bound["expires_at"]), "states", "a start past the expiry")
         about.state = "running"
 
     def run_finished(self, t, main, files, about):

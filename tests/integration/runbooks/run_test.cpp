@@ -59,7 +59,7 @@ TEST_CASE("run: the first failure ends it, on_failure runs in order and never hi
 TEST_CASE("F31 run: what ignores TERM is killed after the grace, and called a time-out") {
   Rig rig;
   auto stubborn = shell("stubborn", "trap '' TERM; echo ready; while :; do sleep 1; done");
-  stubborn.timeout = 500ms;
+  stubborn.timeout = 2s;  // time for the shell to set its trap
   auto const outcome = rig.run_one(request({stubborn}));
   CHECK(outcome.result["cause"].text() == "timeout");
   CHECK(outcome.result["steps"].at_index(0)["signal"].integer() == SIGKILL);

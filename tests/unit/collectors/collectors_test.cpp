@@ -156,10 +156,10 @@ TEST_CASE("command: output, exit code, no environment") {
 
 TEST_CASE("F29 F30 command: one that hangs is stopped, one that floods is bounded") {
   auto const began = std::chrono::steady_clock::now();
-  auto const hung = run({"/bin/sh", "-c", "echo before; exec sleep 1000"}, 300ms);
-  CHECK(hung.error == "The command was stopped after 300ms.");
+  auto const hung = run({"/bin/sh", "-c", "echo before; exec sleep 1000"}, 2s);
+  CHECK(hung.error == "The command was stopped after 2s.");
   CHECK(hung.bytes == "before\n");
-  auto const flood = run({"/bin/sh", "-c", "exec yes password=hunter2"}, 500ms, 4096);
+  auto const flood = run({"/bin/sh", "-c", "exec yes password=hunter2"}, 2s, 4096);
   CHECK(flood.truncated);
   CHECK(flood.bytes.size() < 4200);
   CHECK(flood.total_bytes > 1'000'000);
@@ -167,7 +167,7 @@ TEST_CASE("F29 F30 command: one that hangs is stopped, one that floods is bounde
   auto const endless = run({"/bin/sh", "-c", "exec tr '\\0' a < /dev/zero"}, 500ms, 4096);  // one endless line
   CHECK(endless.bytes.size() < 4200);
   CHECK(endless.truncated);
-  CHECK(std::chrono::steady_clock::now() - began < 15s);
+  CHECK(std::chrono::steady_clock::now() - began < 20s);
 }
 
 TEST_CASE("host: one page, names of processes without their arguments") {

@@ -129,6 +129,28 @@ TEST_CASE("T32 T61 F30 room: whatever a collector does, what leaves is redacted,
   CHECK(house.evidence->exhibits[3].truncated);
 }
 
+TEST_CASE("room: what a caller attaches crowds out neither the configured evidence nor its lines") {
+  RoomSettings settings;
+  settings.max_total_bytes = 1000;
+  House house({{"host", place("error: the disk of the host is full\n")}}, settings);
+  core::Exhibit attachment;
+  attachment.name = "plan";
+  attachment.collector = "attachment";
+  for (char const c : std::string("abcdefghij")) attachment.bytes += std::string("error: line ") + c + "\n";
+  attachment.bytes += std::string(5000, 'x');
+  house.ask({"host"}, {attachment});
+  house.workers.run_all();
+  house.loop.run_posted();
+  REQUIRE(house.evidence);
+  auto const& exhibits = house.evidence->exhibits;
+  CHECK(exhibits[0].name == "plan");
+  CHECK(exhibits[0].truncated);
+  CHECK(exhibits[0].bytes.size() + exhibits[1].bytes.size() <= 1000);
+  CHECK(exhibits[1].bytes == "error: the disk of the host is full\n");
+  REQUIRE_FALSE(house.evidence->highlights.empty());
+  CHECK(house.evidence->highlights.front().exhibit == "host");
+}
+
 TEST_CASE("room: nothing to collect, an early end, and a real command on a real thread") {
   House house({{"a", place("A")}});
   house.ask({});

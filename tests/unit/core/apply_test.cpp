@@ -94,6 +94,7 @@ TEST_CASE("apply: tampered entries are refused with the broken rule, and the sta
     Entry entry;
     char const* words;
   };
+  auto const expiry = ready.request(id)->bound->expires_at;
   auto const later = format_time(story.now + 1h);
   auto at = [](Entry entry, Time time) {
     entry.time = time;
@@ -191,6 +192,7 @@ TEST_CASE("apply: tampered entries are refused with the broken rule, and the sta
        with(kind(cancelled, "request.voided"), [](Json& json) { json.set("verdict", "voided"); }), "only the service"},
       {"start without approval", &pending, started, "without an approval"},
       {"start of another binding", &ready, set(started, "binding", digest_of("x")), "another binding"},
+      {"started when it has expired", &ready, at(started, expiry), "expiry"},
       {"started twice", &running, started, "without an approval"},
       {"end without start", &ready, finished, "without a start"},
       {"success that never started", &ready, result("succeeded", "not_started"), "without a start"},

@@ -1,6 +1,8 @@
 // What the neutral message says beside the action: what became of the same runbook on the same target before.
 #include "bot/core/card.hpp"
 
+#include <algorithm>
+
 #include "tests/support/catch.hpp"
 #include "tests/support/story.hpp"
 
@@ -53,4 +55,16 @@ TEST_CASE("card: the last three outcomes of this runbook on this target, the new
   story.restart();
   CHECK(last_runs(story, own) == last_three);
   CHECK(last_runs(story, pending) == "failed 2026-11-21 10:06, succeeded 2026-11-21 10:05, succeeded 2026-11-21 10:04");
+}
+
+TEST_CASE("T4 card: an environment that differs from the usual one is shown, whatever its name") {
+  auto rules = fixture::rules();
+  rules.runbooks["restart-service"].environment = {{"PATH", "/opt/other"}, {"LANG", "C.UTF-8"}, {"MODE", "fast"}};
+  Story story(rules);
+  auto const id = story.open();
+  auto const lines = make_card(story.state, story.at(id), story.now).action;
+  auto const shown = [&](std::string const& line) { return std::ranges::find(lines, line) != lines.end(); };
+  CHECK(shown("With PATH=/opt/other"));
+  CHECK(shown("With MODE=fast"));
+  CHECK(std::ranges::none_of(lines, [](std::string const& line) { return line.starts_with("With LANG"); }));
 }

@@ -93,14 +93,35 @@ TEST_CASE("a full disk: a restart records what stands in the side file before an
   CHECK(rig.approve("carol", rig.one)->front().state == State::refused);
 }
 
-TEST_CASE("a full disk: a line of the side file that nobody can read is said and keeps nothing else out") {
+TEST_CASE("T7 a side file that can't be read, in whole or in a line, keeps the service from approving anything") {
   Full rig;
   rig.deny("bob", rig.one);
-  rig.side.lines.insert(rig.side.lines.begin(), "{\"schema\":1,\"what\":\"approve\"}");
   rig.ledger.full = false;
-  rig.start();
-  CHECK(rig.phase(rig.one) == Phase::denied);
-  CHECK(rig.log.has("a line of the side file can't be read"));
+  SECTION("one line") { rig.side.lines.insert(rig.side.lines.begin(), "{\"schema\":1,\"what\":\"approve\"}"); }
+  SECTION("all of it") { rig.side.unreadable = true; }
+  auto const lines = rig.side.lines.size();
+  CHECK_THROWS_WITH(rig.start(), Catch::Contains("nothing is approved") && Catch::Contains("Mend the side file"));
+  rig.engine.reset();
+  CHECK(rig.side.lines.size() == lines);
+  CHECK(rig.phase(rig.one) == Phase::pending);
+}
+
+TEST_CASE("T69 a full disk: a deny that doesn't count takes no room in the side file and is on record afterwards") {
+  Full rig;
+  for (int i = 0; i < 50; ++i) {
+    auto stranger = rig.click("bob", rig.one, core::Verdict::deny);
+    stranger.account.id = "U0STRANGER";
+    CHECK(rig.cast(stranger)->front().state == State::refused);
+  }
+  CHECK(rig.side.lines.empty());
+  CHECK(rig.deny("mallory", rig.one)->front().state == State::refused);
+  CHECK(rig.side.lines.empty());
+  CHECK(rig.deny("bob", rig.two)->front().state == State::recorded);
+  CHECK(rig.side.lines.size() == 1);
+  rig.room_again();
+  CHECK(rig.phase(rig.one) == Phase::pending);
+  CHECK(rig.phase(rig.two) == Phase::denied);
+  CHECK(rig.ledger.count("vote.refused") == 6);  // five of the stranger, the rest folded a minute later; mallory's
 }
 
 TEST_CASE("T71 a full disk: who is refused meanwhile is on record afterwards") {

@@ -247,3 +247,19 @@ TEST_CASE("a platform that refuses the message holds nobody up: the request expi
   CHECK(rig.phase(id) == Phase::expired);
   CHECK(rig.ledger.folded.request(id)->decision->reason.find("could not be delivered") != std::string::npos);
 }
+
+TEST_CASE("when the card that mentions people can't be posted, another one's thread mentions them once") {
+  auto rules = fixture::rules();
+  rules.channels["alpha"] = {{"slack", "C0ALPHA"}};  // before "incidents": its card is the one with the mention
+  Rig rig(rules);
+  rig.chat.refuse_channel = "C0ALPHA";
+  auto const id = rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
+  CHECK(rig.chat.cards() == 1);
+  auto const told = rig.chat.notes();
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].thread == "1");
+  CHECK(core::dump(told[0].body["mention"]) == R"(["bob","carol","erin"])");
+  rig.approve("bob", id);
+  rig.approve("mallory", id);
+  CHECK(rig.chat.notes().size() == 1);
+}

@@ -106,6 +106,23 @@ TEST_CASE("the runner's refusal ends the request with its words, a runner that d
   CHECK(rig.ledger.broken.empty());
 }
 
+TEST_CASE("T13 a start that is on record but never reached the runner is not_started, as after a restart") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.approve("bob", id);
+  rig.ledger.held = true;
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  rig.runner.up = false;  // it dies while run.started becomes durable
+  rig.ledger.held = false;
+  rig.ledger.finish();
+  rig.settle();
+  CHECK(rig.runner.runs.empty());
+  CHECK(rig.phase(id) == Phase::interrupted);
+  CHECK(rig.ledger.folded.request(id)->run->cause == "not_started");
+  CHECK(rig.ledger.broken.empty());
+}
+
 TEST_CASE("a runner that is away is asked when it is back") {
   Rig rig;
   rig.runner.up = false;

@@ -142,7 +142,10 @@ struct FakeSide : ports::SideFile {
     lines.emplace_back(line);
     return {};
   }
-  core::Result<std::vector<std::string>> read_all() override { return lines; }
+  core::Result<std::vector<std::string>> read_all() override {
+    if (unreadable) return core::make_error(Errc::io, "the side file is at fault");
+    return lines;
+  }
   core::Result<void> clear() override {
     lines.clear();
     ++cleared;
@@ -150,7 +153,7 @@ struct FakeSide : ports::SideFile {
   }
   std::vector<std::string> lines;
   int cleared = 0;
-  bool broken = false;
+  bool broken = false, unreadable = false;
 };
 
 // A platform as a list of messages. Bodies are made of what a person would see.
@@ -188,7 +191,8 @@ struct FakeChat : ports::ChatAdapter {
             std::function<void(core::Result<ports::MessageRef>)> done) override {
     ++posts;
     auto act = [this, channel, thread, body, key, done] {
-      if (refuse_posts) return done(core::make_error(Errc::forbidden, "not in the channel"));
+      if (refuse_posts || channel == refuse_channel)
+        return done(core::make_error(Errc::forbidden, "not in the channel"));
       messages.push_back({channel, thread ? (*thread)["ts"].text() : "", key, body, 0});
       done(ref(messages.size()));
     };
@@ -238,6 +242,7 @@ struct FakeChat : ports::ChatAdapter {
   ports::Loop& loop;
   std::vector<Message> messages;
   std::vector<std::function<void()>> held;
+  std::string refuse_channel;
   std::size_t posts = 0, updates = 0, finds = 0;
   bool hold_posts = false, hold_updates = false, hold_finds = false, refuse_posts = false, refuse_finds = false;
 };

@@ -122,5 +122,6 @@ TEST_CASE("T1 one place decides an approval, one orders a start") {
   }
   CHECK(approves == std::set<std::string>{"bot/core/step_vote.cpp"});
   CHECK(orders == std::set<std::string>{"bot/core/step.cpp"});
+  CHECK_FALSE(starts.empty());
   for (auto const& path : starts) CHECK(path.starts_with("bot/engine/"));
 }
