@@ -7,7 +7,7 @@ namespace {
 
 std::uint64_t or_default(std::uint64_t value, std::uint64_t preset) { return value == 0 ? preset : value; }
 
-// A program that a sanitizer instruments reserves terabytes of address space before main, and our own probe is one.
+// A program that a sanitizer instruments wants all of the address space, and our own probe is one in such a build.
 #if defined(__has_feature)
 #define COUNTERSIGN_HAS_FEATURE(name) __has_feature(name)
 #else
@@ -15,9 +15,9 @@ std::uint64_t or_default(std::uint64_t value, std::uint64_t preset) { return val
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || COUNTERSIGN_HAS_FEATURE(address_sanitizer) || \
     COUNTERSIGN_HAS_FEATURE(thread_sanitizer)
-constexpr std::uint64_t kLeastAddressSpace = 1ULL << 50;
+constexpr bool kSanitized = true;
 #else
-constexpr std::uint64_t kLeastAddressSpace = 0;
+constexpr bool kSanitized = false;
 #endif
 
 }  // namespace
@@ -29,7 +29,7 @@ process::Limits process_limits(core::Limits const& limits, core::Duration timeou
   result.grace = std::max(limits.grace, core::Duration{0});
   result.max_output_bytes = 0;  // the output filter keeps it, clean
   result.cpu_seconds = or_default(limits.cpu_seconds, preset.cpu_seconds);
-  result.address_space = std::max(kLeastAddressSpace, or_default(limits.memory_bytes, preset.memory_bytes));
+  if (!kSanitized) result.address_space = or_default(limits.memory_bytes, preset.memory_bytes);
   result.open_files = or_default(limits.open_files, preset.open_files);
   result.processes = or_default(limits.processes, preset.processes);
   result.file_size = or_default(limits.file_bytes, preset.file_bytes);

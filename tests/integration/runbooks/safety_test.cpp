@@ -1,5 +1,6 @@
 // The second lock on the door: exactly what was approved, once, and seeing nothing of ours.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <random>
 
 #include "bot/runbooks/state_files.hpp"
+#include "bot/runbooks/step_runner.hpp"
 #include "tests/integration/runbooks/rig.hpp"
 #include "tests/support/catch.hpp"
 
@@ -142,8 +144,11 @@ TEST_CASE("T19 T47 sight: a step sees the environment it was given, no descripto
   std::ranges::sort(descriptors);
   CHECK(descriptors.front() == "0");
   CHECK(descriptors.size() == 4);  // and the file that it writes
-  CHECK(rest == "cwd " + folder +
-                    "\nno_new_privs 1\nleads_session 1\nleads_group 1\nlimit cpu 77\nlimit as 1125899906842624\n"
+  // A sanitized build sets no limit on the address space.
+  auto const space = runbooks::process_limits(wanted.limits, 1s).address_space.value_or(RLIM_INFINITY);
+  CHECK(rest == "cwd " + folder + "\nno_new_privs 1\nleads_session 1\nleads_group 1\nlimit cpu 77\nlimit as " +
+                    std::to_string(space) +
+                    "\n"
                     "limit fsize 123456\nlimit nofile 55\nlimit nproc 4321\nlimit core 0\n");
 }
 
