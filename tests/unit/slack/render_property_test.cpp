@@ -5,6 +5,7 @@
 #include "adapters/slack/render.hpp"
 #include "bot/core/text.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/rounds.hpp"
 #include "tests/unit/slack/cards.hpp"
 
 using namespace slack;
@@ -194,7 +195,7 @@ std::string as_shown(std::string const& line) {
 
 TEST_CASE("slack render: T4 T36 random hostile cards keep every limit, ping nobody and hide nothing") {
   std::size_t whole = 0, cut = 0;
-  for (unsigned seed = 0; seed < 1500; ++seed) {
+  for (unsigned seed = 0; seed < support::rounds(1500); ++seed) {
     CAPTURE(seed);
     Random random(seed);
     auto const card = random_card(random);
@@ -230,12 +231,12 @@ TEST_CASE("slack render: T4 T36 random hostile cards keep every limit, ping nobo
       CHECK(in_view.pings.empty());
     }
   }
-  CHECK(whole > 300);
-  CHECK(cut > 100);
+  CHECK(whole > support::rounds(300));
+  CHECK(cut > support::rounds(100));
 }
 
 TEST_CASE("slack render: T36 hostile notes and whispers ping nobody") {
-  for (unsigned seed = 0; seed < 500; ++seed) {
+  for (unsigned seed = 0; seed < support::rounds(500); ++seed) {
     CAPTURE(seed);
     Random random(seed);
     core::Note note{random.text(300), {}, random.text(1500)};
