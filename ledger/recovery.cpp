@@ -48,8 +48,9 @@ std::vector<core::StoredEntry> dropped_entries(ObjectDb& db, fs::path const& pac
     out.push_back(std::move(stored));
   }
   std::ranges::sort(out, {}, &core::StoredEntry::seq);
-  auto const same = std::ranges::unique(out, {}, &core::StoredEntry::commit);
-  out.erase(same.begin(), same.end());
+  // Not std::ranges::unique: Clang 14 can't read libstdc++'s subrange.
+  auto const one_commit = [](core::StoredEntry const& a, core::StoredEntry const& b) { return a.commit == b.commit; };
+  out.erase(std::unique(out.begin(), out.end(), one_commit), out.end());
   return out;
 }
 
