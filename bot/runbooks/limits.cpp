@@ -1,24 +1,12 @@
 #include <algorithm>
 
+#include "bot/process/sanitized.hpp"
 #include "bot/runbooks/step_runner.hpp"
 
 namespace runbooks {
 namespace {
 
 std::uint64_t or_default(std::uint64_t value, std::uint64_t preset) { return value == 0 ? preset : value; }
-
-// A program that a sanitizer instruments wants all of the address space, and our own probe is one in such a build.
-#if defined(__has_feature)
-#define COUNTERSIGN_HAS_FEATURE(name) __has_feature(name)
-#else
-#define COUNTERSIGN_HAS_FEATURE(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || COUNTERSIGN_HAS_FEATURE(address_sanitizer) || \
-    COUNTERSIGN_HAS_FEATURE(thread_sanitizer)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 }  // namespace
 
@@ -29,7 +17,7 @@ process::Limits process_limits(core::Limits const& limits, core::Duration timeou
   result.grace = std::max(limits.grace, core::Duration{0});
   result.max_output_bytes = 0;  // the output filter keeps it, clean
   result.cpu_seconds = or_default(limits.cpu_seconds, preset.cpu_seconds);
-  if (!kSanitized) result.address_space = or_default(limits.memory_bytes, preset.memory_bytes);
+  if (!process::kSanitized) result.address_space = or_default(limits.memory_bytes, preset.memory_bytes);
   result.open_files = or_default(limits.open_files, preset.open_files);
   result.processes = or_default(limits.processes, preset.processes);
   result.file_size = or_default(limits.file_bytes, preset.file_bytes);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "bot/core/failpoint.hpp"
+#include "bot/process/sanitized.hpp"
 #include "bot/runbooks/output_filter.hpp"
 
 namespace runbooks {
@@ -151,7 +152,7 @@ class StepRun {
     spec.limits.grace = core::Duration{0};
     spec.limits.max_output_bytes = 0;
     spec.limits.open_files = kProbeOpenFiles;
-    spec.limits.file_size = 0;
+    if (!process::kSanitized) spec.limits.file_size = 0;
   }
 
   void judge(process::Outcome const& outcome, core::Duration timeout) {
