@@ -43,7 +43,9 @@ TEST_CASE("T10 no step is executed before approval and start are synced, as the 
   int renames = 0, syncs = 0, execs = 0;  // a rename counts from its begin, a sync from its end
   std::set<std::string> under_way;        // threads inside such an fsync
   for (std::string line; std::getline(in, line);) {
-    bool const execution = line.find("execve") != std::string::npos && line.find("bin/witness") != std::string::npos;
+    // Steps alone are run by descriptor, and this configuration has but one. Its name can't be asked for: to an
+    // ordinary account the kernel hides what belongs to the runner, also from who traces it.
+    bool const execution = line.find("execveat(") != std::string::npos;
     if (line.find("rename") != std::string::npos && line.find("refs/heads/main\"") != std::string::npos) ++renames;
     auto const thread = line.substr(0, line.find(' '));
     if (line.find("fsync(") != std::string::npos && line.find("refs/heads>") != std::string::npos) {
