@@ -423,9 +423,10 @@ class Playground {
     bool reached = done();
     auto const until = Clock::now() + limit;
     while (!reached && Clock::now() < until) {
-      bool tick = false;
-      io_.call_after(std::chrono::milliseconds(20), [&tick] { tick = true; });
-      io_.run_until([&tick] { return tick; }, std::chrono::seconds(1));
+      // Shared: on a machine that stands still the limit comes first, and the timer finds this round over.
+      auto const tick = std::make_shared<bool>(false);
+      io_.call_after(std::chrono::milliseconds(20), [tick] { *tick = true; });
+      io_.run_until([&] { return *tick; }, std::chrono::seconds(1));
       reached = done();
     }
     return reached;
