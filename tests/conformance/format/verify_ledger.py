@@ -122,11 +122,11 @@ class Ledger(Form):
 
     def request_post_intent(self, t, main, files, about):
         about.posts_filed += 1
-        must(main["post"] == about.posts_filed and main["platform"] == "slack", "states", "the post's number or platform")
+        must(main["post"] == about.posts_filed and main["platform"] in ("slack", "teams", "matrix"), "states", "the post's number or platform")
         self.count("renderings")
         about.intents[main["post"]] = main
         about.cards |= {main["rendering"]} if main["purpose"] == "card" else set()
-        must(main["rendering"] == digest_of(blanked(json.loads(main["body"]))), "renderings", "not that of the body")
+        must(main["rendering"] == digest_of(blanked(main["platform"], json.loads(main["body"]))), "renderings", "not that of the body")
 
     def request_posted(self, t, main, files, about):
         about.posts_filed += 1
