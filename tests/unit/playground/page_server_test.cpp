@@ -19,7 +19,8 @@ struct FakeBackend : playground::PlaygroundBackend {
 
 struct Page : StandInFixture {
   FakeBackend backend;
-  playground::PlaygroundServer server{io, slack, backend, 0};
+  std::unique_ptr<playground::ChatFace> face = playground::make_face(slack);
+  playground::PlaygroundServer server{io, {face.get()}, playground::cast(), backend, 0};
   std::unique_ptr<net::HttpClient> http = net::make_http_client(io);
 
   net::HttpResponse call(std::string method, std::string const& base, std::string const& path, net::Headers headers,
@@ -44,7 +45,8 @@ net::Headers const kJson{{"Content-Type", "application/json"}};
 }  // namespace
 
 TEST_CASE_METHOD(Page, "page: its files come with a strict policy") {
-  for (auto const* path : {"/", "/page.css", "/page.js"}) {
+  for (auto const* path : {"/", "/page.css", "/page.js", "/chats.css", "/slack.js", "/teams.js", "/matrix.js"}) {
+    CAPTURE(path);
     auto const got = call("GET", base(), path, {});
     CHECK(got.status == 200);
     CHECK(got.body.size() > 1000);
@@ -56,9 +58,10 @@ TEST_CASE_METHOD(Page, "page: its files come with a strict policy") {
 }
 
 TEST_CASE_METHOD(Page, "T41 page and controls: calls of other origins, forms and GETs change nothing") {
-  for (auto const& where : {base() + "/ui/demo/break", base() + "/ui/say", slack.origin() + "/control/say"}) {
+  for (auto const& where : {base() + "/ui/demo/break", base() + "/ui/slack/say", base() + "/control/slack/say",
+                            slack.origin() + "/control/say"}) {
     CAPTURE(where);
-    auto const body = R"({"user":"U0ALICE","text":"x"})";
+    auto const body = R"({"as":"alice","user":"U0ALICE","text":"x"})";
     auto with = [&](net::Headers extra) {
       auto headers = kJson;
       headers.insert(headers.end(), extra.begin(), extra.end());
@@ -77,21 +80,53 @@ TEST_CASE_METHOD(Page, "T41 page and controls: calls of other origins, forms and
   }
   CHECK(backend.up);
   CHECK(slack.messages("C0INC").empty());
-  CHECK(call("POST", base(), "/ui/say", {{"Content-Type", "application/json"}, {"Origin", base()}},
-             R"({"user":"U0ALICE","text":"x"})")
+  CHECK(call("POST", base(), "/ui/slack/say", {{"Content-Type", "application/json"}, {"Origin", base()}},
+             R"({"as":"alice","text":"x"})")
             .status == 200);
   CHECK(slack.messages("C0INC").size() == 1);
   CHECK(call("POST", base(), "/ui/demo/break", kJson, "{}").status == 200);
   CHECK_FALSE(backend.up);
 }
 
+TEST_CASE_METHOD(Page, "page: one state for all platforms, an absent one is null") {
+  auto const seen = *core::parse_json(call("GET", base(), "/ui/state?as=bob", {}).body);
+  CHECK(seen["me"].text() == "bob");
+  CHECK(seen["people"].if_array()->size() == playground::cast().size());
+  CHECK(seen["slack"]["me"].text() == "U0BOB");
+  CHECK(seen["teams"].is_null());
+  CHECK(seen["matrix"].is_null());
+  CHECK((*core::parse_json(call("GET", base(), "/ui/state?as=nobody", {}).body))["me"].text() == "alice");
+}
+
+TEST_CASE_METHOD(Page, "page: people act through their own account, by the acts that people have") {
+  auto const answer = [&](std::string const& path, std::string const& body) {
+    auto const got = call("POST", base(), path, kJson, body);
+    return std::pair{got.status, (*core::parse_json(got.body))["ok"].boolean()};
+  };
+  // A forged user in the body counts for nothing: the account is the one of `as`.
+  CHECK(answer("/ui/slack/say", R"({"as":"bob","user":"U0ALICE","text":"mine"})") == std::pair{200U, true});
+  CHECK(slack.messages("C0INC").back()["user"].text() == "U0BOB");
+  CHECK(answer("/ui/slack/say", R"({"as":"nobody","text":"x"})").second == false);
+  CHECK(answer("/ui/slack/say", R"({"text":"x"})").second == false);
+  CHECK(answer("/ui/slack/kill", R"({"as":"bob"})").first == 404);
+  CHECK(answer("/ui/teams/say", R"({"as":"bob","text":"x"})").first == 404);
+  CHECK(answer("/ui/slack", R"({"as":"bob"})").first == 404);
+  CHECK(answer("/ui/", R"({"as":"bob"})").first == 404);
+  CHECK(answer("/control/slack/findings", "{}") == std::pair{200U, true});
+  CHECK(answer("/control/findings", "{}") == std::pair{200U, true});
+  CHECK(answer("/control/irc/findings", "{}").first == 404);
+  CHECK(call("GET", base(), "/control/slack/findings", {}).status == 200);
+  CHECK(call("GET", base(), "/control/slack/kill", {}).status == 404);
+  CHECK(slack.messages("C0INC").size() == 1);
+}
+
 TEST_CASE_METHOD(Page, "T41 page: a name that only resolves to us is not us") {
   // The client sets Host from the URL; localhost is ours, so another spelling of the address must be refused.
   auto url = base();
   url.replace(url.find("127.0.0.1"), 9, "127.0.0.2");
-  auto const status = call("GET", url, "/ui/state?as=U0ALICE", {}).status;
+  auto const status = call("GET", url, "/ui/state?as=alice", {}).status;
   CHECK((status == 0 || status == 403));  // 0: nothing listens there at all
-  CHECK(call("GET", base(), "/ui/state?as=U0ALICE", {}).status == 200);
+  CHECK(call("GET", base(), "/ui/state?as=alice", {}).status == 200);
 }
 
 TEST_CASE_METHOD(Page, "controls over HTTP: what the README lists") {
