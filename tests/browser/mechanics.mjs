@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { become, breakService, message, open, row, verified, write } from "./story.mjs";
 import { matrixSteps } from "./mechanics_matrix.mjs";
+import { partSteps } from "./mechanics_parts.mjs";
 import { slackSteps } from "./mechanics_slack.mjs";
 import { teamsSteps } from "./mechanics_teams.mjs";
 
@@ -47,6 +48,7 @@ const steps = {
   ...slackSteps,
   ...teamsSteps,
   ...matrixSteps,
+  ...partSteps,
   async "ledger rows open as JSON"({ page, shot }) {
     await row(page, "approve restart-service").first().getByRole("button").click();
     await page.locator("#entry pre", { hasText: '"kind": "request.approved"' }).waitFor();
