@@ -62,8 +62,6 @@ net::HttpResponse TeamsApi::create(Query const& query) {
       return error(502, "ServiceError", "An unknown member makes the service fail: " + key + ".");
     }
   }
-  auto const tenant = body["tenantId"].text(body["channelData"]["tenant"]["id"].text());
-  if (tenant.empty()) return error(403, "ForbiddenOperationException", "The tenant is missing.");
   if (!body["isGroup"].boolean()) return create_personal(body);
   TeamsAddress const where{body["channelData"]["channel"]["id"].text(), {}};
   TeamsConversation const* found = nullptr;
@@ -77,6 +75,10 @@ net::HttpResponse TeamsApi::create(Query const& query) {
 
 net::HttpResponse TeamsApi::create_personal(Json const& body) {
   auto const& world = context_.world();
+  // A channel knows its tenant (botbuilder names none there), a person must be named with it.
+  if (body["tenantId"].text(body["channelData"]["tenant"]["id"].text()).empty()) {
+    return error(403, "ForbiddenOperationException", "The tenant is missing.");
+  }
   auto const* members = body["members"].if_array();
   if (members == nullptr || members->size() != 1) {
     return error(400, "BadArgument", "A 1:1 conversation has exactly one member.");
