@@ -206,7 +206,7 @@ net::HttpResponse WebApi::to_response(Answer const& answer, Arguments const& arg
   return {200,
           {{"Content-Type", "application/json; charset=utf-8"},
            {"x-slack-req-id", context_.random_text(32)},
-           {"x-oauth-scopes", "chat:write,commands,app_mentions:read,channels:history,channels:read,users:read"}},
+           {"x-oauth-scopes", context_.options.world.scopes}},
           core::dump(body)};
 }
 

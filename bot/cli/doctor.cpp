@@ -1,0 +1,230 @@
+#include "bot/cli/doctor.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <memory>
+
+#include "bot/cli/commands.hpp"
+#include "bot/core/text.hpp"
+#include "config/loader.hpp"
+
+namespace cli {
+
+namespace doctor {
+
+namespace {
+
+constexpr auto kPlatformLimit = std::chrono::seconds(90);  // for all questions to one platform
+constexpr auto kCallLimit = std::chrono::seconds(10);
+constexpr std::size_t kMostText = 1000;  // bytes of a sentence: parts of it are a platform's own words
+
+struct Examiner {
+  std::string_view platform, name;
+  void (*examine)(config::Config const&, Calls&, Findings&);
+};
+constexpr std::array kExaminers = {Examiner{"slack", "Slack", &examine_slack},
+                                   Examiner{"matrix", "Matrix", &examine_matrix}};
+
+}  // namespace
+
+char const* to_string(Finding::State state) {
+  switch (state) {
+    case Finding::State::ok: return "ok";
+    case Finding::State::advice: return "advice";
+    case Finding::State::mend: return "mend";
+    case Finding::State::unknown: return "unknown";
+  }
+  return "unknown";
+}
+
+void Findings::add(Finding finding) {
+  for (auto* text : {&finding.about, &finding.text, &finding.mend}) *text = core::one_line(*text, kMostText);
+  if (told_) told_(finding);
+  all_.push_back(std::move(finding));
+}
+
+void Findings::ok(std::string about, std::string text) {
+  add({Finding::State::ok, std::move(about), std::move(text), {}});
+}
+void Findings::advise(std::string about, std::string text, std::string mend) {
+  add({Finding::State::advice, std::move(about), std::move(text), std::move(mend)});
+}
+void Findings::must_mend(std::string about, std::string text, std::string mend) {
+  add({Finding::State::mend, std::move(about), std::move(text), std::move(mend)});
+}
+void Findings::unknown(std::string about, std::string text, std::string mend) {
+  add({Finding::State::unknown, std::move(about), std::move(text), std::move(mend)});
+}
+
+bool Findings::any(Finding::State state) const { return std::ranges::count(all_, state, &Finding::state) > 0; }
+
+Calls::Calls() : http_(net::make_http_client(io_)), dialer_(net::make_websocket_dialer(io_)) {}
+
+void Calls::begin() { until_ = std::chrono::steady_clock::now() + kPlatformLimit; }
+
+net::Duration Calls::left() const {
+  auto const left = std::chrono::floor<net::Duration>(until_ - std::chrono::steady_clock::now());
+  return std::clamp<net::Duration>(left, net::Duration{0}, kCallLimit);
+}
+
+bool Calls::wait(std::function<bool()> const& done) {
+  auto const left = std::chrono::floor<net::Duration>(until_ - std::chrono::steady_clock::now());
+  return io_.run_until(done, std::max(left, net::Duration{0}));
+}
+
+net::Result<net::HttpResponse> Calls::http(net::HttpRequest request) {
+  auto const late = net::make_error(net::Errc::timed_out, "it did not answer in time");
+  request.timeout = left();
+  if (request.timeout <= net::Duration{0}) return late;
+  std::optional<net::Result<net::HttpResponse>> answer;
+  auto const call = http_->request(std::move(request),
+                                   [&](net::Result<net::HttpResponse> result) { answer.emplace(std::move(result)); });
+  if (wait([&] { return answer.has_value(); })) return std::move(*answer);
+  http_->cancel(call);
+  return late;
+}
+
+Calls::Dialled Calls::dial(std::string const& url, net::WebSocketOptions options) {
+  Dialled dialled;
+  options.handshake_timeout = std::max(left(), net::Duration{1});
+  bool ended = false;
+  std::unique_ptr<net::WebSocket> socket;
+  socket = dialer_->dial(url, std::move(options),
+                         {.on_open =
+                              [&] {
+                                dialled.opened = true;
+                                socket->close();
+                              },
+                          .on_close =
+                              [&](net::WebSocketEnd end) {
+                                ended = true;
+                                dialled.end = std::move(end);
+                              }});
+  if (!wait([&] { return ended; }))
+    dialled.end.error = net::make_error(net::Errc::timed_out, "it did not answer in time");
+  return dialled;
+}
+
+std::optional<std::string> secret_of(config::Secret const& secret, std::string const& about, Findings& findings,
+                                     SecretKind kind) {
+  auto const value = secret.resolve();
+  if (!value) {
+    findings.must_mend(about, "The secret can't be read: " + value.error().message + ".",
+                       "Put it into the " + secret.describe() + ", readable for the account that runs the service.");
+    return std::nullopt;
+  }
+  if (auto const why = secret.exposure()) findings.advise(about, *why + ".", "chmod 600 it.");
+  auto const bytes = value->reveal();
+  if (kind == SecretKind::token && std::ranges::any_of(bytes, [](char c) { return c <= 0x20 || c >= 0x7f; })) {
+    findings.must_mend(about, "The secret holds a blank or a control character.",
+                       "Write it anew into the " + secret.describe() + ", as one line.");
+    return std::nullopt;
+  }
+  return std::string(bytes);
+}
+
+std::vector<std::pair<std::string, std::string>> channels_of(config::Config const& config,
+                                                             std::string const& platform) {
+  std::vector<std::pair<std::string, std::string>> channels;
+  for (auto const& [name, ids] : config.rules.channels) {
+    if (auto const id = ids.find(platform); id != ids.end()) channels.emplace_back(name, id->second);
+  }
+  return channels;
+}
+
+namespace {
+
+core::Json to_json(Finding const& finding) {
+  return core::Json::object(
+      {{"about", finding.about}, {"state", to_string(finding.state)}, {"text", finding.text}, {"mend", finding.mend}});
+}
+
+void print(Finding const& finding) {
+  std::printf("  %-7s  %s: %s\n", to_string(finding.state), finding.about.c_str(), finding.text.c_str());
+  if (!finding.mend.empty()) std::printf("           → %s\n", finding.mend.c_str());
+  std::fflush(stdout);
+}
+
+bool is_configured(config::Chat const& chat, std::string_view platform) {
+  if (platform == "slack") return chat.slack.has_value();
+  if (platform == "teams") return chat.teams.has_value();
+  return chat.matrix.has_value();
+}
+
+std::string sum(std::size_t to_mend, std::size_t unknown) {
+  std::string text;
+  if (to_mend > 0) text = std::to_string(to_mend) + (to_mend == 1 ? " thing" : " things") + " to mend";
+  if (unknown > 0) text += (text.empty() ? "" : ", ") + std::to_string(unknown) + " that could not be asked";
+  return text.empty() ? "Everything that was asked works." : text + ".";
+}
+
+int run(std::string const& file, bool json) {
+  auto const outcome = config::load_file(file);
+  if (outcome.unreadable) throw core::Failure(*outcome.unreadable);
+  if (!outcome.config)
+    throw core::Failure(
+        core::make_error(core::Errc::unavailable, "the configuration has mistakes:\n" + config::check_report(outcome)));
+  auto const& config = *outcome.config;
+  Calls calls;
+  auto platforms = core::Json::array();
+  std::size_t to_mend = 0, unknown = 0, asked = 0;
+  for (auto const& [platform, name, examine] : kExaminers) {
+    if (!is_configured(config.chat, platform)) continue;
+    ++asked;
+    if (!json) std::printf("%s\n", std::string(name).c_str());
+    Findings findings(json ? Findings::Told() : &print);
+    calls.begin();
+    try {
+      examine(config, calls, findings);
+    } catch (std::exception const& problem) {  // one platform doesn't stop the others
+      findings.unknown(std::string(platform), std::string("It could not be examined: ") + problem.what());
+    }
+    auto list = core::Json::array();
+    for (auto const& finding : findings.all()) {
+      to_mend += finding.state == Finding::State::mend ? 1U : 0U;
+      unknown += finding.state == Finding::State::unknown ? 1U : 0U;
+      list.push(to_json(finding));
+    }
+    platforms.push(core::Json::object({{"platform", platform},
+                                       {"ok", !findings.any(Finding::State::mend)},
+                                       {"complete", !findings.any(Finding::State::unknown)},
+                                       {"findings", std::move(list)}}));
+  }
+  if (json) {
+    std::printf("%s\n", core::dump(core::Json::object({{"ok", asked > 0 && to_mend == 0},
+                                                       {"complete", unknown == 0},
+                                                       {"platforms", std::move(platforms)}}))
+                            .c_str());
+  } else if (asked == 0) {
+    std::printf("No chat platform is configured: add chat.slack, chat.teams or chat.matrix.\n");
+  } else {
+    std::printf("%s\n", sum(to_mend, unknown).c_str());
+  }
+  if (to_mend > 0 || asked == 0) return kNo;
+  return unknown > 0 ? kFailed : kDone;
+}
+
+}  // namespace
+
+}  // namespace doctor
+
+void add_doctor(CLI::App& app, Action& action) {
+  auto* const command =
+      app.add_subcommand("doctor", "Connect to each chat platform: what works, what is missing, how to mend it");
+  auto const path = std::make_shared<std::string>();
+  auto const json = std::make_shared<bool>(false);
+  command->add_option("-c,--config", *path, "The configuration file")->required();
+  command->add_flag("--json", *json, "Print JSON");
+  command->footer(
+      "It needs the service's own secrets, so run it as the account that runs the service, and as often as you like:\n"
+      "it posts nothing, votes nothing and takes nothing away from a service that runs.\n"
+      "Examples:\n  countersign doctor -c countersign.yaml\n  countersign doctor -c countersign.yaml --json\n"
+      "Exit code 0: all works; 1: something is to be mended; 2: wrong use; 3: something could not be asked, or the\n"
+      "configuration can't be used.");
+  command->callback([&action, path, json] { action = [path, json] { return doctor::run(*path, *json); }; });
+}
+
+}  // namespace cli
