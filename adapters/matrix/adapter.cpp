@@ -45,9 +45,9 @@ Settings checked(Settings settings) {
   if (settings.transport == Transport::websocket) {
     if (settings.as_token.empty())
       refuse("chat.matrix.transport: websocket is for application services: give the as_token of the registration.");
-    if (settings.websocket.empty())
-      refuse("chat.matrix.websocket is missing: give the URL of mautrix-wsproxy, e.g. wss://matrix.example.org.");
-    check_url("chat.matrix.websocket", settings.websocket, /*websocket=*/true);
+    if (settings.proxy.empty())
+      refuse("chat.matrix.proxy is missing: give the URL of mautrix-wsproxy, e.g. wss://matrix.example.org.");
+    check_url("chat.matrix.proxy", settings.proxy, /*websocket=*/true);
   }
   for (auto const& room : settings.channels) {
     if (!is_room_id(room))
@@ -115,6 +115,7 @@ struct Adapter::Impl {
     given_up = true;
     outbox.fail(core::make_error(Errc::forbidden, error.message));
     if (source) source->stop();
+    rooms.stop();
     connected = false;
     counters.connected = 0;
     trouble = error.message;
@@ -201,7 +202,7 @@ void Adapter::whisper(ports::Account const& to, std::string channel, std::string
 void Adapter::set_people_and_channels(People people, std::vector<std::string> channels) {
   impl_->settings.people = std::move(people);
   impl_->settings.channels = std::move(channels);
-  if (impl_->source) impl_->rooms.configured();
+  if (impl_->source && !impl_->given_up) impl_->rooms.configured();
 }
 std::vector<std::string> Adapter::room_problems() const { return impl_->rooms.problems(); }
 Counters const& Adapter::counters() const { return impl_->counters; }

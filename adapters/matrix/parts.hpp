@@ -31,7 +31,7 @@ struct Settings {
   std::string as_token;      // of the application service's registration
   std::string device_id = "COUNTERSIGN";
   bool short_lived_tokens = false;    // when logging in: ask for tokens that are refreshed every few minutes
-  std::string websocket;              // websocket only: base URL of the proxy, "wss://matrix.example.org"
+  std::string proxy;                  // websocket only: base URL of the proxy, "wss://matrix.example.org"
   People people;                      // person key → user id
   std::vector<std::string> channels;  // room ids; everything elsewhere is ignored
 };

@@ -99,7 +99,10 @@ void Rooms::join(std::string const& name, std::function<void()> done) {
   call.timeout = 2min;  // into a room of another homeserver
   client_.call(std::move(call), alive_.guard([this, name, done = std::move(done)](Client::Outcome const& outcome) {
     auto const at = rooms_.find(name);
-    if (at == rooms_.end()) return done ? done() : void();
+    if (at == rooms_.end()) {
+      if (done) done();
+      return;
+    }
     auto& room = at->second;
     if (outcome.ok()) {
       parts_.log.info("matrix room joined", {{"room", shown(name)}});
@@ -109,14 +112,19 @@ void Rooms::join(std::string const& name, std::function<void()> done) {
     room.joined = false;
     room.known = true;
     auto const tried = room.joins++;
-    auto const wait = tried < kQuickJoins ? core::Duration(std::chrono::seconds(1U << tried)) : kJoinEvery;
-    parts_.loop.cancel(room.timer);
-    room.timer = parts_.loop.call_after(wait, alive_.guard([this, name] {
-      if (auto const again = rooms_.find(name); again != rooms_.end()) again->second.timer = 0;
-      join(name, {});
-    }));
+    join_later(name, tried < kQuickJoins ? core::Duration(std::chrono::seconds(1U << tried)) : kJoinEvery);
     assess(name);
     if (done) done();
+  }));
+}
+
+void Rooms::join_later(std::string const& name, core::Duration wait) {
+  auto const at = rooms_.find(name);
+  if (at == rooms_.end()) return;
+  parts_.loop.cancel(at->second.timer);
+  at->second.timer = parts_.loop.call_after(wait, alive_.guard([this, name] {
+    if (auto const again = rooms_.find(name); again != rooms_.end()) again->second.timer = 0;
+    join(name, {});
   }));
 }
 
@@ -173,6 +181,7 @@ void Rooms::read(std::string const& name, std::function<void()> done) {
       at->second.known = true;
       at->second.reading = false;
       assess(name);
+      if (!at->second.joined && at->second.timer == 0) join_later(name, kJoinEvery);
       if (std::exchange(at->second.again, false)) read(name, {});
     }
     if (done) done();
@@ -238,6 +247,7 @@ void Rooms::observe(Event const& event) {
       if (joined && !room.joined) return refresh(event.room);
       if (!joined) room.joined = false;
       if (invited) return refresh(event.room);
+      if (!joined && room.timer == 0) join_later(event.room, kJoinEvery);
     }
   } else if (!event.state_key->empty()) {
     return;

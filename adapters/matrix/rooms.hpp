@@ -53,6 +53,7 @@ class Rooms {
   void refresh_later();
   void look_for_joined(std::function<void()> done);
   void join(std::string const& name, std::function<void()> done);
+  void join_later(std::string const& name, core::Duration wait);
   void read(std::string const& name, std::function<void()> done);
   void read_state(std::string const& name, std::string const& type,
                   std::function<void(core::Json content, std::string sender)> take, std::function<void()> done);

@@ -70,7 +70,9 @@ void SyncSource::poll() {
   polling_ = true;
   polled_ = parts_.loop.now();
   ++counters_.polls;
-  auto const hold = first_ || since_.empty() ? core::Duration{0} : kHold;  // the first tells at once that all is well
+  auto const hold = first_ || since_.empty()
+                        ? core::Duration{0}
+                        : kHold;  // the first, and that after a failure, tells at once that all is well
   Client::Call call;
   call.path = "/_matrix/client/v3/sync";
   call.query = {{"filter", filter()}, {"set_presence", "offline"}, {"timeout", std::to_string(hold.count())}};
@@ -85,6 +87,7 @@ void SyncSource::poll() {
 
 void SyncSource::failed(std::string const& why, core::Duration least) {
   ++counters_.poll_failures;
+  first_ = true;
   handler_.on_state(false, why);
   parts_.loop.call_after(std::max(least, backoff_.next()), alive_.guard([this] { poll(); }));
 }
@@ -104,7 +107,11 @@ void SyncSource::answered(Client::Outcome const& outcome) {
       parts_.log.warn("matrix does not know the noted position; looking where each room stood",
                       {{"error", outcome.error.errcode + ' ' + outcome.error.error}});
       since_.clear();
-      return poll();
+      // A homeserver that forgets at once what it gives out is not asked in a loop.
+      bool const again = parts_.loop.now() < cold_until_;
+      cold_until_ = parts_.loop.now() + kCap;
+      if (!again) return poll();
+      return failed("the homeserver takes no position of /sync", kCap);
     }
     return failed(outcome.to_error("a sync").message, core::Duration(outcome.error.retry_after_ms.value_or(0)));
   }

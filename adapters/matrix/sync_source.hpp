@@ -52,7 +52,7 @@ class SyncSource : public EventSource {
   std::string since_;  // of the next poll; the inbox has the one to restart from
   std::deque<std::shared_ptr<Batch>> batches_;
   unsigned limit_;  // events of a room in one answer
-  core::Time polled_{};
+  core::Time polled_{}, cold_until_{};
   bool first_ = true, polling_ = false, stopped_ = false;
   Alive alive_;
 };

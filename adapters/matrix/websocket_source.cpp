@@ -84,7 +84,7 @@ void WebSocketSource::dial() {
     hello_timer_ = 0;
     drop("no hello came within 10 s");
   }));
-  socket_ = parts_.dialer.dial(as_sync_url(settings_.websocket), std::move(options), std::move(handler));
+  socket_ = parts_.dialer.dial(as_sync_url(settings_.proxy), std::move(options), std::move(handler));
 }
 
 void WebSocketSource::drop(std::string const& why) {

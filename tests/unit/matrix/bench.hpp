@@ -84,7 +84,7 @@ struct Bench {
     settings.channels = {kRoom};
     if (transport == matrix::Transport::websocket) {
       settings.as_token = hs.token;
-      settings.websocket = "https://hs.example.org/proxy/";
+      settings.proxy = "https://hs.example.org/proxy/";
     } else {
       settings.access_token = hs.token;
     }
