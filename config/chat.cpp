@@ -148,9 +148,10 @@ void read_credentials(Map const& map, Matrix& matrix) {
   } else if (given.size() > 1) {
     map.error(given[1], "stands beside " + given[0], "exactly one of: " + way_out);
   }
-  bool const by_password = map.has("password");
+  // An ordinary account's token has a device already, and the WebSocket needs no login.
+  bool const logs_in = map.has("password") || (map.has("as_token") && matrix.transport == Matrix::Transport::sync);
   for (auto const* key : {"device_id", "short_lived_tokens"}) {
-    if (map.has(key) && !by_password) map.error(key, "belongs to a login by password", "leave it out");
+    if (map.has(key) && !logs_in) map.error(key, "is for a bot that logs in, by password or as_token", "leave it out");
   }
   if (map.text("device_id", matrix.device_id, {.max_bytes = 64})) {
     bool const fine = std::ranges::all_of(matrix.device_id, [](char c) {

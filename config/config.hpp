@@ -61,8 +61,8 @@ struct Matrix {
   Transport transport = Transport::sync;
   std::string user;                                        // "@countersign:example.org"
   std::optional<Secret> access_token, password, as_token;  // exactly one
-  std::string device_id = "COUNTERSIGN";                   // with password
-  bool short_lived_tokens = false;                         // with password: tokens that are refreshed
+  std::string device_id = "COUNTERSIGN";                   // where the bot logs in: by password, or as_token with sync
+  bool short_lived_tokens = false;                         // there: ask for tokens that are refreshed
   std::string proxy;                                       // base URL of mautrix-wsproxy; with transport websocket
 };
 

@@ -148,8 +148,8 @@ Row const kRows[] = {
      "chat.matrix.password stands beside access_token"},
     {kToken, "    password: {env: B}\n    as_token: @@{env: C}\n", "chat.matrix.as_token stands beside password"},
     {kToken, "    access_token: @@syt_SECRET\n", "{env: NAME} or {file: /path}"},
-    {kToken, "    access_token: {env: A}\n    device_id: @@BOT\n", "belongs to a login by password"},
-    {kToken, "    access_token: {env: A}\n    short_lived_tokens: @@true\n", "belongs to a login by password"},
+    {kToken, "    access_token: {env: A}\n    device_id: @@BOT\n", "is for a bot that logs in"},
+    {kToken, "    access_token: {env: A}\n    short_lived_tokens: @@true\n", "is for a bot that logs in"},
     {kToken, "    password: {env: A}\n    device_id: @@\"BOT 1\"\n", "no device id"},
     {kToken, "    password: {env: A}\n    short_lived_tokens: @@yes\n", "neither true nor false"},
     {kToken, "    access_token: {env: A}\n    proxy: @@\"wss://example.org\"\n", "is for transport: websocket"},
@@ -235,7 +235,9 @@ TEST_CASE("teams and matrix: the other ways in, and the defaults that README.md 
   CHECK(service.chat.matrix->transport == Matrix::Transport::websocket);
   CHECK(service.chat.matrix->as_token == Secret::from_file("/run/matrix"));
   CHECK(service.chat.matrix->proxy == "ws://[::1]:29331");
-  CHECK(load_good(with(kToken, "    as_token: {env: A}\n")).chat.matrix->as_token);  // a service may poll as well
+  auto const polls = load_good(with(kToken, "    as_token: {env: A}\n    device_id: BOT-2\n"));
+  CHECK(polls.chat.matrix->as_token);  // a service may poll as well
+  CHECK(polls.chat.matrix->device_id == "BOT-2");
 }
 
 TEST_CASE("teams and matrix: too few accounts on what is connected is said, whichever they are") {
