@@ -18,7 +18,9 @@ bool same_bytes(std::string_view a, std::string_view b);  // in constant time
 // A signing key as the Connector's are.
 class RsaKey {
  public:
-  RsaKey();                                                               // a fresh one of 2048 bits; takes some 100 ms
+  RsaKey();  // a fresh one of 2048 bits; takes some 100 ms
+  // The process's key of this number, made when first asked for: stand-ins come and go, their keys may stay.
+  static RsaKey const& shared(std::size_t number);
   std::string sign(std::string_view message, bool sha512 = false) const;  // PKCS #1 v1.5
   std::string modulus() const;                                            // base64url
   std::string exponent() const;                                           // base64url

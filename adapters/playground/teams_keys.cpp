@@ -162,7 +162,7 @@ std::vector<std::string> const& TeamsStandIn::bad_tokens() {
 }
 
 TeamsKeys::Key TeamsKeys::make(std::vector<std::string> endorsements) {
-  return {context_.random_text(27), RsaKey{}, std::move(endorsements)};
+  return {context_.random_text(27), RsaKey::shared(made_++), std::move(endorsements)};
 }
 TeamsKeys::Key& TeamsKeys::signing() {
   if (!signing_) signing_ = make({"msteams", "webchat", "directline", "emulator", "slack"});

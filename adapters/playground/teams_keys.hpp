@@ -24,7 +24,7 @@ class TeamsKeys {
  private:
   struct Key {
     std::string kid;
-    RsaKey key;
+    RsaKey key;  // shares what it holds
     std::vector<std::string> endorsements;
   };
   Key& signing();
@@ -33,6 +33,7 @@ class TeamsKeys {
   Key make(std::vector<std::string> endorsements);
 
   TeamsContext& context_;
+  std::size_t made_ = 0;
   std::optional<Key> signing_, old_, without_teams_, stranger_;
 };
 

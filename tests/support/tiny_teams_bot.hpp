@@ -139,7 +139,7 @@ class TinyTeamsBot {
       reply = std::move(got);
       done = true;
     });
-    io_.run_until([&] { return done; }, net::Duration{20'000});
+    io_.run_until([&] { return done; }, timeout + net::Duration{10'000});
     return reply;
   }
   net::Duration timeout{10'000};

@@ -207,10 +207,13 @@ TEST_CASE_METHOD(TeamsFixture, "Connector: what goes wrong goes wrong as asked")
 }
 
 TEST_CASE_METHOD(TeamsFixture, "Connector: keys are published with endorsements, and roll") {
+  bot.timeout = net::Duration{60'000};  // making keys takes a while, under a checker above all
   auto const keys = [&] {
     auto const metadata = bot.call_now("GET", teams.metadata_url()).body;
     CHECK(metadata["issuer"].text() == "https://api.botframework.com");
-    return bot.call_now("GET", metadata["jwks_uri"].text()).body["keys"];
+    auto const list = bot.call_now("GET", metadata["jwks_uri"].text()).body["keys"];
+    REQUIRE(list.is_array());
+    return list;
   };
   auto const kid = [](Json const& list, std::size_t index) { return list.at_index(index)["kid"].text(); };
   auto const before = keys();

@@ -10,8 +10,6 @@ inline constexpr char const* kIncidents = "19:incidents@thread.tacv2";
 
 inline playground::TeamsOptions quick_teams() {
   playground::TeamsOptions options;
-  options.answer_limit = net::Duration{400};  // also on a busy machine
-  options.card_answer_limit = net::Duration{300};
   options.again_after = net::Duration{20};
   options.new_id_after = net::Duration{60};
   options.refresh_delay = net::Duration{5};

@@ -129,6 +129,7 @@ TEST_CASE_METHOD(People, "People: wrong answers to a card's action are found") {
 }
 
 TEST_CASE_METHOD(People, "People: no answer in time comes again with the same id, then with a new one") {
+  teams.options().answer_limit = net::Duration{50};
   bot.on_request = [](auto const&) { return Bot::Answer{0, {}, {}}; };
   auto const said = teams.say("alice", kIncidents, "list");
   REQUIRE(said);
