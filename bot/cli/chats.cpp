@@ -4,6 +4,7 @@
 
 #include "adapters/matrix/adapter.hpp"
 #include "adapters/slack/adapter.hpp"
+#include "adapters/teams/adapter.hpp"
 
 namespace cli {
 
@@ -17,6 +18,34 @@ slack::Settings settings_of(config::Slack const& chat) {
           .connections = chat.connections,
           .people = {},
           .channels = {}};
+}
+
+teams::Settings settings_of(config::Teams const& chat) {
+  teams::Settings settings{.tenant = chat.tenant,
+                           .app_id = chat.app_id,
+                           .app_secret = reveal(chat.app_secret),
+                           .service_url = chat.service_url,
+                           .login_url = chat.login_url,
+                           .openid_url = chat.openid_url,
+                           .issuer = chat.issuer,
+                           .relay = {},
+                           .endpoint = {},
+                           .test_hosts = {},
+                           .people = {},
+                           .channels = {}};
+  if (chat.relay)
+    settings.relay = teams::RelaySettings{.url = chat.relay->url,
+                                          .path = chat.relay->path,
+                                          .key_name = chat.relay->key_name,
+                                          .key = reveal(chat.relay->key),
+                                          .listeners = chat.relay->listeners};
+  if (chat.endpoint)
+    settings.endpoint =
+        teams::EndpointSettings{.address = chat.endpoint->host == "localhost" ? "127.0.0.1" : chat.endpoint->host,
+                                .port = chat.endpoint->port,
+                                .certificate_file = chat.endpoint->certificate,
+                                .key_file = chat.endpoint->key.name()};
+  return settings;
 }
 
 matrix::Settings settings_of(config::Matrix const& chat) {
@@ -75,6 +104,15 @@ Chats::Chats(config::Config const& config, ChatParts const& parts) {
   if (chat.slack)
     add<slack::Adapter>(settings_of(*chat.slack),
                         slack::Parts{.loop = parts.loop, .http = parts.http, .dialer = parts.dialer, .log = parts.log},
+                        config.rules);
+  if (chat.teams)
+    add<teams::Adapter>(settings_of(*chat.teams),
+                        teams::Parts{.loop = parts.loop,
+                                     .http = parts.http,
+                                     .dialer = parts.dialer,
+                                     .log = parts.log,
+                                     .notebook = parts.notebook,
+                                     .io = parts.io},
                         config.rules);
   if (chat.matrix)
     add<matrix::Adapter>(settings_of(*chat.matrix),

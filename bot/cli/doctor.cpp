@@ -26,6 +26,7 @@ struct Examiner {
   void (*examine)(config::Config const&, Calls&, Findings&);
 };
 constexpr std::array kExaminers = {Examiner{"slack", "Slack", &examine_slack},
+                                   Examiner{"teams", "Teams", &examine_teams},
                                    Examiner{"matrix", "Matrix", &examine_matrix}};
 
 }  // namespace
