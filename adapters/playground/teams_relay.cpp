@@ -254,13 +254,13 @@ Json TeamsRelay::request_json(std::string const& id, Call const& call, std::stri
     headers.set(key, headers[key].is_null() ? value : old + ", " + value);
   }
   headers.set("Via", "1.1 " + headers["Host"].text("127.0.0.1"));
-  auto inner = Json::object(
-      {{"id", id},
-       {"requestTarget", without_token(call.target)},
-       {"method", call.method},
-       {"remoteEndpoint", Json::object({{"address", call.from}, {"port", 40'000 + last_channel_ % 999}})},
-       {"requestHeaders", headers},
-       {"body", !call.body.empty()}});
+  auto inner =
+      Json::object({{"id", id},
+                    {"requestTarget", without_token(call.target)},
+                    {"method", call.method},
+                    {"remoteEndpoint", Json::object({{"address", call.from}, {"port", 40'000 + last_channel_ % 999}})},
+                    {"requestHeaders", headers},
+                    {"body", !call.body.empty()}});
   if (!address.empty()) inner.set("address", address);
   return Json::object({{"request", inner}});
 }
