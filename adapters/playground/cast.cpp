@@ -65,4 +65,15 @@ TeamsWorld playground_teams_world() {
   return world;
 }
 
+MatrixWorld playground_matrix_world() {
+  auto world = demo_matrix_world();
+  for (auto const& person : cast()) {
+    if (world.account(person.key) != nullptr) continue;
+    world.people.push_back({person.key, person.account("matrix"), person.name, person.key + "-password",
+                            "syt_" + person.key + "_playground", "PAGE"});
+    world.in_room.push_back(person.key);
+  }
+  return world;
+}
+
 }  // namespace playground

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/playground/matrix_world.hpp"
 #include "adapters/playground/slack_world.hpp"
 #include "adapters/playground/teams_world.hpp"
 
@@ -28,5 +29,6 @@ std::vector<Person> const& cast();
 // The worlds of the stand-ins with all of them in #incidents, each as the cast says.
 SlackWorld playground_slack_world();
 TeamsWorld playground_teams_world();
+MatrixWorld playground_matrix_world();
 
 }  // namespace playground

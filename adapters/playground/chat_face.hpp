@@ -35,5 +35,6 @@ struct ChatFace {
 
 std::unique_ptr<ChatFace> make_face(SlackStandIn& slack);
 std::unique_ptr<ChatFace> make_face(TeamsStandIn& teams);
+std::unique_ptr<ChatFace> make_face(MatrixStandIn& matrix);
 
 }  // namespace playground

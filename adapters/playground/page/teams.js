@@ -8,6 +8,7 @@ import { placeOf } from "./people.js";
 import { redraw } from "./list.js";
 import { toast } from "./toasts.js";
 
+const kCard = "application/vnd.microsoft.card.adaptive";
 let state = null, as = "", me = [], conversation = "19:incidents@thread.tacv2";
 const kept = new Map();  // "person message" → what outlives a redraw of its card
 
@@ -53,7 +54,9 @@ function messageNode(message, replies) {
     body.append(cardNode(message.card, { me, kept: keptOf(message),
       act: async (action, inputs) => column.answered(await call("click", { activity: message.id, action: action.id || action.verb || action.title, inputs })) }));
   }
-  if (message.view) {
+  // A client's own refresh brings the same card; only what differs is worth a word.
+  const base = message.activity?.attachments?.find((one) => one.contentType === kCard)?.content;
+  if (message.view && JSON.stringify(message.card?.body) !== JSON.stringify(base?.body)) {
     body.append(make("div", { class: "only" }, "This view of the card is yours alone. ",
       make("button", { type: "button", class: "quiet", onclick: () => call("forget-view", { activity: message.id }) }, "Show what everybody sees")));
   }

@@ -2,7 +2,7 @@
 import { $, avatar, make } from "./dom.js";
 
 const kOldNews = 30_000;  // ms: becoming somebody brings nothing that they have long seen
-const kStay = 9_000;
+const kStay = 7_000;
 const told = new Set();
 
 // key: says once for all which message this is; at: ms.
