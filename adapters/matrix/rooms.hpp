@@ -33,8 +33,13 @@ class Rooms {
   // Our own name there; empty: none.
   std::string own_name(std::string const& room) const;
 
-  // Whole sentences, room by room.
-  std::vector<std::string> problems() const;
+  struct Problem {
+    std::string text;   // a whole sentence with the way out
+    bool bars = false;  // it keeps the bot or a person from acting there; else all works, with a risk
+  };
+  // Room by room.
+  std::vector<Problem> findings() const;
+  std::vector<std::string> problems() const;  // their texts
   // Those of rooms in which we refuse to work.
   std::vector<std::string> refusals() const;
 
@@ -58,7 +63,7 @@ class Rooms {
   void read_state(std::string const& name, std::string const& type,
                   std::function<void(core::Json content, std::string sender)> take, std::function<void()> done);
   void assess(std::string const& name);
-  std::vector<std::string> problems_of(std::string const& name, Room const& room) const;
+  std::vector<Problem> problems_of(std::string const& name, Room const& room) const;
   std::string refusal_of(std::string const& name, Room const& room) const;
   std::int64_t power_of(Room const& room, std::string const& user) const;
   static std::int64_t needed(Room const& room, std::string const& type);

@@ -67,17 +67,19 @@ std::optional<std::string> Rooms::why_closed(std::string const& name) const {
   return refusal_of(name, at->second);
 }
 
-std::vector<std::string> Rooms::problems_of(std::string const& name, Room const& room) const {
-  if (auto refusal = refusal_of(name, room); !refusal.empty()) return {refusal};
-  std::vector<std::string> list;
+std::vector<Rooms::Problem> Rooms::problems_of(std::string const& name, Room const& room) const {
+  if (auto refusal = refusal_of(name, room); !refusal.empty()) return {{refusal, true}};
+  std::vector<Problem> list;
+  auto const bars = [&](std::string text) { list.push_back({std::move(text), true}); };
+  auto const warns = [&](std::string text) { list.push_back({std::move(text), false}); };
   auto const place = "Room " + shown(name);
   auto const mine = power_of(room, settings_.user);
   for (auto const& [type, what] : {std::pair<std::string, std::string>{"m.room.message", "post messages"},
                                    {"m.reaction", "place the reactions that people tap"},
                                    {"m.room.redaction", "take its own reactions away"}}) {
     if (auto const least = needed(room, type); mine < least)
-      list.push_back(place + ": the bot may not " + what + " (" + type + " needs power " + std::to_string(least) +
-                     ", it has " + std::to_string(mine) + "): give " + shown(settings_.user) + " that power.");
+      bars(place + ": the bot may not " + what + " (" + type + " needs power " + std::to_string(least) + ", it has " +
+           std::to_string(mine) + "): give " + shown(settings_.user) + " that power.");
   }
   std::size_t mute = 0;
   auto const to_react = needed(room, "m.reaction");
@@ -85,13 +87,13 @@ std::vector<std::string> Rooms::problems_of(std::string const& name, Room const&
     if (room.members.contains(user) && power_of(room, user) < to_react) ++mute;
   }
   if (mute > 0)
-    list.push_back(place + ": " + std::to_string(mute) + (mute == 1 ? " person" : " persons") +
-                   " of the configuration can't react there (m.reaction needs power " + std::to_string(to_react) +
-                   "): lower that level, or they decide by text.");
+    bars(place + ": " + std::to_string(mute) + (mute == 1 ? " person" : " persons") +
+         " of the configuration can't react there (m.reaction needs power " + std::to_string(to_react) +
+         "): lower that level, or they decide by text.");
   if (room.join_rules["join_rule"].text() == "public")
-    list.push_back(place +
-                   " is public: anybody may enter and read what is asked and decided there. Set its join rule to "
-                   "invite.");
+    warns(place +
+          " is public: anybody may enter and read what is asked and decided there. Set its join rule to "
+          "invite.");
   if (room.create["m.federate"].boolean(true)) {
     std::set<std::string> servers;
     for (auto const& [user, display] : room.members) {
@@ -103,19 +105,25 @@ std::vector<std::string> Rooms::problems_of(std::string const& name, Room const&
       for (auto const& server : servers) {
         if (++named <= 3) few += (few.empty() ? "" : ", ") + server;
       }
-      list.push_back(place + " has members of other homeservers (" + few + (servers.size() > 3 ? ", …" : "") +
-                     "): their administrators can act as any of them. Only accounts that the configuration maps count; "
-                     "better use a room made with m.federate false.");
+      warns(place + " has members of other homeservers (" + few + (servers.size() > 3 ? ", …" : "") +
+            "): their administrators can act as any of them. Only accounts that the configuration maps count; "
+            "better use a room made with m.federate false.");
     }
+  }
+  return list;
+}
+
+std::vector<Rooms::Problem> Rooms::findings() const {
+  std::vector<Problem> list;
+  for (auto const& [name, room] : rooms_) {
+    for (auto& problem : problems_of(name, room)) list.push_back(std::move(problem));
   }
   return list;
 }
 
 std::vector<std::string> Rooms::problems() const {
   std::vector<std::string> list;
-  for (auto const& [name, room] : rooms_) {
-    for (auto& problem : problems_of(name, room)) list.push_back(std::move(problem));
-  }
+  for (auto& problem : findings()) list.push_back(std::move(problem.text));
   return list;
 }
 
@@ -131,7 +139,7 @@ std::vector<std::string> Rooms::refusals() const {
 void Rooms::assess(std::string const& name) {
   auto& room = rooms_[name];
   std::string text;
-  for (auto const& problem : problems_of(name, room)) text += (text.empty() ? "" : " ") + problem;
+  for (auto const& problem : problems_of(name, room)) text += (text.empty() ? "" : " ") + problem.text;
   if (text == room.problem_text) return;
   room.problem_text = text;
   if (text.empty()) {

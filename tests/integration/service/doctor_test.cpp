@@ -1,6 +1,6 @@
 // countersign doctor against stand-ins: what it says, what it advises, and that it takes nothing away from a service
 // that runs. The stand-ins live in the test's own process, so the command runs beside it.
-#include "tests/integration/service/service.hpp"
+#include "tests/integration/service/three.hpp"
 
 namespace {
 
@@ -24,6 +24,15 @@ Told doctor(ServiceKit& kit, std::string const& words = {}) {
                code.string() + "' ) > /dev/null 2>&1 & true");
   if (!kit.wait([&] { return std::filesystem::exists(code); }, 60s)) return {.code = -1, .text = "IT DID NOT END"};
   return {.code = std::stoi(read(code)), .text = read(out)};
+}
+
+// What is said after one change of the configuration, which is taken back again.
+Told doctor_with(ServiceKit& kit, std::string const& from, std::string const& to) {
+  auto const before = read(kit.config());
+  edit(kit, from, to);
+  auto told = doctor(kit);
+  support::write_file(kit.config(), before);
+  return told;
 }
 
 }  // namespace
@@ -147,4 +156,152 @@ TEST_CASE("doctor: a configuration that can't be used is said, and nobody is ask
   CHECK(has(told.text, "can't be opened"));
   CHECK(kit.slack().calls().size() == calls);
   CHECK(support::run("'" + ServiceKit::binary() + "' doctor").code == 2);
+}
+
+TEST_CASE("doctor: three platforms that are as they should be, beside a service that runs on them") {
+  Three kit;
+  kit.start();
+  auto const heard = kit.wait([&] {
+    auto const listeners = kit.teams.listeners();
+    return std::ranges::count_if(listeners, [](auto const& one) { return one.open; }) == 2;
+  });
+  REQUIRE(heard);
+  auto const told = doctor(kit);
+  INFO(told.text);
+  CHECK(told.code == 0);
+  for (auto const* line :
+       {"Slack\n", "Teams\n", "Matrix\n", "  ok       app_secret: The login of the tenant gives the bot a token.\n",
+        "  ok       openid_url: The keys that sign what Teams sends are there (",
+        "  ok       relay: The hybrid connection approvals at ws://127.0.0.1:",
+        "  ok       channel incidents: The app is installed there; it has 7 members.\n",
+        " answers and speaks Matrix up to v1.", "The homeserver knows the bot as @countersign:example.org, device ",
+        "  ok       transport: sync: the client API answers, and polling needs no more.\n",
+        "  ok       channel incidents: The bot is in !inc:example.org and may do there what it must.\n",
+        "Everything that was asked works.\n"})
+    CHECK(has(told.text, line));
+  CHECK(kit.ready());
+  CHECK(kit.teams.messages("19:incidents@thread.tacv2").empty());
+  CHECK(kit.matrix.messages().empty());
+  for (auto const& finding : kit.teams.findings()) FAIL_CHECK(finding);
+  for (auto const& finding : kit.matrix.findings()) FAIL_CHECK(finding);
+}
+
+TEST_CASE("doctor: a platform that is wrong or gone doesn't keep the others from being looked at") {
+  Three kit;
+  kit.teams.add_fault({.call = "token", .kind = playground::TeamsFault::Kind::cut, .times = -1});
+  auto const told = doctor(kit, "--json");
+  INFO(told.text);
+  CHECK(told.code == 3);
+  auto const platforms = told.json()["platforms"];
+  REQUIRE(platforms.if_array()->size() == 3);
+  CHECK(platforms.at_index(0)["complete"] == Json(true));
+  CHECK(platforms.at_index(1)["platform"].text() == "teams");
+  CHECK(platforms.at_index(1)["complete"] == Json(false));
+  CHECK(platforms.at_index(2)["ok"] == Json(true));
+  CHECK(platforms.at_index(2)["complete"] == Json(true));
+}
+
+TEST_CASE("doctor: each thing that is missing on Teams is said with its way out") {
+  Three kit;
+  auto const says = [](Told const& told, std::string_view line, std::string_view mend) {
+    INFO(told.text);
+    CHECK(told.code == 1);
+    CHECK(has(told.text, line));
+    CHECK(has(told.text, mend));
+  };
+  support::write_file(kit / "teams_secret", "wrong~secret");
+  says(doctor(kit), "  mend     app_secret: ", "secret");
+  support::write_file(kit / "teams_secret", kit.teams.world().app_secret);
+  support::write_file(kit / "relay_key", "d3Jvbmc=");
+  says(doctor(kit), "  mend     relay: Azure Relay does not take the key listen for approvals at ",
+       "shared access policy");
+  support::write_file(kit / "relay_key", kit.teams.world().send_key);
+  says(doctor_with(kit, "key_name: listen", "key_name: send"), "  mend     relay: The key send may not listen",
+       "right Listen");
+  support::write_file(kit / "relay_key", kit.teams.world().listen_key);
+  kit.teams.options().relay_requires_authorization = true;
+  says(doctor(kit), "  mend     relay: The hybrid connection approvals requires client authorization",
+       "--requires-client-authorization false");
+  kit.teams.options().relay_requires_authorization = false;
+  says(doctor_with(kit, "path: approvals", "path: another"), "  mend     relay: There is no hybrid connection another",
+       "az relay hyco");
+  says(doctor_with(kit, "19:incidents@thread.tacv2", "19:quiet@thread.tacv2"),
+       "  mend     channel incidents: Teams refused to list", "nstall");
+  says(doctor_with(kit, "openid_url: \"" + kit.teams.metadata_url(),
+                   "openid_url: \"" + kit.teams.login_url() + "/nowhere"),
+       "  mend     openid_url: ", "Leave openid_url out");
+  says(doctor_with(kit, "    login_url:", "    issuer: \"https://api.botframework.us\"\n    login_url:"),
+       "  mend     issuer: The keys belong to https://api.botframework.com", "of the same cloud");
+  kit.teams.options().quirks = false;  // now and then it leaves object ids out, and then nothing is said
+  auto const lonely = doctor_with(kit, "19:incidents@thread.tacv2", "19:shared@thread.tacv2");
+  CHECK(lonely.code == 0);
+  CHECK(has(lonely.text, "  advice   channel incidents: These are no members, so they can't decide there: carol.\n"));
+}
+
+TEST_CASE("doctor: each thing that is missing on Matrix is said with its way out") {
+  Three kit;
+  auto const says = [](Told const& told, std::string_view line, std::string_view mend) {
+    INFO(told.text);
+    CHECK(told.code == 1);
+    CHECK(has(told.text, line));
+    CHECK(has(told.text, mend));
+  };
+  SECTION("who the bot is") {
+    support::write_file(kit / "matrix_token", "syt_wrong");
+    says(doctor(kit), "  mend     access_token: ", "Log the account in anew");
+    support::write_file(kit / "matrix_token", kit.matrix.world().account("bob")->access_token);
+    says(doctor(kit), "  mend     user: The token belongs to @bob:example.org, but chat.matrix.user names ",
+         "Correct one of the two");
+  }
+  SECTION("what it may do in the room") {
+    auto const bot = kit.matrix.world().bot.id;
+    REQUIRE(kit.matrix.set_power(bot, 0).has_value());
+    auto levels = Json::object({{"users", Json::object({{"@alice:example.org", 100}})}, {"events_default", 10}});
+    REQUIRE(kit.matrix.set_state("alice", kit.matrix.world().room_id, "m.room.power_levels", "", levels).has_value());
+    says(doctor(kit), "the bot may not post messages (m.room.message needs power 10, it has 0)", "that power");
+  }
+  SECTION("an encrypted room") {
+    REQUIRE(kit.matrix.encrypt_room().has_value());
+    says(doctor(kit), "is encrypted: the bot can't read or write there", "make a new room");
+  }
+  SECTION("a public room works, with a risk") {
+    REQUIRE(kit.matrix
+                .set_state("alice", kit.matrix.world().room_id, "m.room.join_rules", "",
+                           Json::object({{"join_rule", "public"}}))
+                .has_value());
+    auto const told = doctor(kit);
+    CHECK(told.code == 0);
+    CHECK(has(told.text, "  advice   channel incidents: Room !inc:example.org is public"));
+  }
+  SECTION("rooms and people") {
+    says(doctor_with(kit, "!inc:example.org", "!other:example.org"),
+         "  mend     channel incidents: The bot is not in !other:example.org.\n",
+         "Invite @countersign:example.org there");
+    REQUIRE(kit.matrix.leave("carol").has_value());
+    auto told = doctor(kit);
+    CHECK(told.code == 0);
+    CHECK(has(told.text,
+              "  advice   channel incidents: These are not in the room, so they can't decide there: carol.\n"));
+    told = doctor_with(kit, "@bob:example.org", "@bob:elsewhere.org");
+    CHECK(has(told.text, "  advice   person bob: @bob:elsewhere.org is on another homeserver than the bot"));
+  }
+  SECTION("other ways in") {
+    auto const token = "access_token: {file: \"" + (kit / "matrix_token").string() + "\"}";
+    auto told = doctor_with(kit, token, "password: {file: \"" + (kit / "matrix_token").string() + "\"}");
+    CHECK(told.code == 3);
+    CHECK(has(told.text, "  unknown  password: The bot has not logged in yet"));
+    support::write_file(kit / "as_token", kit.matrix.world().as_token);
+    auto const before = read(kit.config());
+    edit(kit, "transport: sync", "transport: websocket");
+    edit(kit, token,
+         "as_token: {file: \"" + (kit / "as_token").string() + "\"}\n    proxy: \"ws" + kit.matrix.origin().substr(4) +
+             "\"");
+    told = doctor(kit);
+    INFO(told.text);
+    CHECK(told.code == 0);
+    CHECK(has(told.text, "  ok       proxy: mautrix-wsproxy answers and knows the token.\n"));
+    CHECK(kit.matrix.service_connections() == 0);
+    support::write_file(kit / "as_token", "wrong");
+    says(doctor(kit), "  mend     as_token: ", "registration");
+  }
 }
