@@ -136,10 +136,12 @@ Json MatrixAccounts::login(net::HttpRequestIn const& request, Json const& body) 
 // A refresh token works again until what it was exchanged for is used; each time the result before is void (Synapse).
 Json MatrixAccounts::refresh(Json const& body) {
   auto const* text = body["refresh_token"].if_string();
-  if (text == nullptr) throw MatrixError{400, "M_MISSING_PARAM", "Params missing: ['refresh_token']"};
+  if (text == nullptr) throw MatrixError{400, "M_MISSING_PARAM", "Missing params: ['refresh_token']"};
   auto const found = refresh_.find(*text);
   if (found == refresh_.end()) {
-    throw MatrixError{401, "M_UNKNOWN_TOKEN", "invalid refresh token"};
+    // Synapse tells by the form whether it may ever have been one.
+    throw MatrixError{401, "M_UNKNOWN_TOKEN",
+                      text->starts_with("syr_") ? "refresh token does not exist" : "invalid refresh token"};
   }
   auto const user = found->second.user, device = found->second.device;
   if (found->second.used) throw MatrixError{403, "M_FORBIDDEN", "refresh token isn't valid anymore"};

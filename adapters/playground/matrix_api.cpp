@@ -111,7 +111,7 @@ std::vector<MatrixApi::Route> const& MatrixApi::routes() {
       {"POST", "/_matrix/client/?3/rooms/*/ban", "ban", token | json, &A::ban},
       {"POST", "/_matrix/client/?3/rooms/*/unban", "unban", token | json, &A::unban},
       {"GET", "/_matrix/client/?3/directory/room/*", "alias", nothing, &A::alias},
-      {"POST", "/_matrix/client/?3/rooms/*/receipt/*/*", "receipt", token, &A::accepted},
+      {"POST", "/_matrix/client/?3/rooms/*/receipt/*/*", "receipt", token, &A::receipt},
       {"POST", "/_matrix/client/?3/rooms/*/read_markers", "receipt", token, &A::accepted},
       {"PUT", "/_matrix/client/?3/rooms/*/typing/*", "typing", token, &A::accepted},
       {"GET", "/_matrix/client/v1/media/config", "media_config", token, &A::media_config},

@@ -37,6 +37,7 @@ class MatrixApi {
 
   std::vector<MatrixFault> faults;
   std::deque<MatrixCall> calls;
+  std::map<std::pair<std::string, std::string>, std::int64_t> read_upto;  // by user and room: position of the receipt
 
  private:
   struct Request {
@@ -89,7 +90,8 @@ class MatrixApi {
   Answer put_displayname(std::shared_ptr<Request> const& request);
   Answer ping_service(std::shared_ptr<Request> const& request);
   Answer keys_query(std::shared_ptr<Request> const& request);
-  Answer accepted(std::shared_ptr<Request> const& request);  // receipts, typing: taken and forgotten
+  Answer receipt(std::shared_ptr<Request> const& request);
+  Answer accepted(std::shared_ptr<Request> const& request);  // typing: taken and forgotten
   core::Json filter_of(MatrixRequester const& who, std::string const& text) const;
 
   // matrix_api_events.cpp

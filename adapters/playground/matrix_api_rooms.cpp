@@ -120,7 +120,10 @@ MatrixRoom& MatrixApi::create_room(std::string id, std::string const& creator, J
     for (auto const& one : *initial) put(one["type"].text().c_str(), one["state_key"].text(), one["content"]);
   }
   if (auto const* name = spec["name"].if_string()) put("m.room.name", "", Json::object({{"name", *name}}));
-  if (auto const* topic = spec["topic"].if_string()) put("m.room.topic", "", Json::object({{"topic", *topic}}));
+  if (auto const* topic = spec["topic"].if_string()) {
+    auto const text = Json::object({{"m.text", Json::array({Json::object({{"body", *topic}})})}});
+    put("m.room.topic", "", Json::object({{"topic", *topic}, {"m.topic", text}}));
+  }
   if (auto const* invited = spec["invite"].if_array()) {
     for (auto const& one : *invited) set_membership(creator, id, one.text(), "invite");
   }

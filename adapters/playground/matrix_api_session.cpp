@@ -95,7 +95,7 @@ MatrixApi::Answer MatrixApi::put_device(std::shared_ptr<Request> const& request)
   // Making a device so is an application service's way (client-server API 1.17).
   if (!known && !request->who.service) throw MatrixError{404, "M_NOT_FOUND", "No device found"};
   accounts_.add_device(request->who.user, device, request->body["display_name"].text());
-  return fine();
+  return json_response(Json(Json::Object{}), known ? 200 : 201);
 }
 
 Json MatrixApi::filter_of(MatrixRequester const& who, std::string const& text) const {
@@ -146,6 +146,7 @@ MatrixApi::Answer MatrixApi::sync(std::shared_ptr<Request> const& request) {
   auto const ms = whole_number(timeout);
   if (!ms) throw MatrixError{400, "M_INVALID_PARAM", "Query parameter timeout must be an integer"};
   question.timeout = net::Duration{*ms};
+  question.asked = timeout;
   if (request->http.query_value("since")) {
     question.since = parse_matrix_token(since);
     if (!question.since) throw MatrixError{400, "M_UNKNOWN", "Invalid stream token"};
@@ -196,5 +197,13 @@ MatrixApi::Answer MatrixApi::keys_query(std::shared_ptr<Request> const&) {
                             {"user_signing_keys", none}}));
 }
 MatrixApi::Answer MatrixApi::accepted(std::shared_ptr<Request> const&) { return fine(); }
+MatrixApi::Answer MatrixApi::receipt(std::shared_ptr<Request> const& request) {
+  auto const* event = store_.event(request->parts[2]);
+  if (event != nullptr && event->room == request->parts[0]) {
+    auto& position = read_upto[{request->who.user, event->room}];
+    position = std::max(position, event->position);
+  }
+  return fine();
+}
 
 }  // namespace playground

@@ -149,6 +149,10 @@ net::HttpResponse set_options(MatrixStandIn& m, Json const& a) {
   if (auto const style = style_of(a["retry_after"].text())) o.retry_after = *style;
   if (a["dialect"].is_string())
     o.dialect = a["dialect"].text() == "asmux" ? MatrixOptions::Dialect::asmux : MatrixOptions::Dialect::wsproxy;
+  o.messages_per_second = static_cast<double>(a["messages_per_second"].integer(0)) > 0
+                              ? static_cast<double>(a["messages_per_second"].integer(0))
+                              : o.messages_per_second;
+  o.message_burst = static_cast<double>(a["message_burst"].integer(static_cast<std::int64_t>(o.message_burst)));
   auto ms = [&](char const* name, net::Duration& into) { into = net::Duration{a[name].integer(into.count())}; };
   ms("access_token_life_ms", o.access_token_life);
   ms("sync_answers_kept_ms", o.sync_answers_kept);

@@ -109,9 +109,14 @@ void MatrixStandIn::Impl::happened(MatrixEvent const& event) {
 }
 
 Json MatrixStandIn::Impl::unread(std::string_view user, std::string_view room) const {
-  std::int64_t read = 0;  // one's own message reads all before it
+  // Since the receipt, or since they came; one's own messages read nothing.
+  auto const receipt = api.read_upto.find({std::string(user), std::string(room)});
+  auto read = receipt == api.read_upto.end() ? 0 : receipt->second;
   for (auto const& one : store.room(room)->events) {
-    if (one->sender == user) read = one->position;
+    if (one->state_key == user && one->type == "m.room.member" && one->content["membership"].text() == "join" &&
+        one->previous_content["membership"].text() != "join") {
+      read = std::max(read, one->position);
+    }
   }
   std::int64_t notifications = 0, highlights = 0;
   for (auto const& one : pings) {

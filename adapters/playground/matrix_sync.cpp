@@ -174,29 +174,50 @@ MatrixSync::Timeline MatrixSync::timeline(Question const& question, MatrixRoom c
   return out;
 }
 
+// As Synapse does it: in full for what is fresh; else nothing when the timeline is all that happened, and otherwise
+// whatever changed and is not in the timeline. Lazily, members are sent when somebody's event is, once.
 Json MatrixSync::state(Question const& question, MatrixRoom const& room, Timeline const& shown, bool fresh,
                        std::int64_t upto) {
   MatrixFilter const filter{question.filter["room"]["state"]};
+  auto const since = question.since.value_or(0);
   auto const start = shown.events.empty() ? upto : shown.events.front()->position - 1;
   auto& known = known_members_[place_of(question.who, room.id)];
-  std::set<std::string> senders;
-  for (auto const* one : shown.events) senders.insert(one->sender);
+  std::set<std::string> senders, contained;
+  for (auto const* one : shown.events) {
+    senders.insert(one->sender);
+    contained.insert(one->id);
+  }
   if (fresh) {
     senders.insert(question.who.user);
     known.clear();
   }
+  std::set<MatrixEvent const*> found;
+  auto const linear = !shown.limited && is_linear(room, shown, since);
+  auto take = [&](std::int64_t position) {
+    for (auto const* one : room.state_events(position)) {
+      bool const lazy_member = filter.lazy() && one->type == "m.room.member";
+      bool const wanted = lazy_member ? senders.contains(*one->state_key) && !known.contains(*one->state_key)
+                                      : fresh || (!linear && one->position > since);
+      if (wanted && filter.passes(*one) && (fresh || !contained.contains(one->id))) found.insert(one);
+    }
+  };
+  take(start);
+  if (!fresh && !linear) take(upto);
   auto out = Json::array();
   MatrixReader const reader{question.who.user, question.who.device, true, false};
-  for (auto const* one : room.state_events(start)) {
-    bool const changed = shown.limited && one->position > question.since.value_or(0);
-    bool const lazy_member = filter.lazy() && one->type == "m.room.member";
-    bool const needed = lazy_member && senders.contains(*one->state_key) && !known.contains(*one->state_key);
-    if (lazy_member ? !(needed || (changed && !fresh)) : !(fresh || changed)) continue;
-    if (!filter.passes(*one)) continue;
-    if (lazy_member) known.insert(*one->state_key);
+  for (auto const* one : found) {
+    if (filter.lazy() && one->type == "m.room.member") known.insert(*one->state_key);
     out.push(store_.shown(*one, reader));
   }
   return out;
+}
+
+// Whether the timeline begins right after `since` and leaves nothing out.
+bool MatrixSync::is_linear(MatrixRoom const& room, Timeline const& shown, std::int64_t since) {
+  auto next =
+      std::find_if(room.events.begin(), room.events.end(), [&](auto const& one) { return one->position > since; });
+  return std::all_of(shown.events.begin(), shown.events.end(),
+                     [&](MatrixEvent const* one) { return next != room.events.end() && (next++)->get() == one; });
 }
 
 Json MatrixSync::room_json(Question const& question, Timeline const& shown, Json state, bool fresh) const {

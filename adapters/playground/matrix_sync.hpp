@@ -40,6 +40,7 @@ class MatrixSync {
     core::Json filter{};
     bool full_state = false;
     net::Duration timeout{0};
+    std::string asked{};  // `timeout` as it came: another one makes it another question
   };
   // `answer` runs once, now or later, or never if `connected` says that nobody waits any more.
   void ask(Question question, std::function<bool()> connected, std::function<void(core::Json)> answer);
@@ -76,6 +77,7 @@ class MatrixSync {
   core::Json invited(MatrixRoom const& room, std::string const& user) const;
   core::Json state(Question const& question, MatrixRoom const& room, Timeline const& shown, bool fresh,
                    std::int64_t upto);
+  static bool is_linear(MatrixRoom const& room, Timeline const& shown, std::int64_t since);
   core::Json room_json(Question const& question, Timeline const& shown, core::Json state, bool fresh) const;
 
   MatrixContext& context_;

@@ -96,7 +96,7 @@ class World:
             if key == "state" and "events" in out:
                 out["events"].sort(key=lambda one: (one["type"], one["state_key"]))
             return out
-        if isinstance(value, list):
+        if isinstance(value, (list, tuple)):
             return [self.seen(one) for one in value]
         if key in TIMES and isinstance(value, int):
             return "<time>"
@@ -156,7 +156,9 @@ class ServiceSocket:
         while time.monotonic() < end:
             frame = await self.frame()
             if frame and any(one.get("event_id") == event for one in frame.get("events", ())):
-                return {key: value for key, value in frame.items() if key != "txn_id"} | {"txn_id": frame["txn_id"].isdigit()}
+                for one in frame["events"]:
+                    one["unsigned"].pop("age", None)  # 0 is left out by wsproxy
+                return {**frame, "txn_id": frame["txn_id"].isdigit()}
         return None
 
     async def close(self):

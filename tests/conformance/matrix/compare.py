@@ -41,7 +41,7 @@ async def act(where):
             try:
                 seen[name] = world.seen(await step(world))
             except Exception:
-                seen[name] = "broke: " + traceback.format_exc(limit=-4)
+                seen[name] = "broke: " + traceback.format_exc(limit=-2)
     finally:
         await world.close()
     return seen
@@ -72,6 +72,9 @@ def main(stand_in, folder):
         else:
             failed += 1
             print("DIFFERENT:", name)
+            for answer in (real[name], own[name]):
+                if str(answer).startswith("broke: "):
+                    print("    ", answer[:2000].replace("\n", "\n     "))
             for line in difflib.unified_diff(pretty(real[name]), pretty(own[name]), "synapse", "stand-in", lineterm="", n=3):
                 print("   ", line if len(line) < 400 else line[:400] + " …")
     print(f"matrix-synapse {synapse.where['version']}, matrix-nio {version('matrix-nio')}, mautrix-wsproxy: {os.environ.get('MAUTRIX_WSPROXY', 'from the PATH') if synapse.where['application_service']['websocket'] else 'none'}")
