@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "bot/cli/commands.hpp"
+#include "ledger/disk.hpp"
 
 namespace cli::doctor {
 
@@ -39,22 +39,21 @@ int days_until(ASN1_TIME const* then) {
 }  // namespace
 
 void look_at_certificate(std::string const& certificate_file, std::string const& key_file, Findings& findings) {
-  std::string certificate_text, key_text;
-  try {
-    certificate_text = read_text_file(certificate_file, kMaxPemBytes);
-    key_text = read_text_file(key_file, kMaxPemBytes);
-  } catch (core::Failure const& failure) {
-    return findings.must_mend("endpoint", failure.error().message + ".",
-                              "Make both files readable for the account that runs the service.");
+  auto const certificate_text = ledger::disk::read_all(certificate_file, kMaxPemBytes);
+  auto const key_text = ledger::disk::read_all(key_file, kMaxPemBytes);
+  for (auto const* text : {&certificate_text, &key_text}) {
+    if (!*text)
+      return findings.must_mend("endpoint", "A file can't be read: " + text->error().message + ".",
+                                "Make both files readable for the account that runs the service.");
   }
-  Bio const certificate_bytes(BIO_new_mem_buf(certificate_text.data(), static_cast<int>(certificate_text.size())));
+  Bio const certificate_bytes(BIO_new_mem_buf(certificate_text->data(), static_cast<int>(certificate_text->size())));
   Certificate const certificate(PEM_read_bio_X509(certificate_bytes.get(), nullptr, &no_pass_phrase, nullptr));
   if (!certificate)
     return findings.must_mend("endpoint", certificate_file + " holds no certificate in PEM.",
                               "Write the certificate and behind it those that it was signed with.");
   bool const chain =
       Certificate(PEM_read_bio_X509(certificate_bytes.get(), nullptr, &no_pass_phrase, nullptr)) != nullptr;
-  Bio const key_bytes(BIO_new_mem_buf(key_text.data(), static_cast<int>(key_text.size())));
+  Bio const key_bytes(BIO_new_mem_buf(key_text->data(), static_cast<int>(key_text->size())));
   Key const key(PEM_read_bio_PrivateKey(key_bytes.get(), nullptr, &no_pass_phrase, nullptr));
   if (!key)
     return findings.must_mend("endpoint", key_file + " holds no private key in PEM that needs no pass phrase.",
