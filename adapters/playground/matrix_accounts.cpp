@@ -26,6 +26,7 @@ MatrixAccounts::MatrixAccounts(MatrixContext& context) : context_(context) {
   };
   for (auto const& one : context_.world().people) add(one);
   add(context_.world().bot);
+  if (context_.world().separate()) add(context_.world().service_user);
 }
 
 std::string MatrixAccounts::token_of(net::HttpRequestIn const& request) const {
@@ -42,18 +43,12 @@ std::string MatrixAccounts::token_of(net::HttpRequestIn const& request) const {
   return std::string(*query);
 }
 
-bool MatrixAccounts::service_may_be(std::string_view user) const {
-  auto const& world = context_.world();
-  return user == world.bot.id ||
-         (user.starts_with(world.other_user_regex_prefix) && user.ends_with(":" + world.server_name));
-}
-
 MatrixRequester MatrixAccounts::authenticate(net::HttpRequestIn const& request) {
   auto const token = token_of(request);
   if (token == context_.world().as_token) {
-    MatrixRequester who{context_.world().bot.id, {}, token, true};
+    MatrixRequester who{context_.world().service_user.id, {}, token, true};
     if (auto const user = request.query_value("user_id")) who.user = std::string(*user);
-    if (!service_may_be(who.user))
+    if (!context_.world().serves(who.user))
       throw MatrixError{403, "M_FORBIDDEN", "Application service cannot masquerade as this user (" + who.user + ")."};
     if (!exists(who.user))
       throw MatrixError{403, "M_FORBIDDEN", "Application service has not registered this user (" + who.user + ")"};
@@ -115,7 +110,7 @@ Json MatrixAccounts::login(net::HttpRequestIn const& request, Json const& body) 
       unknown_token(access_.contains(token) ? "This login method is only valid for application services"
                                             : "Invalid access token passed.");
     }
-    if (!service_may_be(user)) throw MatrixError{403, "M_FORBIDDEN", "Invalid access_token"};
+    if (!context_.world().serves(user)) throw MatrixError{403, "M_FORBIDDEN", "Invalid access_token"};
   } else if (type == "m.login.password") {
     auto const found = passwords_.find(user);
     if (found == passwords_.end() || found->second.empty() || found->second != body["password"].text())
@@ -163,7 +158,7 @@ Json MatrixAccounts::register_user(net::HttpRequestIn const& request, Json const
                       "Registration has been disabled. Only m.login.application_service registrations are allowed."};
   if (token_of(request) != context_.world().as_token) unknown_token("Invalid access token passed.");
   auto const user = "@" + body["username"].text() + ":" + context_.world().server_name;
-  if (!service_may_be(user))
+  if (!context_.world().serves(user))
     throw MatrixError{400, "M_EXCLUSIVE", "Invalid user localpart for this application service."};
   if (exists(user)) throw MatrixError{400, "M_USER_IN_USE", "User ID already taken."};
   names_[user] = body["username"].text();

@@ -52,7 +52,6 @@ class MatrixAccounts {
   };
   std::string token_of(net::HttpRequestIn const& request) const;
   core::Json grant(std::string const& user, std::string const& device, bool with_refresh);
-  bool service_may_be(std::string_view user) const;
 
   MatrixContext& context_;
   std::map<std::string, std::string, std::less<>> names_, passwords_;  // by user id

@@ -82,6 +82,7 @@ net::HttpResponse world(MatrixStandIn& m, Json const&) {
                             {"bot", to_json(w.bot)},
                             {"users", users},
                             {"application_service", Json::object({{"id", w.service_id},
+                                                                  {"user_id", w.service_user.id},
                                                                   {"as_token", w.as_token},
                                                                   {"hs_token", w.hs_token},
                                                                   {"websocket", m.origin()},

@@ -115,6 +115,9 @@ void MatrixStore::check_levels(MatrixRoom const& room, MatrixDraft const& draft)
       auto const& old_level = old_levels[name];
       auto const& new_level = new_levels[name];
       if (old_level == new_level || old_level.is_object() || new_level.is_object()) return;
+      if (std::string_view(group) == "users" && name != draft.sender && old_level.integer(0) == own &&
+          !old_level.is_null())
+        forbid("You don't have permission to remove ops level equal to your own");
       if (old_level.integer(0) > own || new_level.integer(0) > own)
         forbid("You don't have permission to add ops level greater than your own");
     };

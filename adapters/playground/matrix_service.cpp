@@ -88,8 +88,8 @@ void MatrixService::drop() {
 }
 
 bool MatrixService::concerns(MatrixEvent const& event) const {
-  auto const& bot = context_.world().bot.id;
-  return event.sender == bot || event.state_key == bot || store_.room(event.room)->joined(bot);
+  auto const& user = context_.world().service_user.id;
+  return event.sender == user || event.state_key == user || store_.room(event.room)->joined(user);
 }
 
 // What wsproxy makes of an event: its library knows these members alone, and adds empty aggregations.

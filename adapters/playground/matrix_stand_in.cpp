@@ -32,7 +32,7 @@ MatrixStandIn::Impl::Impl(net::Io& io, MatrixOptions options)
 // As an operator makes the room: the first of the people creates it and invites all others and the bot, who join.
 void MatrixStandIn::Impl::make_world() {
   auto const& world = context.world();
-  auto users = Json::object({{world.bot.id, 50}});
+  auto users = Json::object({{world.bot.id, 50}, {world.service_user.id, 50}});
   auto const& creator = world.people.front().id;
   if (world.room_version != "12") users.set(creator, 100);
   std::vector<std::string> others;
@@ -41,6 +41,7 @@ void MatrixStandIn::Impl::make_world() {
       others.push_back(account->id);
   }
   others.push_back(world.bot.id);
+  if (world.separate()) others.push_back(world.service_user.id);
   auto invited = Json::array();
   for (auto const& one : others) invited.push(one);
   api.create_room(world.room_id, creator,

@@ -111,6 +111,8 @@ MatrixEvent const* MatrixStore::latest_edit(MatrixEvent const& event) const {
 }
 
 bool MatrixStore::may_see(MatrixEvent const& event, std::string_view user) const {
+  // A redaction of what nobody knows is kept back (Synapse).
+  if (event.type == "m.room.redaction" && this->event(event.redacts) == nullptr) return false;
   auto const* place = room(event.room);
   auto const* member = place->state_at("m.room.member", user);
   if (member == nullptr) return false;

@@ -20,7 +20,7 @@ std::string place_of(MatrixRequester const& who, std::string_view room) {
 void MatrixSync::ask(Question question, std::function<bool()> connected, std::function<void(Json)> answer) {
   auto const key = question.who.user + " " + question.who.device + " " +
                    (question.since ? std::to_string(*question.since) : std::string("-")) + " " +
-                   core::dump(question.filter) + (question.full_state ? " full" : "");
+                   core::dump(question.filter) + (question.full_state ? " full " : " ") + question.asked;
   // Synapse gives an answer that was not empty again, as it was, to the same question.
   if (auto const found = kept_.find(key); found != kept_.end()) {
     if (context_.now() - found->second.at < context_.options.sync_answers_kept)
@@ -174,18 +174,20 @@ MatrixSync::Timeline MatrixSync::timeline(Question const& question, MatrixRoom c
   return out;
 }
 
-// As Synapse does it: in full for what is fresh; else nothing when the timeline is all that happened, and otherwise
-// whatever changed and is not in the timeline. Lazily, members are sent when somebody's event is, once.
+// As Synapse does it, from the state at the timeline's first event (that one included) and at its end: in full for what
+// is fresh; else nothing when the timeline is all that happened, and otherwise whatever changed and is not in the
+// timeline. Lazily, members are sent when somebody's event is, once.
 Json MatrixSync::state(Question const& question, MatrixRoom const& room, Timeline const& shown, bool fresh,
                        std::int64_t upto) {
   MatrixFilter const filter{question.filter["room"]["state"]};
   auto const since = question.since.value_or(0);
-  auto const start = shown.events.empty() ? upto : shown.events.front()->position - 1;
+  auto const start = shown.events.empty() ? upto : shown.events.front()->position;
   auto& known = known_members_[place_of(question.who, room.id)];
-  std::set<std::string> senders, contained;
+  std::set<std::string> senders;
+  std::map<std::pair<std::string, std::string>, std::string> last;  // of each state in the timeline
   for (auto const* one : shown.events) {
     senders.insert(one->sender);
-    contained.insert(one->id);
+    if (one->state_key) last[{one->type, *one->state_key}] = one->id;
   }
   if (fresh) {
     senders.insert(question.who.user);
@@ -198,11 +200,13 @@ Json MatrixSync::state(Question const& question, MatrixRoom const& room, Timelin
       bool const lazy_member = filter.lazy() && one->type == "m.room.member";
       bool const wanted = lazy_member ? senders.contains(*one->state_key) && !known.contains(*one->state_key)
                                       : fresh || (!linear && one->position > since);
-      if (wanted && filter.passes(*one) && (fresh || !contained.contains(one->id))) found.insert(one);
+      auto const shown_last = last.find({one->type, *one->state_key});
+      bool const contained = shown_last != last.end() && shown_last->second == one->id;
+      if (wanted && !contained && filter.passes(*one)) found.insert(one);
     }
   };
   take(start);
-  if (!fresh && !linear) take(upto);
+  if (fresh || !linear) take(upto);
   auto out = Json::array();
   MatrixReader const reader{question.who.user, question.who.device, true, false};
   for (auto const* one : found) {

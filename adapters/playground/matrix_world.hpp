@@ -17,14 +17,19 @@ struct MatrixAccount {
 struct MatrixWorld {
   std::string server_name = "example.org";
   std::string room_id = "!inc:example.org", room_name = "incidents";
-  std::string room_version = "11";         // 12: creators have no level but all power
-  std::vector<std::string> in_room;        // keys of people in that room; the bot is in it always
-  std::vector<MatrixAccount> people;       // the first one made the room
-  MatrixAccount bot;                       // its id is the application service's own user as well
+  std::string room_version = "11";    // 12: creators have no level but all power
+  std::vector<std::string> in_room;   // keys of people in that room; the bot is in it always
+  std::vector<MatrixAccount> people;  // the first one made the room
+  MatrixAccount bot;
+  // The application service's own user. The same as the bot: one account for both transports, which no Synapse allows
+  // (there /sync answers such a user with 500). Another one is in the room too, and has no /sync.
+  MatrixAccount service_user;
   std::string service_id = "countersign";  // of the application service
   std::string as_token = "as-token-valid-here-alone", hs_token = "hs-token-valid-here-alone";
-  std::string other_user_regex_prefix = "@countersign_";  // users that the application service may speak for too
 
+  bool separate() const { return service_user.id != bot.id; }
+  // Whom the application service may speak for: its user, and those whose names begin with that user's and "_".
+  bool serves(std::string_view user) const;
   MatrixAccount const* account(std::string_view key_or_id) const;
 };
 

@@ -10,7 +10,7 @@ import nio
 
 TIMES = {"origin_server_ts", "age", "expires_in_ms", "unused_expires_at", "timestamp", "last_seen_ts", "retry_after_ms"}
 # What no client of ours reads, or what depends on what else the server was asked before.
-LEFT_OUT = {"device_lists", "account_data", "presence", "unstable_features", "last_seen_ip", "last_seen_ts", "home_server", "ephemeral"}
+LEFT_OUT = {"device_lists", "account_data", "presence", "unstable_features", "last_seen_ip", "last_seen_ts", "home_server", "ephemeral", "unread_notifications"}
 TOKEN = re.compile(r"^(?:s\d+|t\d+-\d+)_[\d_~.]+$")
 
 

@@ -12,6 +12,13 @@ int main(int argc, char** argv) {
   net::Io io;
   playground::MatrixOptions options;
   if (argc > 1) options.world.room_version = argv[1];
+  // As with a real homeserver: the application service's user is another one than the bot that polls.
+  auto& service = options.world.service_user;
+  service.key = "countersign-as";
+  service.id = "@countersign-as:" + options.world.server_name;
+  service.name = "Countersign (service)";
+  service.access_token = "syt_countersign-as_playground";
+  service.device_id = "SERVICE00";
   playground::MatrixStandIn matrix(io, std::move(options));
   std::cout << matrix.control("world", core::Json(core::Json::Object{})).body << std::endl;
   io.on_signals({SIGTERM, SIGINT}, [&](int) { io.stop(); });
