@@ -65,7 +65,7 @@ struct Adapter::Impl {
         parts(given_parts),
         client(parts, settings, counters, [this](core::Error const& error) { give_up(error); }),
         session(parts, settings, client, counters),
-        queue(parts, client, counters),
+        queue(parts, client),
         own(parts, settings, client),
         rooms(parts, settings, client, [this] { report(); }),
         outbox(parts, settings, client, queue, own, counters,

@@ -26,8 +26,7 @@ class SendQueue {
  public:
   using Make = std::function<Client::Call()>;  // asked at each try: what waited is sent as it is then
 
-  SendQueue(Parts const& parts, Client& client, Counters& counters)
-      : parts_(parts), client_(client), counters_(counters) {}
+  SendQueue(Parts const& parts, Client& client) : parts_(parts), client_(client) {}
 
   // A refusal for sending too fast is waited out here; everything else is `done`'s.
   void send(std::string room, Urgency urgency, Make make, Client::Done done);
@@ -50,7 +49,6 @@ class SendQueue {
 
   Parts parts_;
   Client& client_;
-  Counters& counters_;
   Bucket bucket_;
   std::list<Ref> waiting_;  // by urgency, then by time
   std::set<std::string> busy_;

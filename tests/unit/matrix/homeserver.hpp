@@ -38,6 +38,7 @@ struct Homeserver : net::HttpClient {
     std::string where;
     Answer answer;
     bool acts = false;
+    core::Duration delay{};
   };
   struct Room {
     std::vector<Json> timeline;
@@ -98,8 +99,8 @@ struct Homeserver : net::HttpClient {
   void join(std::string const& user, std::string const& room = kRoom) {
     say(user, "m.room.member", Json::object({{"membership", "join"}, {"displayname", user.substr(1, 3)}}), room, user);
   }
-  void fault(std::string where, Answer answer, bool acts = false) {
-    faults.push_back({std::move(where), std::move(answer), acts});
+  void fault(std::string where, Answer answer, bool acts = false, core::Duration delay = {}) {
+    faults.push_back({std::move(where), std::move(answer), acts, delay});
   }
   static Answer refusal(unsigned status, std::string const& errcode, Json more = Json::object({})) {
     more.set("errcode", errcode).set("error", "said by the test");
@@ -149,7 +150,7 @@ struct Homeserver : net::HttpClient {
       auto const fault = *at;
       faults.erase(at);
       if (fault.acts) handle(call, id, {});
-      loop.post([done, fault] { done(fault.answer); });
+      loop.call_after(fault.delay, [done, fault] { done(fault.answer); });
       return id;
     }
     handle(call, id, done);

@@ -65,6 +65,23 @@ TEST_CASE("matrix session: many refused calls make one login, and a server that 
   CHECK(bench.hs.logins <= 8);
 }
 
+TEST_CASE("matrix session: a refusal of a token that was replaced meanwhile makes no login") {
+  WithPassword bench;
+  bench.make_room("!two:example.org");
+  bench.hs.join(kBot, "!two:example.org");
+  bench.settings.channels.push_back("!two:example.org");
+  bench.connected();
+  bench.loop.advance(2min);
+  bench.hs.fault("!two:example.org/send", unknown_token(), false, 90s);  // long on its way
+  bench.adapter->whisper({"matrix", "@bob:example.org"}, "!two:example.org", "words");
+  bench.loop.run_posted();
+  bench.hs.token = "revoked";
+  bench.adapter->whisper({"matrix", "@bob:example.org"}, kRoom, "words");
+  bench.loop.advance(3min);
+  CHECK(bench.hs.logins == 2);
+  CHECK(bench.hs.sent().size() == 2);
+}
+
 TEST_CASE("matrix session: refresh first, one at a time, and what comes of it is kept before it is used") {
   WithPassword bench;
   bench.settings.short_lived_tokens = true;
