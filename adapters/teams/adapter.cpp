@@ -146,6 +146,7 @@ void Adapter::whisper(ports::Account const& to, std::string channel, std::string
 }
 
 void Adapter::set_people_and_channels(People people, std::vector<std::string> channels) {
+  for (auto& [person, account] : people) account = to_lower(account);
   impl_->settings.people = std::move(people);
   impl_->settings.channels = std::move(channels);
   impl_->directory.configured();

@@ -53,6 +53,10 @@ void RelayStream::received(std::string message, bool binary) {
 }
 
 void RelayStream::complete(RelayRequest request, std::string body) {
+  if (request.id.empty()) {  // nobody could be answered
+    ++counters_.refused_frames;
+    return;
+  }
   if (answering_ >= kMaxAnswering) return respond(request.id, {503, {}, {}});
   ++answering_;
   handler_.on_request(request, std::move(body),

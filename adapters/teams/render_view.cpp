@@ -20,7 +20,8 @@ constexpr std::string_view kNotShown = "not shown here";
 
 std::string action_text(core::VoteView const& view) {
   std::string text;
-  for (auto const& line : view.action) text += (text.empty() ? "" : "\n") + keep_blanks(clean_line(line));
+  for (std::size_t i = 0; i < view.action.size(); ++i)
+    text += (i == 0 ? "" : "\n") + keep_blanks(clean_line(view.action[i]));
   return text;
 }
 

@@ -25,7 +25,6 @@ core::Result<RelayCommand> read_request(Json const& json) {
     if (fields.wrong()) return fields.error();
     return RelayCommand{std::move(out)};
   }
-  if (out.id.empty()) fields.refuse("id", "is missing");
   out.target = fields.token(json, "requestTarget", kMaxTarget);
   out.body = fields.flag(json, "body");
   auto const& headers = fields.object(json, "requestHeaders");

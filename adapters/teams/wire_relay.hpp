@@ -19,7 +19,7 @@ inline constexpr std::size_t kMaxRelayMessageBytes = 1u << 20;
 inline constexpr std::size_t kMaxRelayHeaders = 100;
 
 struct RelayRequest {
-  std::string id;       // may be missing in a stub
+  std::string id;       // may be missing on a rendezvous, or in the stub that led there
   std::string address;  // of the rendezvous, "wss://…"
   bool stub = true;     // nothing but the address: the request itself is fetched from there
   std::string method, target;
