@@ -46,12 +46,13 @@ class Playground {
     stage_ = std::make_unique<Stage>(io_);
     start_demo_service();
     bool const hands_off = options_.scenario == "hands-off";
-    write_private(dir_ / "countersign.yaml", demo_config({.dir = dir_,
-                                                          .sections = stage_->config_sections(dir_),
-                                                          .demo_port = demo_port_,
-                                                          .program = program_,
-                                                          // Nobody at the keyboard: a vote on each platform.
-                                                          .approvals_needed = hands_off ? stage_->faces().size() : 1}));
+    write_private(dir_ / "countersign.yaml",
+                  demo_config({.dir = dir_,
+                               .sections = stage_->config_sections(dir_),
+                               .demo_port = demo_port_,
+                               .program = program_,
+                               // A vote on each platform, but for a person who tries it alone.
+                               .approvals_needed = options_.scenario == "interactive" ? 1 : stage_->faces().size()}));
     bot_ = std::make_unique<BotProcess>(program_, dir_ / "countersign.yaml", dir_ / "bot.log");
     if (!wait_for(
             io_, [this] { return bot_->ready_port().has_value() || bot_->ended(); }, std::chrono::seconds(30)) ||
@@ -76,12 +77,14 @@ class Playground {
       std::printf(
           "The playground is at %s\n\n"
           "  1. Press \"Break it\" beside the demo service. Three failed probes later the bot posts in every chat.\n"
-          "  2. Be bob (the names at the top) and approve in one of them: Approve in Slack or Teams, the tick in "
-          "Matrix.\n"
+          "  2. %s: Approve in Slack or Teams, the tick in Matrix.\n"
           "  3. Watch it restart, and every step appear in the signed ledger.\n\n"
           "  ledger  %s\n  pin     %s\n  bot     %s (log: %s)\n\nCtrl-C ends it.\n",
-          page_->url().c_str(), (dir_ / "ledger.git").c_str(), pin_.c_str(), api_url().c_str(),
-          (dir_ / "bot.log").c_str());
+          page_->url().c_str(),
+          options_.scenario == "quorum"
+              ? "Be bob, carol and erin in turn (the names at the top), and approve in any of them"
+              : "Be bob (the names at the top), and approve in one of them",
+          (dir_ / "ledger.git").c_str(), pin_.c_str(), api_url().c_str(), (dir_ / "bot.log").c_str());
     }
     std::fflush(stdout);
     io_.on_signals({SIGINT, SIGTERM}, [this](int) { io_.stop(); });
@@ -180,20 +183,22 @@ std::string default_dir() {
 
 void add_playground(CLI::App& app, Action& action) {
   auto* const command =
-      app.add_subcommand("playground", "A service that fails, a chat to press buttons in, the real bot, one page");
+      app.add_subcommand("playground", "A service that fails, three chats to press buttons in, the real bot, one page");
   auto const options = std::make_shared<Options>();
   options->dir = default_dir();
   command->add_option("--port", options->port, "Of the page; 0: any")->capture_default_str();
   command->add_option("--dir", options->dir, "Where key, ledger and logs are kept")->capture_default_str();
-  command->add_option("--scenario", options->scenario, "interactive, or hands-off: presses the buttons itself and ends")
-      ->check(CLI::IsMember({"interactive", "hands-off"}))
+  command
+      ->add_option("--scenario", options->scenario,
+                   "interactive: one approval is enough; quorum: three are needed; hands-off: presses the buttons "
+                   "itself and ends")
+      ->check(CLI::IsMember({"interactive", "quorum", "hands-off"}))
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON: one line when the page stands; hands-off: a line a step");
   command->footer(
       "Examples:\n  countersign playground\n  countersign playground --port 0 --dir /tmp/look\n  countersign "
-      "playground --scenario hands-off --json\nExit code 0: done; 2: wrong use; 3: it could not start, or the story "
-      "did "
-      "not come to its end.");
+      "playground --scenario hands-off --json\nhands-off takes one vote on each platform for a quorum of three.\nExit "
+      "code 0: done; 2: wrong use; 3: it could not start, or the story did not come to its end.");
   command->callback([&action, options] { action = [options] { return Playground(*options).run(); }; });
 }
 

@@ -6,6 +6,7 @@
 #include "bot/cli/playground_story.hpp"
 
 namespace playground {
+class MatrixStandIn;
 class SlackStandIn;
 class TeamsStandIn;
 }  // namespace playground
@@ -14,5 +15,6 @@ namespace cli {
 
 std::unique_ptr<StoryChat> story_chat(playground::SlackStandIn& slack);
 std::unique_ptr<StoryChat> story_chat(playground::TeamsStandIn& teams);
+std::unique_ptr<StoryChat> story_chat(playground::MatrixStandIn& matrix);
 
 }  // namespace cli

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "adapters/playground/chat_face.hpp"
+#include "adapters/playground/matrix_stand_in.hpp"
 #include "adapters/playground/slack_stand_in.hpp"
+#include "adapters/playground/teams_stand_in.hpp"
 #include "bot/cli/playground_story.hpp"
 #include "bot/net/io.hpp"
 
@@ -25,6 +27,8 @@ class Stage {
 
  private:
   std::unique_ptr<playground::SlackStandIn> slack_;
+  std::unique_ptr<playground::TeamsStandIn> teams_;
+  std::unique_ptr<playground::MatrixStandIn> matrix_;
   std::vector<std::unique_ptr<playground::ChatFace>> faces_;
 };
 

@@ -29,8 +29,9 @@ bool wait_for(net::Io& io, std::function<bool()> const& done, std::chrono::milli
   auto const until = Clock::now() + limit;
   while (!reached && Clock::now() < until) {
     bool tick = false;
-    io.call_after(std::chrono::milliseconds(20), [&tick] { tick = true; });
+    auto const timer = io.call_after(std::chrono::milliseconds(20), [&tick] { tick = true; });
     io.run_until([&tick] { return tick; }, std::chrono::seconds(1));
+    io.cancel(timer);  // a loop that was busy for a second has not come to it yet
     reached = done();
   }
   return reached;

@@ -3,6 +3,7 @@ import { $, avatar, make } from "./dom.js";
 
 const kOldNews = 30_000;  // ms: becoming somebody brings nothing that they have long seen
 const kStay = 7_000;
+const kAtOnce = 2;  // of a platform
 const told = new Set();
 
 // key: says once for all which message this is; at: ms.
@@ -14,7 +15,8 @@ export function toast({ key, platform, from, nodes, at }) {
     make("div", {}, make("div", { class: "from" }, make("span", {}, from), make("span", {}, "now")), make("div", { class: "words" }, ...nodes)),
     make("button", { type: "button", class: "x", "aria-label": "Dismiss", onclick: () => node.remove() }, "✕"));
   $("toasts").append(node);
-  while ($("toasts").children.length > 3) $("toasts").firstChild.remove();
+  const same = $("toasts").querySelectorAll(`[data-platform="${platform}"]`);
+  if (same.length > kAtOnce) same[0].remove();
   setTimeout(() => node.remove(), kStay);
 }
 
