@@ -290,6 +290,18 @@ TEST_CASE("doctor: each thing that is missing on Matrix is said with its way out
     auto told = doctor_with(kit, token, "password: {file: \"" + (kit / "matrix_token").string() + "\"}");
     CHECK(told.code == 3);
     CHECK(has(told.text, "  unknown  password: The bot has not logged in yet"));
+    // With the token that a service keeps: nobody is logged in anew for it.
+    std::filesystem::create_directories(kit.state_dir() / "notes");
+    support::write_file(kit.state_dir() / "notes/matrix-session",
+                        core::dump(Json::object({{"v", 1},
+                                                 {"user", kit.matrix.world().bot.id},
+                                                 {"device", "COUNTERSIGN"},
+                                                 {"access_token", kit.matrix.world().bot.access_token},
+                                                 {"refresh_token", ""}})));
+    told = doctor_with(kit, token, "password: {file: \"" + (kit / "matrix_token").string() + "\"}");
+    CHECK(told.code == 0);
+    CHECK(has(told.text, "  ok       password: The homeserver knows the bot as @countersign:example.org"));
+    CHECK(std::ranges::none_of(kit.matrix.calls(), [](auto const& call) { return call.call == "login"; }));
     support::write_file(kit / "as_token", kit.matrix.world().as_token);
     auto const before = read(kit.config());
     edit(kit, "transport: sync", "transport: websocket");
