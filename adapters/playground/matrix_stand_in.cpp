@@ -184,10 +184,9 @@ Done MatrixStandIn::set_power(std::string_view whom, int level, std::string_view
 Done MatrixStandIn::inject(Json const& event) { return impl_->people.inject(event); }
 
 void MatrixStandIn::restart() {
-  impl_->service.close(1001, "server_shutting_down");
+  cut_sockets();  // first: whoever waits gets no answer
   impl_->api.restart();
   impl_->sync.forget_answers();
-  cut_sockets();
 }
 void MatrixStandIn::cut_sockets() {
   auto const port = impl_->server->port();

@@ -113,7 +113,7 @@ TEST_CASE("matrix stand-in: asmux has no ids for a client of version 1") {
   CHECK(f.matrix.service_backlog() == 0);
 }
 
-TEST_CASE("matrix stand-in: a restart closes the socket with its reason") {
+TEST_CASE("matrix stand-in: a proxy that shuts down says so, a cut says nothing") {
   MatrixFixture f;
   auto const socket = f.connect();
   f.matrix.close_service(1001, "server_shutting_down");
