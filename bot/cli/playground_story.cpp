@@ -89,7 +89,7 @@ class HandsOff {
       must([chat] { return chat->outcome().has_value(); }, std::chrono::seconds(40),
            "no outcome was told on " + chat->name());
       p_.teller.tell("outcome",
-                     "outcome in the thread on " + chat->name() + ": " + core::one_line(*chat->outcome(), 300),
+                     "outcome in the thread on " + chat->name() + ": " + core::one_line(*chat->outcome(), 100),
                      Json::object({{"platform", chat->platform()}}));
     }
     must([this] { return playground::demo_service_status((p_.dir / "demo").string()).up; }, std::chrono::seconds(10),

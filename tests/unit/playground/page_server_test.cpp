@@ -1,4 +1,6 @@
+#include "adapters/playground/matrix_stand_in.hpp"
 #include "adapters/playground/playground_server.hpp"
+#include "adapters/playground/teams_stand_in.hpp"
 #include "tests/unit/playground/stand_in_fixture.hpp"
 
 using core::Json;
@@ -17,10 +19,11 @@ struct FakeBackend : playground::PlaygroundBackend {
   bool up = true;
 };
 
-struct Page : StandInFixture {
+template <class Stage>
+struct PageOf : Stage {
+  using Stage::io, Stage::until;
   FakeBackend backend;
-  std::unique_ptr<playground::ChatFace> face = playground::make_face(slack);
-  playground::PlaygroundServer server{io, {face.get()}, playground::cast(), backend, 0};
+  playground::PlaygroundServer server{io, this->faces(), playground::cast(), backend, 0};
   std::unique_ptr<net::HttpClient> http = net::make_http_client(io);
 
   net::HttpResponse call(std::string method, std::string const& base, std::string const& path, net::Headers headers,
@@ -39,6 +42,22 @@ struct Page : StandInFixture {
   }
   std::string base() { return server.url().substr(0, server.url().size() - 1); }
 };
+
+struct SlackAlone : StandInFixture {
+  std::unique_ptr<playground::ChatFace> face = playground::make_face(slack);
+  std::vector<playground::ChatFace*> faces() { return {face.get()}; }
+};
+using Page = PageOf<SlackAlone>;
+
+struct AllThree : SlackAlone {
+  AllThree() { slack.world() = playground::playground_slack_world(); }
+  playground::TeamsStandIn teams{io, {.world = playground::playground_teams_world()}};
+  playground::MatrixStandIn matrix{io, {.world = playground::playground_matrix_world()}};
+  std::unique_ptr<playground::ChatFace> teams_face = playground::make_face(teams),
+                                        matrix_face = playground::make_face(matrix);
+  std::vector<playground::ChatFace*> faces() { return {face.get(), teams_face.get(), matrix_face.get()}; }
+};
+using WholePage = PageOf<AllThree>;
 
 net::Headers const kJson{{"Content-Type", "application/json"}};
 
@@ -118,6 +137,47 @@ TEST_CASE_METHOD(Page, "page: people act through their own account, by the acts 
   CHECK(call("GET", base(), "/control/slack/findings", {}).status == 200);
   CHECK(call("GET", base(), "/control/slack/kill", {}).status == 404);
   CHECK(slack.messages("C0INC").size() == 1);
+}
+
+TEST_CASE_METHOD(WholePage, "page: everybody of the cast is on every platform, as themselves") {
+  for (auto const& person : playground::cast()) {
+    CAPTURE(person.key);
+    auto const seen = *core::parse_json(call("GET", base(), "/ui/state?as=" + person.key, {}).body);
+    CHECK(seen["slack"]["me"].text() == person.account("slack"));
+    CHECK(seen["teams"]["me"].text() == person.key);
+    CHECK(seen["matrix"]["me"].text() == person.account("matrix"));
+    auto const say = [&](std::string const& platform) {
+      // Whatever the body claims, and whatever only a forger could add.
+      auto const got = call("POST", base(), "/ui/" + platform + "/say", kJson,
+                            R"({"as":")" + person.key +
+                                R"(","user":"mallory","text":"mine","html":"<b>x</b>","patch":{"from":{"id":"x"}}})");
+      return (*core::parse_json(got.body))["ok"].boolean();
+    };
+    CHECK(say("slack"));
+    CHECK(slack.messages("C0INC").back()["user"].text() == person.account("slack"));
+    CHECK(say("teams"));
+    CHECK(teams.messages("19:incidents@thread.tacv2").back()["from"].text() == person.key);
+    CHECK(say("matrix"));
+    CHECK(matrix.messages().back()["sender"].text() == person.account("matrix"));
+    CHECK(matrix.messages().back()["content"]["formatted_body"].is_null());
+  }
+}
+
+TEST_CASE_METHOD(WholePage, "page: a reaction is given and taken back, and nobody takes back another's") {
+  auto const event = matrix.say({.user = "alice", .room = {}, .text = "well?"}).value();
+  auto const act = [&](std::string const& what, std::string const& as, std::string const& target) {
+    auto const body = core::dump(Json::object({{"as", as}, {"event", target}, {"key", "✅"}}));
+    auto const got = call("POST", base(), "/ui/matrix/" + what, kJson, body);
+    return *core::parse_json(got.body);
+  };
+  auto const given = act("react", "bob", event);
+  REQUIRE(given["ok"].boolean());
+  CHECK_FALSE(act("unreact", "mallory", given["event_id"].text())["ok"].boolean());
+  CHECK(matrix.message(event)->operator[]("reactions")["✅"].if_array()->size() == 1);
+  CHECK(act("unreact", "bob", given["event_id"].text())["ok"].boolean());
+  CHECK(matrix.message(event)->operator[]("reactions")["✅"].is_null());
+  CHECK(call("POST", base(), "/ui/matrix/inject", kJson, R"({"as":"bob"})").status == 404);
+  CHECK(call("POST", base(), "/ui/teams/deliver", kJson, R"({"as":"bob"})").status == 404);
 }
 
 TEST_CASE_METHOD(Page, "T41 page: a name that only resolves to us is not us") {
