@@ -124,7 +124,8 @@ class ServiceSocket:
 
     def __init__(self, world):
         self.world, self.url = world, world.service["websocket"] + "/_matrix/client/unstable/fi.mau.as_sync"
-        self.session, self.socket = aiohttp.ClientSession(), None
+        self.session, self.socket, self.reader = aiohttp.ClientSession(), None, None
+        self.frames, self.transactions = asyncio.Queue(), asyncio.Queue()
 
     async def refused(self, headers):
         async with self.session.get(self.url, headers=headers) as answer:
@@ -134,27 +135,36 @@ class ServiceSocket:
     async def connect(self):
         head = {"Authorization": "Bearer " + self.world.service["as_token"], "X-Mautrix-Process-ID": "scenario", "X-Mautrix-Websocket-Version": "3"}
         self.socket = await self.session.ws_connect(self.url, headers=head, max_msg_size=50 << 20)
+        self.reader = asyncio.ensure_future(self.read())
+
+    async def read(self):
+        """Reads all the time: a full buffer would hold up the proxy, and the proxy the homeserver."""
+        while True:
+            message = await self.socket.receive()
+            if message.type == aiohttp.WSMsgType.TEXT:
+                frame = json.loads(message.data)
+                await (self.transactions if "events" in frame else self.frames).put(frame)
+            elif message.type == aiohttp.WSMsgType.CLOSE:
+                await self.frames.put({"closed": message.data, "reason": json.loads(message.extra) if message.extra else None})
+            else:
+                await self.frames.put({"ended": True})
+                return
 
     async def send(self, frame):
         await self.socket.send_str(frame if isinstance(frame, str) else json.dumps(frame))
 
-    async def frame(self, wait=8.0):
-        """The next frame, or how it ended; None if nothing comes."""
+    async def frame(self, wait=8.0, queue=None):
+        """The next frame that is no transaction, or how it ended; None if nothing comes."""
         try:
-            message = await self.socket.receive(wait)
+            return await asyncio.wait_for((queue or self.frames).get(), wait)
         except asyncio.TimeoutError:
             return None
-        if message.type == aiohttp.WSMsgType.TEXT:
-            return json.loads(message.data)
-        if message.type == aiohttp.WSMsgType.CLOSE:
-            return {"closed": message.data, "reason": json.loads(message.extra) if message.extra else None}
-        return {"ended": True}
 
     async def transaction_with(self, event):
         """The transaction that carries this event; those before it are passed over."""
         end = time.monotonic() + 10
         while time.monotonic() < end:
-            frame = await self.frame()
+            frame = await self.frame(queue=self.transactions)
             if frame and any(one.get("event_id") == event for one in frame.get("events", ())):
                 for one in frame["events"]:
                     one["unsigned"].pop("age", None)  # 0 is left out by wsproxy
@@ -163,5 +173,6 @@ class ServiceSocket:
 
     async def close(self):
         if self.socket:
+            self.reader.cancel()
             await self.socket.close()
         await self.session.close()

@@ -9,6 +9,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 import traceback
 from importlib.metadata import version
 
@@ -30,6 +31,9 @@ class Server:
         self.process.communicate("")
 
 
+took = {}  # seconds of each step, on the slower server
+
+
 async def act(where):
     """Observations by step; an exception is one too, so that the other server shows whether it belongs there."""
     world, seen = World(where), {}
@@ -38,10 +42,12 @@ async def act(where):
             if step.needs_service and not where["application_service"]["websocket"]:
                 seen[name] = None
                 continue
+            begun = time.monotonic()
             try:
                 seen[name] = world.seen(await step(world))
             except Exception:
                 seen[name] = "broke: " + traceback.format_exc(limit=-2)
+            took[name] = max(took.get(name, 0), time.monotonic() - begun)
     finally:
         await world.close()
     return seen
@@ -68,7 +74,7 @@ def main(stand_in, folder):
             print(f"SKIPPED: {name}: {synapse.where['application_service']['skipped']}")
         elif real[name] == own[name] and not str(real[name]).startswith("broke: "):
             passed += 1
-            print("same:", name)
+            print(f"same: {name} ({took[name]:.1f} s)")
         else:
             failed += 1
             print("DIFFERENT:", name)
