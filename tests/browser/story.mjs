@@ -65,6 +65,12 @@ export async function verified(page, timeout = 20_000) {
   await page.locator("#verify-state.good", { hasText: "Verified" }).waitFor({ timeout });
 }
 
+async function dismissToasts(page) {
+  const dismiss = page.locator(".toast").getByRole("button", { name: "Dismiss" });
+  while (await dismiss.count() > 0) await dismiss.first().click({ timeout: 1000 }).catch(() => {});  // it may have gone by itself
+  await page.mouse.move(0, 0);
+}
+
 // What asks for a decision on each platform, and how a person approves there. A column that is absent plays no part.
 const kApprove = {
   slack: (page) => page.getByRole("button", { name: "Approve", exact: true }),
@@ -75,7 +81,7 @@ const kVoters = ["bob", "carol", "erin"];
 
 // The whole story, on the real thing. `limit` is for the slowest wait: until the trigger has seen enough failures.
 export async function wholeStory(url, { limit = 90_000, votes = 1, say = console.log, shots } = {}) {
-  const { page, close } = await open(url);
+  const { page, close } = await open(url, shots ? { height: 1200 } : {});
   page.setDefaultTimeout(limit);
   const shot = async (name) => { if (shots) await page.screenshot({ path: join(shots, name + ".png") }); };
   await verified(page, limit);
@@ -102,13 +108,21 @@ export async function wholeStory(url, { limit = 90_000, votes = 1, say = console
   }
   say("the card is in every chat");
   await shot("notified");
-  for (const dismiss of await page.locator(".toast").getByRole("button", { name: "Dismiss" }).all()) await dismiss.click({ timeout: 1000 }).catch(() => {});  // it may have gone by itself
+  await dismissToasts(page);
   await shot("card");
+  const everywhere = async (words) => { for (const other of platforms) await cards[other].getByText(words).first().waitFor(); };
+  if (votes > 1 && platforms.includes("matrix")) {
+    await kApprove.matrix(cards.matrix).click();
+    await everywhere(new RegExp(kVoters[0] + " approved", "i"));
+    await cards.matrix.locator('button.chip[data-key="✅"][aria-pressed="true"]').click();
+    await everywhere(new RegExp(kVoters[0] + " withdrew", "i"));
+    say(kVoters[0] + " approves on matrix and takes it back, and every copy says so");
+  }
   for (const [index, voter] of kVoters.slice(0, votes).entries()) {
     const platform = platforms[index % platforms.length];
     await become(page, voter);
     await kApprove[platform](cards[platform]).click();
-    for (const other of platforms) await cards[other].getByText(new RegExp(voter + " approved|approved by .*" + voter, "i")).first().waitFor();
+    await everywhere(new RegExp(voter + " approved|approved by .*" + voter, "i"));
     say(voter + " approves on " + platform + ", and every copy says so");
   }
   for (const platform of platforms) await reply(cards[platform], /succeeded/i).first().waitFor();
@@ -122,6 +136,7 @@ export async function wholeStory(url, { limit = 90_000, votes = 1, say = console
   await shot("entry");
   await page.locator("#entry").getByRole("button", { name: "Close" }).click();
   say("the ledger shows it and verifies");
+  await dismissToasts(page);
   await page.locator(".register").evaluate((node) => node.scrollTo(0, 0));
   await shot("end");
   await close();
