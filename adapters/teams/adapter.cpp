@@ -24,7 +24,11 @@ struct Adapter::Impl {
         connector(parts, settings, counters, tokens),
         directory(parts, settings, connector),
         outbox(parts, settings, connector, directory, memory, counters),
-        check(parts, settings, counters) {}
+        check(parts, settings, counters, [this](std::string const& why) {
+          keys_known = true;
+          keys_detail = why;
+          report();
+        }) {}
 
   void start(ports::ChatSink& to) {
     sink = &to;
@@ -68,17 +72,17 @@ struct Adapter::Impl {
     report();
   }
 
-  // Connected: activities can arrive, and what we say can go out.
+  // Connected: activities can arrive and be believed, and what we say can go out.
   void report() {
-    if (!sink) return;
-    bool const connected = (relay_open || endpoint_open) && login_detail.empty();
+    if (!sink || !keys_known) return;
+    bool const connected = (relay_open || endpoint_open) && login_detail.empty() && keys_detail.empty();
     counters.connected = connected ? 1 : 0;
     std::string detail = login_detail;
-    for (auto const* more : {&relay_detail, &endpoint_detail}) {
+    for (auto const* more : {&keys_detail, &relay_detail, &endpoint_detail}) {
       if (!more->empty()) detail += (detail.empty() ? "" : " ") + *more;
     }
     std::pair const state{connected, detail};
-    if (reported == state) return;
+    if (reported == state || (!reported && !connected && detail.empty())) return;  // nothing to tell yet
     reported = state;
     sink->connection("teams", connected, detail);
   }
@@ -112,8 +116,8 @@ struct Adapter::Impl {
   std::unique_ptr<Relay> relay;
   std::unique_ptr<Endpoint> endpoint;
   ports::ChatSink* sink = nullptr;
-  bool relay_open = false, endpoint_open = false;
-  std::string login_detail, relay_detail, endpoint_detail;
+  bool relay_open = false, endpoint_open = false, keys_known = false;
+  std::string login_detail, keys_detail, relay_detail, endpoint_detail;
   std::optional<std::pair<bool, std::string>> reported;
 };
 

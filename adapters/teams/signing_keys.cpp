@@ -31,8 +31,8 @@ std::string why_not(net::Result<net::HttpResponse> const& response) {
 
 }  // namespace
 
-SigningKeys::SigningKeys(Parts const& parts, Settings const& settings, Counters& counters)
-    : parts_(parts), settings_(settings), counters_(counters) {}
+SigningKeys::SigningKeys(Parts const& parts, Settings const& settings, Counters& counters, OnState on_state)
+    : parts_(parts), settings_(settings), counters_(counters), on_state_(std::move(on_state)) {}
 
 void SigningKeys::start() { fetch(); }
 
@@ -110,7 +110,7 @@ void SigningKeys::got_keys(net::Result<net::HttpResponse> const& response) {
   failures_ = 0;
   parts_.log.info("teams signing keys fetched", {{"keys", std::uint64_t{keys_.size()}}});
   ask_after(kFresh);
-  finish();
+  finish("");
 }
 
 void SigningKeys::failed(std::string const& why) {
@@ -119,12 +119,15 @@ void SigningKeys::failed(std::string const& why) {
   parts_.log.warn("teams signing keys could not be fetched",
                   {{"reason", core::printable_ascii(why, 300)}, {"keys_in_use", usable()}});
   ask_after(wait);
-  finish();
+  finish(why);
 }
 
-void SigningKeys::finish() {
+void SigningKeys::finish(std::string const& why) {
   fetching_ = false;
   counters_.keys = usable() ? keys_.size() : 0;
+  on_state_(usable() ? ""
+                     : "The keys that sign what Teams sends can't be fetched, so nothing of it is believed: " +
+                           core::printable_ascii(why, 300));
   for (auto const& waiting : std::exchange(waiting_, {})) answer(waiting.kid, waiting.done);
 }
 

@@ -25,7 +25,10 @@ class SigningKeys {
   };
   using Done = std::function<void(Found, Key const*)>;  // the pointer is good for the call
 
-  SigningKeys(Parts const& parts, Settings const& settings, Counters& counters);
+  // Hears after each fetch why nothing can be checked; an empty text when it can.
+  using OnState = std::function<void(std::string const& trouble)>;
+
+  SigningKeys(Parts const& parts, Settings const& settings, Counters& counters, OnState on_state);
 
   void start();  // fetches them, and again each day
   void stop();
@@ -43,13 +46,14 @@ class SigningKeys {
   void got_metadata(net::Result<net::HttpResponse> const& response);
   void got_keys(net::Result<net::HttpResponse> const& response);
   void failed(std::string const& why);
-  void finish();
+  void finish(std::string const& why);
   void ask_after(core::Duration wait);
   void answer(std::string const& kid, Done const& done) const;
 
   Parts parts_;
   Settings const& settings_;
   Counters& counters_;
+  OnState on_state_;
   std::map<std::string, Key> keys_;
   core::Time fetched_{}, unknown_asked_{};
   bool fetching_ = false, asked_for_unknown_ = false;

@@ -18,8 +18,8 @@ bool vouches_for(Vouched const& vouched, std::string_view service_url, std::stri
          std::ranges::find(vouched.endorsements, channel_id) != vouched.endorsements.end();
 }
 
-TokenCheck::TokenCheck(Parts const& parts, Settings const& settings, Counters& counters)
-    : parts_(parts), settings_(settings), keys_(parts, settings, counters) {}
+TokenCheck::TokenCheck(Parts const& parts, Settings const& settings, Counters& counters, SigningKeys::OnState on_state)
+    : parts_(parts), settings_(settings), keys_(parts, settings, counters, std::move(on_state)) {}
 
 void TokenCheck::stop() {
   alive_.end();

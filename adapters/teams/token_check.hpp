@@ -25,7 +25,7 @@ class TokenCheck {
   // forbidden: no; unavailable: not now.
   using Done = std::function<void(core::Result<Vouched>)>;
 
-  TokenCheck(Parts const& parts, Settings const& settings, Counters& counters);
+  TokenCheck(Parts const& parts, Settings const& settings, Counters& counters, SigningKeys::OnState on_state);
 
   void start() { keys_.start(); }
   void stop();
