@@ -10,6 +10,7 @@ import { toast } from "./toasts.js";
 
 const kCard = "application/vnd.microsoft.card.adaptive";
 let state = null, as = "", me = [], conversation = "19:incidents@thread.tacv2";
+let pressed = "";  // the message whose button was pressed last, until its answer is seen
 const kept = new Map();  // "person message" → what outlives a redraw of its card
 
 const column = new Column("teams", { name: "Teams", glyph: "T", placeholder: "Message, or @Countersign help", write: (text) => say(text) });
@@ -43,6 +44,12 @@ function words(message) {
   return make("div", { class: "text" }, ...message.text.trimEnd().split(/(<at>[^<>\n]*<\/at>)/).flatMap((part) => mention(part) ?? pictured(decoded(part))));
 }
 
+// Whether this person's own view of the card shows another part. A client's own refresh brings the same card.
+function differs(message, part) {
+  const base = message.activity?.attachments?.find((one) => one.contentType === kCard)?.content;
+  return message.view && JSON.stringify(part(message.card)) !== JSON.stringify(part(base));
+}
+
 function messageNode(message, replies) {
   const body = make("div", { class: "body" });
   body.append(make("div", { class: "who" }, make("b", {}, message.name), message.ours ? make("span", { class: "app" }, "BOT") : null,
@@ -52,11 +59,12 @@ function messageNode(message, replies) {
   else if (message.text) body.append(words(message));
   if (message.card) {
     body.append(cardNode(message.card, { me, kept: keptOf(message),
-      act: async (action, inputs) => column.answered(await call("click", { activity: message.id, action: action.id || action.verb || action.title, inputs })) }));
+      act: async (action, inputs) => {
+        pressed = message.id;
+        return column.answered(await call("click", { activity: message.id, action: action.id || action.verb || action.title, inputs }));
+      } }));
   }
-  // A client's own refresh brings the same card; only what differs is worth a word.
-  const base = message.activity?.attachments?.find((one) => one.contentType === kCard)?.content;
-  if (message.view && JSON.stringify(message.card?.body) !== JSON.stringify(base?.body)) {
+  if (differs(message, (card) => card?.body)) {
     body.append(make("div", { class: "only" }, "This view of the card is yours alone. ",
       make("button", { type: "button", class: "quiet", onclick: () => call("forget-view", { activity: message.id }) }, "Show what everybody sees")));
   }
@@ -75,6 +83,15 @@ function drawMessages() {
     const replies = all.filter((one) => is_reply(one) && one.thread === root.id);
     return { id: root.id, key: JSON.stringify([root, replies]), node: () => messageNode(root, replies) };
   }), conversation + " " + as, emptyLine("Nothing here yet. Break the demo service, or write @Countersign help."));
+}
+
+// What the answer to one's own press put at the top of a card must not stay out of sight.
+function showAnswer() {
+  const message = (state.messages[conversation] ?? []).find((one) => one.id === pressed);
+  const node = column.list.querySelector(`:scope > [data-id="${CSS.escape(pressed)}"]`);
+  if (!message || !node || !differs(message, (card) => card?.body?.[0])) return;
+  column.list.scrollTop = node.offsetTop - column.list.offsetTop - 8;
+  pressed = "";
 }
 
 function drawConversations() {
@@ -100,7 +117,10 @@ function drawToasts() {
 
 // state: what the stand-in shows to the account of `person`, the key of who looks.
 export function drawTeams(fresh, person) {
-  if (person !== as) column.calm();
+  if (person !== as) {
+    column.calm();
+    pressed = "";
+  }
   as = person;
   state = fresh;
   if (!state) return column.absent("This playground plays no Teams.");
@@ -108,6 +128,7 @@ export function drawTeams(fresh, person) {
   me = self ? [self.id, self.object_id, self.email].filter(Boolean) : [];
   drawConversations();
   drawMessages();
+  if (pressed) showAnswer();
   drawToasts();
   if (state.warnings.length > 0) column.warn(state.warnings.at(-1), () => call("dismiss"));
 }
