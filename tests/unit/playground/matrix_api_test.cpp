@@ -121,9 +121,10 @@ TEST_CASE("matrix stand-in: a long poll wakes for what passes its filter alone")
   auto const since = f.sync().body["next_batch"].text();
   auto const waiting = f.start("GET", f.sync_path(since, 9'000, R"({"room":{"timeline":{"types":["m.reaction"]}}})"),
                                {}, f.token("countersign"));
+  f.wait_for_polls(1);
   auto const card = f.matrix.say(f.saying("alice", "not this"));
   REQUIRE(card);
-  f.settle();
+  CHECK(f.sync().status == 200);  // a whole call later it still waits
   CHECK(waiting->status == 0);
   auto const reaction = f.matrix.react("bob", *card, "✅");
   REQUIRE(reaction);
@@ -135,7 +136,7 @@ TEST_CASE("matrix stand-in: tokens of a sync outlive a restart, connections don'
   MatrixFixture f;
   auto const since = f.sync().body["next_batch"].text();
   auto const waiting = f.start("GET", f.sync_path(since, 9'000), {}, f.token("countersign"));
-  f.settle();
+  f.wait_for_polls(1);
   f.matrix.restart();
   REQUIRE(f.until([&] { return waiting->status != 0; }));
   CHECK(waiting->status == 1);  // no answer
@@ -164,9 +165,9 @@ TEST_CASE("matrix stand-in: findings name what a real server would suffer from")
   f.call("GET", "/_matrix/client/v3/sync", {}, f.token("countersign"));  // shows the bot as online
   auto const since = f.sync().body["next_batch"].text();
   auto const one = f.start("GET", f.sync_path(since, 9'000), {}, f.token("countersign"));
-  f.settle();
+  f.wait_for_polls(1);
   auto const two = f.start("GET", f.sync_path(since, 9'000), {}, f.token("countersign"));
-  f.settle();
+  f.wait_for_polls(2);
   f.put("countersign", "t1", Json::object({{"msgtype", "m.text"}, {"body", "no m.mentions"}}));
   CHECK(f.matrix.findings().size() == 3);
 }

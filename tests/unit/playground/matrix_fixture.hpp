@@ -91,6 +91,10 @@ struct MatrixFixture {
     return "/_matrix/client/v3/sync?set_presence=offline&timeout=" + std::to_string(timeout_ms) +
            (since.empty() ? "" : "&since=" + since) + (filter.empty() ? "" : "&filter=" + net::percent_encode(filter));
   }
+  // Until so many long polls of the bot are under way.
+  void wait_for_polls(std::int64_t count) {
+    REQUIRE(until([&] { return matrix.state("bob")["connections"].integer() == count; }));
+  }
   Reply sync(std::string const& since = {}, char const* who = "countersign", std::string const& filter = {}) {
     return call("GET", sync_path(since, 0, filter), {}, token(who));
   }
