@@ -14,8 +14,8 @@ class MatrixPeople {
  public:
   using Done = core::Result<std::string>;
 
-  MatrixPeople(MatrixContext& context, MatrixStore& store, MatrixAccounts& accounts, MatrixApi& api)
-      : context_(context), store_(store), accounts_(accounts), api_(api) {}
+  MatrixPeople(MatrixContext& context, MatrixStore& store, MatrixApi& api)
+      : context_(context), store_(store), api_(api) {}
 
   std::string user_id(std::string_view key_or_id) const;
   std::string room_id(std::string_view room) const;  // empty: the world's
@@ -41,7 +41,6 @@ class MatrixPeople {
 
   MatrixContext& context_;
   MatrixStore& store_;
-  MatrixAccounts& accounts_;
   MatrixApi& api_;
 };
 

@@ -21,7 +21,7 @@ MatrixStandIn::Impl::Impl(net::Io& io, MatrixOptions options)
       accounts(context),
       sync(context, store),
       api(context, store, accounts, sync),
-      people(context, store, accounts, api),
+      people(context, store, api),
       service(context, store, api) {
   sync.unread_counts = [this](std::string_view user, std::string_view room) { return unread(user, room); };
   make_world();

@@ -1,4 +1,4 @@
-"""compare.py STAND_IN DIR: acts the scenario out on a real Synapse and on the stand-in, and compares step by step.
+"""compare.py STAND_IN DIR [ROOM_VERSION]: acts the scenario out on a real Synapse and on the stand-in, and compares step by step.
 
 Ends with 0 if they agree, 1 if they don't, 77 (and a line "SKIPPED: reason") if there is no Synapse to compare with.
 """
@@ -57,9 +57,9 @@ def pretty(value):
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).splitlines()
 
 
-def main(stand_in, folder):
-    synapse = Server([sys.executable, str(HERE / "servers"), folder])
-    ours = Server([stand_in])
+def main(stand_in, folder, room_version="11"):
+    synapse = Server([sys.executable, str(HERE / "servers"), folder, "--room-version", room_version])
+    ours = Server([stand_in, room_version])
     try:
         async def both():
             return await asyncio.gather(act(synapse.where), act(ours.where))
