@@ -149,9 +149,9 @@ void Client::refused(Ref const& waiting, Outcome outcome) {
   } else {
     fields["failure"] = outcome.failure;
   }
-  // What isn't there is often asked for: no news.
-  auto const level = again || kind == ErrorClass::gone || kind == ErrorClass::already ? ports::Log::Level::debug
-                                                                                      : ports::Log::Level::warn;
+  // What isn't there is often asked for, and who sends too fast waits in a queue: no news.
+  bool const usual = again || kind == ErrorClass::gone || kind == ErrorClass::already || kind == ErrorClass::wait;
+  auto const level = usual ? ports::Log::Level::debug : ports::Log::Level::warn;
   parts_.log.write(level, "matrix call failed", ports::Log::Fields(fields.begin(), fields.end()));
   if (again) {
     auto const least =
