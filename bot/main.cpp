@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
       "Examples:\n"
       "  countersign playground                    see the whole story on one page\n"
       "  countersign check -c countersign.yaml     every mistake in the configuration, with its place\n"
+      "  countersign doctor -c countersign.yaml    what works on each chat platform, what is missing, how to mend it\n"
       "  countersign serve -c countersign.yaml     the service\n"
       "  countersign ledger verify --ledger DIR --key SHA256:…   the auditor's proof\n"
       "Each command has its own --help with examples.\n"
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {
   cli::add_serve(app, action);
   cli::add_runner(app, action);
   cli::add_check(app, action);
+  cli::add_doctor(app, action);
   cli::add_request(app, action);
   cli::add_ledger(app, action);
   cli::add_keygen(app, action);

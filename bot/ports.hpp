@@ -195,6 +195,18 @@ struct Rendered {
   std::string digest;  // "sha256:…" of the body's canonical form with button values blanked
 };
 
+// Small durable notes of an adapter's own: how far it has read, which click may be taken back, where a conversation is.
+// The ledger is the truth: a note that is lost costs a second look, never a decision.
+struct Notebook {
+  virtual ~Notebook() = default;
+  // The bytes last written under that name, or nothing. Blocks shortly: at start only. An error is io, or bad_input for
+  // a name that is no plain word of [a-z0-9-].
+  virtual Result<std::optional<std::string>> read(std::string const& name) = 0;
+  // Replaces the note as a whole, soon and in order; of several for one name only the last need reach the disk. At most
+  // 4 MiB. A failure is logged.
+  virtual void write(std::string const& name, std::string bytes) = 0;
+};
+
 // One platform. Everything asynchronous retries by itself (Retry-After, 5xx, back-off) until it succeeds, fails for
 // good or stop() is called; order per message is kept and updates of one message are coalesced to the last. `done` runs
 // on the loop; errors: unavailable (may succeed later), forbidden (needs an operator: says how to mend it), not_found

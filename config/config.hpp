@@ -26,8 +26,50 @@ struct Slack {
   std::uint32_t connections = 2;                   // 1..10
 };
 
+// chat.teams
+struct Teams {
+  // An Azure Relay Hybrid Connection that carries the messaging endpoint: outbound connections only.
+  struct Relay {
+    std::string url;              // the namespace, "wss://ns.servicebus.windows.net": no path, no "/" at the end
+    std::string path;             // of the hybrid connection
+    std::string key_name;         // of a rule with the right Listen
+    Secret key;                   // its shared access key
+    std::uint32_t listeners = 2;  // 1..25
+  };
+  // The messaging endpoint itself.
+  struct Endpoint {
+    std::string host = "0.0.0.0";  // an IPv4 or IPv6 address without brackets
+    std::uint16_t port = 3978;     // 0: the system chooses
+    std::string certificate;       // PEM chain; empty: plain HTTP, on loopback only
+    Secret key;                    // always a file: the certificate's private key, in PEM
+  };
+
+  std::string tenant, app_id;  // GUIDs in lower case
+  Secret app_secret;
+  std::string service_url = "https://smba.trafficmanager.net/teams/";  // ends with "/", as login_url does
+  std::string login_url = "https://login.microsoftonline.com/";
+  std::string openid_url = "https://login.botframework.com/v1/.well-known/openidconfiguration";
+  std::string issuer = "https://api.botframework.com";  // of the tokens that come with activities
+  std::optional<Relay> relay;                           // one of the two at least
+  std::optional<Endpoint> endpoint;
+};
+
+// chat.matrix
+struct Matrix {
+  enum class Transport { websocket, sync };
+  std::string homeserver;  // base URL without "/" at the end
+  Transport transport = Transport::sync;
+  std::string user;                                        // "@countersign:example.org"
+  std::optional<Secret> access_token, password, as_token;  // exactly one
+  std::string device_id = "COUNTERSIGN";                   // where the bot logs in: by password, or as_token with sync
+  bool short_lived_tokens = false;                         // there: ask for tokens that are refreshed
+  std::string proxy;                                       // base URL of mautrix-wsproxy; with transport websocket
+};
+
 struct Chat {
   std::optional<Slack> slack;
+  std::optional<Teams> teams;
+  std::optional<Matrix> matrix;
 };
 
 // collectors.NAME.file: the end of a text file.

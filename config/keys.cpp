@@ -27,9 +27,33 @@ constexpr Key kRoot[] = {{"version", kRequired},
 constexpr Key kPerson[] = {{"name"},  {"email"},  {"groups"},       {"slack"},
                            {"teams"}, {"matrix"}, {"token_sha256"}, {"scopes"}};
 constexpr Key kRobot[] = {{"groups", kRequired}, {"token_sha256", kRequired}, {"scopes"}};
-constexpr Key kChat[] = {{"slack"}, {"teams", false, kLater}, {"matrix", false, kLater}};
+constexpr Key kChat[] = {{"slack"}, {"teams"}, {"matrix"}};
 constexpr Key kSlack[] = {
     {"workspace", kRequired}, {"api_url"}, {"app_token", kRequired}, {"bot_token", kRequired}, {"connections"}};
+constexpr Key kTeams[] = {{"tenant", kRequired},
+                          {"app_id", kRequired},
+                          {"app_secret", kRequired},
+                          {"service_url"},
+                          {"login_url"},
+                          {"openid_url"},
+                          {"issuer"},
+                          {"relay"},
+                          {"endpoint"}};
+constexpr Key kTeamsRelay[] = {
+    {"url", kRequired}, {"path", kRequired}, {"key_name", kRequired}, {"key", kRequired}, {"listeners"}};
+constexpr Key kTeamsEndpoint[] = {{"listen"}, {"certificate"}, {"key"}};
+constexpr Key kMatrix[] = {
+    {"homeserver", kRequired},
+    {"transport", kRequired, false,
+     "sync works with any homeserver and an ordinary account; websocket needs an application service registration on "
+     "the homeserver and mautrix-wsproxy beside it"},
+    {"user", kRequired},
+    {"access_token"},
+    {"password"},
+    {"device_id"},
+    {"short_lived_tokens"},
+    {"as_token"},
+    {"proxy"}};
 constexpr Key kChannel[] = {{"slack"}, {"teams"}, {"matrix"}};
 constexpr Key kCollector[] = {
     {"file"}, {"command"}, {"host"}, {"journal", false, kLater}, {"http", false, kLater}, {"config", false, kLater}};
@@ -82,6 +106,10 @@ constexpr Section person{"person", kPerson};
 constexpr Section robot{"robot", kRobot};
 constexpr Section chat{"chat", kChat};
 constexpr Section slack{"slack", kSlack};
+constexpr Section teams{"teams", kTeams};
+constexpr Section teams_relay{"teams_relay", kTeamsRelay};
+constexpr Section teams_endpoint{"teams_endpoint", kTeamsEndpoint};
+constexpr Section matrix{"matrix", kMatrix};
 constexpr Section channel{"channel", kChannel};
 constexpr Section collector{"collector", kCollector};
 constexpr Section file_collector{"file_collector", kFileCollector};
@@ -116,6 +144,10 @@ std::span<Section const* const> all_sections() {
                                    &robot,
                                    &chat,
                                    &slack,
+                                   &teams,
+                                   &teams_relay,
+                                   &teams_endpoint,
+                                   &matrix,
                                    &channel,
                                    &collector,
                                    &file_collector,

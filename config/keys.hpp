@@ -10,7 +10,8 @@ namespace config {
 struct Key {
   std::string_view name;
   bool required = false;
-  bool later = false;  // part of the contract, not of this release: an error that says so
+  bool later = false;         // part of the contract, not of this release: an error that says so
+  std::string_view choice{};  // what to say where a needed key is missing and "add it" doesn't help
 };
 
 // A map with fixed keys. `name` is also the definition's name in schema.json ("root" is the document itself).
@@ -20,9 +21,10 @@ struct Section {
 };
 
 namespace sections {
-extern Section const root, person, robot, chat, slack, channel, collector, file_collector, command_collector,
-    host_collector, evidence, trigger, trigger_probe, noise, proposal, runbook, parameter, step, step_probe, retry,
-    limits, policy, need, justification, ledger, state, sandbox, api, redact, secret;
+extern Section const root, person, robot, chat, slack, teams, teams_relay, teams_endpoint, matrix, channel, collector,
+    file_collector, command_collector, host_collector, evidence, trigger, trigger_probe, noise, proposal, runbook,
+    parameter, step, step_probe, retry, limits, policy, need, justification, ledger, state, sandbox, api, redact,
+    secret;
 }
 
 std::span<Section const* const> all_sections();

@@ -47,6 +47,16 @@ void warn_of_exposed_secrets(Config const& config, Places const& places, Problem
     look(config.chat.slack->app_token, "chat.slack.app_token");
     look(config.chat.slack->bot_token, "chat.slack.bot_token");
   }
+  if (auto const& teams = config.chat.teams) {
+    look(teams->app_secret, "chat.teams.app_secret");
+    if (teams->relay) look(teams->relay->key, "chat.teams.relay.key");
+    if (teams->endpoint) look(teams->endpoint->key, "chat.teams.endpoint.key");
+  }
+  if (auto const& matrix = config.chat.matrix) {
+    if (matrix->access_token) look(*matrix->access_token, "chat.matrix.access_token");
+    if (matrix->password) look(*matrix->password, "chat.matrix.password");
+    if (matrix->as_token) look(*matrix->as_token, "chat.matrix.as_token");
+  }
 }
 
 enum class Look { text_only, secret_files };

@@ -25,9 +25,14 @@ void read_probe(Map const& map, core::Probe& probe);
 std::string exactly_one(Map const& map, std::vector<std::string> const& keys);
 
 // Sentences that say why not, or empty. Placeholders count as the text "1".
-std::string why_not_url(std::string_view url);  // http(s)://host[:port]/…, without user information
+enum class Scheme { http, websocket };                                        // each also over TLS
+std::string why_not_url(std::string_view url, Scheme scheme = Scheme::http);  // without user information
 std::string why_not_host_port(std::string_view text);
 bool is_loopback_url(std::string_view url);  // of a URL that is one
+
+// An address to listen on: "127.0.0.1:8080", "[::1]:8080", "localhost:0". False: it was reported.
+bool read_listen(Map const& map, std::string& host, std::uint16_t& port);
+bool is_loopback_host(std::string_view host);  // as read_listen() gives it
 std::string why_not_pattern(std::string const& re2);
 
 // A sentence when an argument list hands text with a {{placeholder}} to a program that would run it as code: the `-c`

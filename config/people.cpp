@@ -2,33 +2,11 @@
 #include <algorithm>
 
 #include "config/parts.hpp"
+#include "config/platforms.hpp"
 
 namespace config {
 
 namespace {
-
-constexpr char const* kPlatforms[] = {"slack", "teams", "matrix"};
-
-bool all_of_class(std::string_view text, bool (*is)(char)) { return std::ranges::all_of(text, is); }
-
-// Immutable ids only: a display name is never identity (design, invariant 5).
-std::string why_not_account(std::string_view platform, std::string_view id) {
-  if (id.size() > 256 || id.find(' ') != std::string_view::npos) return "is no account id";
-  if (platform == "slack") {
-    bool const fine = id.size() >= 2 && (id[0] == 'U' || id[0] == 'W') &&
-                      all_of_class(id, [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); });
-    return fine ? "" : "is no Slack member id, which looks like U0ALICE (profile, ⋮, Copy member ID)";
-  }
-  if (platform == "matrix") {
-    auto const colon = id.find(':');
-    bool const fine = id[0] == '@' && colon != std::string_view::npos && colon > 1 && colon + 1 < id.size();
-    return fine ? "" : "is no Matrix user id, which looks like @alice:example.org";
-  }
-  bool const fine = all_of_class(id, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-  });
-  return fine ? "" : "is no Microsoft Entra object id";
-}
 
 void read_groups(Map const& map, std::set<std::string>& groups) {
   map.name_set("groups", groups);
@@ -96,13 +74,15 @@ void read_people(Map const& root, Config& config) {
         (person.email.find('@') == std::string::npos || person.email.find(' ') != std::string::npos))
       map.error("email", "is " + shown(person.email) + ", which is no mail address");
     read_groups(map, person.groups);
-    for (std::string const platform : kPlatforms) {
+    for (auto const& [known, platform_name, how, channel] : kPlatforms) {
+      std::string const platform(known);
       std::string account;
       if (!map.text(platform, account)) continue;
       if (auto why = why_not_account(platform, account); !why.empty()) {
         map.error(platform, "is " + shown(account) + ": it " + why);
         continue;
       }
+      if (platform == "teams") account = lower(account);  // as the adapter compares it
       auto const [other, fresh] = owners.emplace(platform + " " + account, key);
       if (!fresh) {
         map.error(platform, "is " + shown(account) + ", which is " + other->second + "'s account already",

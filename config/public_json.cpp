@@ -35,22 +35,52 @@ core::Json probe_json(ProbeTrigger const& trigger) {
   return json;
 }
 
+core::Json slack_json(Slack const& slack) {
+  return core::Json::object(
+      {{"workspace", slack.workspace}, {"api_url", slack.api_url}, {"connections", slack.connections}});
+}
+
+core::Json teams_json(Teams const& teams) {
+  core::Json relay, endpoint;
+  if (teams.relay)
+    relay = core::Json::object(
+        {{"url", teams.relay->url}, {"path", teams.relay->path}, {"listeners", teams.relay->listeners}});
+  if (teams.endpoint)
+    endpoint = core::Json::object({{"host", teams.endpoint->host},
+                                   {"port", std::uint64_t{teams.endpoint->port}},
+                                   {"tls", !teams.endpoint->certificate.empty()}});
+  return core::Json::object({{"tenant", teams.tenant},
+                             {"app_id", teams.app_id},
+                             {"service_url", teams.service_url},
+                             {"login_url", teams.login_url},
+                             {"openid_url", teams.openid_url},
+                             {"issuer", teams.issuer},
+                             {"relay", std::move(relay)},
+                             {"endpoint", std::move(endpoint)}});
+}
+
+core::Json matrix_json(Matrix const& matrix) {
+  return core::Json::object({{"homeserver", matrix.homeserver},
+                             {"transport", matrix.transport == Matrix::Transport::sync ? "sync" : "websocket"},
+                             {"user", matrix.user},
+                             {"proxy", matrix.proxy}});
+}
+
 }  // namespace
 
 core::Json public_json(Config const& config) {
   core::Json::Object collectors, probes;
   for (auto const& [key, collector] : config.collectors) collectors.emplace(key, collector_json(collector));
   for (auto const& [key, trigger] : config.probe_triggers) probes.emplace(key, probe_json(trigger));
-  core::Json slack;
-  if (config.chat.slack)
-    slack = core::Json::object({{"workspace", config.chat.slack->workspace},
-                                {"api_url", config.chat.slack->api_url},
-                                {"connections", config.chat.slack->connections}});
+  auto chat = core::Json::object({{"slack", core::Json()}, {"teams", core::Json()}, {"matrix", core::Json()}});
+  if (config.chat.slack) chat.set("slack", slack_json(*config.chat.slack));
+  if (config.chat.teams) chat.set("teams", teams_json(*config.chat.teams));
+  if (config.chat.matrix) chat.set("matrix", matrix_json(*config.chat.matrix));
   auto wiring = core::Json::object(
       {{"collectors", std::move(collectors)},
        {"probes", std::move(probes)},
        {"evidence", core::Json::object({{"deadline_ms", millis(config.evidence_deadline)}})},
-       {"chat", core::Json::object({{"slack", std::move(slack)}})},
+       {"chat", std::move(chat)},
        {"ledger", core::Json::object({{"durability", "local"}})},
        {"sandbox", core::Json::object({{"mode", "basic"}, {"writable", texts(config.sandbox.writable)}})},
        {"redact_patterns", std::uint64_t{config.redact_patterns.size()}}});

@@ -143,7 +143,8 @@ Map::Map(Reading& reading, Node const& node, Section const& section, std::string
   }
   for (auto const& key : section.keys) {
     if (key.required && !find(key.name))
-      reading_.problems.error(place_, own + " lacks the key \"" + std::string(key.name) + "\"", "add it");
+      reading_.problems.error(place_, own + " lacks the key \"" + std::string(key.name) + "\"",
+                              key.choice.empty() ? "add it" : std::string(key.choice));
   }
 }
 

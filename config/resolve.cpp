@@ -4,6 +4,7 @@
 #include "bot/core/policy.hpp"
 #include "bot/core/request.hpp"
 #include "config/parts.hpp"
+#include "config/platforms.hpp"
 
 namespace config {
 
@@ -139,16 +140,30 @@ class Resolver {
     check_reachable(policy, path, place);
   }
 
-  // Whoever has no account on a platform of this release can't click.
+  // Whoever has no account on a platform that is connected can't click.
   void check_reachable(core::Policy const& policy, std::string const& path, Place place) {
-    if (!config_.chat.slack) return;
+    if (platforms_.empty()) return;
     auto reachable = rules_;
     for (auto& [key, person] : reachable.people) {
-      if (!person.accounts.contains("slack")) person.groups.clear();
+      bool const somewhere = std::ranges::any_of(platforms_, [&accounts = person.accounts](Platform const& platform) {
+        return accounts.contains(std::string(platform.key));
+      });
+      if (!somewhere) person.groups.clear();
     }
     if (core::why_never_approvable(policy, reachable, std::nullopt))
-      reading_.problems.warning(place, path + ": too few of the people who approve have a Slack account to vote with",
-                                "add slack: U… to them");
+      reading_.problems.warning(
+          place, path + ": too few of the people who approve have a " + platform_words() + " account to vote with",
+          "add " + std::string(platforms_.front().account) + " to them");
+  }
+
+  // "Slack", "Slack or Matrix", "Slack, Teams or Matrix": what chat names.
+  std::string platform_words() const {
+    std::string words;
+    for (std::size_t i = 0; i < platforms_.size(); ++i) {
+      if (i > 0) words += i + 1 == platforms_.size() ? " or " : ", ";
+      words += platforms_[i].name;
+    }
+    return words;
   }
 
   static bool shares(std::set<std::string> const& a, std::set<std::string> const& b) {
@@ -217,12 +232,14 @@ class Resolver {
     for (auto const& name : trigger.post_to) {
       auto const place = at(path + ".post_to=" + name);
       if (!known("channel", name, channels_, place, path + ".post_to")) continue;
-      if (config_.chat.slack && !rules_.channels.at(name).contains("slack"))
+      auto const& ids = rules_.channels.at(name);
+      bool const somewhere = std::ranges::any_of(
+          platforms_, [&](Platform const& platform) { return ids.contains(std::string(platform.key)); });
+      if (!platforms_.empty() && !somewhere)
         reading_.problems.warning(place,
-                                  path + ".post_to: the channel \"" + name +
-                                      "\" has no Slack id, and this "
-                                      "release posts to Slack only",
-                                  "add slack: C… to it");
+                                  path + ".post_to: the channel \"" + name + "\" has no " + platform_words() +
+                                      " id, so nothing is posted there",
+                                  "add " + std::string(platforms_.front().channel) + " to it");
     }
     for (auto const& name : trigger.dedupe)
       known("label", name, keys_of(trigger.labels), at(path + ".noise.dedupe=" + name), path + ".noise.dedupe");
@@ -290,8 +307,24 @@ class Resolver {
   }
 
   void check_chat() {
-    if (!config_.chat.slack)
-      reading_.problems.warning({}, "no chat platform is configured, so nobody can vote", "add chat.slack");
+    if (platforms_.empty())
+      return reading_.problems.warning({}, "no chat platform is configured, so nobody can vote",
+                                       "add chat.slack, chat.teams or chat.matrix");
+    for (auto const& [name, ids] : rules_.channels) {
+      for (auto const& [platform, id] : ids) {
+        auto const path = "channels." + name + "." + platform;
+        if (!is_configured(config_.chat, platform))
+          reading_.problems.warning(at(path), path + ": there is no chat." + platform + ", so nothing is posted there",
+                                    "add chat." + platform + ", or leave it out");
+      }
+    }
+    if (!config_.chat.matrix) return;
+    for (auto const& [key, person] : rules_.people) {
+      auto const account = person.accounts.find("matrix");
+      auto const path = "people." + key + ".matrix";
+      if (account != person.accounts.end() && account->second == config_.chat.matrix->user)
+        error(value_at(path), path + " is the bot's own account", "give the person's");
+    }
   }
 
   Reading& reading_;
@@ -299,6 +332,7 @@ class Resolver {
   core::Rules const& rules_;
   std::set<std::string> const collectors_{keys_of(config_.collectors)}, policies_{keys_of(rules_.policies)},
       channels_{keys_of(rules_.channels)}, runbooks_{keys_of(rules_.runbooks)};
+  std::vector<Platform> const platforms_ = configured(config_.chat);
   std::set<std::string> people_groups_, all_groups_, labels_and_parameters_;
 };
 

@@ -58,10 +58,12 @@ std::string_view authority_of(std::string_view url) {
 
 }  // namespace
 
-std::string why_not_url(std::string_view url) {
+std::string why_not_url(std::string_view url, Scheme scheme) {
   auto const plain = without_placeholders(url);
-  if (!plain.starts_with("http://") && !plain.starts_with("https://"))
+  if (scheme == Scheme::http && !plain.starts_with("http://") && !plain.starts_with("https://"))
     return "is " + shown(url) + ", which is no http:// or https:// URL";
+  if (scheme == Scheme::websocket && !plain.starts_with("ws://") && !plain.starts_with("wss://"))
+    return "is " + shown(url) + ", which is no ws:// or wss:// URL";
   if (std::ranges::any_of(plain, [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == '\\'; }))
     return "is " + shown(url) + ": a URL holds no blanks or backslashes";
   auto const authority = authority_of(plain);
@@ -86,6 +88,34 @@ bool is_loopback_url(std::string_view url) {
   in_addr address{};
   return host == "localhost" || host == "[::1]" ||
          (host.starts_with("127.") && inet_pton(AF_INET, std::string(host).c_str(), &address) == 1);
+}
+
+bool is_loopback_host(std::string_view host) {
+  return host == "localhost" || host.starts_with("127.") || host == "::1";
+}
+
+bool read_listen(Map const& map, std::string& host, std::uint16_t& port) {
+  std::string listen;
+  if (!map.text("listen", listen)) return false;
+  auto const colon = listen.rfind(':');
+  auto name = listen.substr(0, colon == std::string::npos ? 0 : colon);
+  auto const digits = colon == std::string::npos ? std::string() : listen.substr(colon + 1);
+  bool const bracketed = name.size() > 2 && name.front() == '[' && name.back() == ']';
+  if (bracketed) name = name.substr(1, name.size() - 2);
+  in_addr v4{};
+  in6_addr v6{};
+  bool const address = (!bracketed && (name == "localhost" || inet_pton(AF_INET, name.c_str(), &v4) == 1)) ||
+                       (bracketed && inet_pton(AF_INET6, name.c_str(), &v6) == 1);
+  bool const number = !digits.empty() && digits.size() <= 5 &&
+                      digits.find_first_not_of("0123456789") == std::string::npos && std::stoul(digits) <= 65535;
+  if (!address || !number) {
+    map.error("listen", "is " + shown(listen) + ", which is no address to listen on",
+              "write an IP address and a port: 127.0.0.1:8080 or [::1]:8080");
+    return false;
+  }
+  host = std::move(name);
+  port = static_cast<std::uint16_t>(std::stoul(digits));
+  return true;
 }
 
 std::string why_not_pattern(std::string const& re2) {

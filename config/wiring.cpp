@@ -1,6 +1,4 @@
 // Sections collectors, evidence, ledger, state, sandbox, api, redact.
-#include <arpa/inet.h>
-
 #include "config/parts.hpp"
 
 namespace config {
@@ -103,26 +101,7 @@ void read_api(Map const& root, Config& config) {
   auto const* node = root.find("api");
   if (!node) return;
   Map const map(root.reading(), *node, sections::api, "api");
-  std::string listen;
-  if (!map.text("listen", listen)) return;
-  auto const colon = listen.rfind(':');
-  auto host = listen.substr(0, colon == std::string::npos ? 0 : colon);
-  auto const port = colon == std::string::npos ? std::string() : listen.substr(colon + 1);
-  bool const bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  in_addr v4{};
-  in6_addr v6{};
-  bool const address = (!bracketed && (host == "localhost" || inet_pton(AF_INET, host.c_str(), &v4) == 1)) ||
-                       (bracketed && inet_pton(AF_INET6, host.c_str(), &v6) == 1);
-  bool const number = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos &&
-                      std::stoul(port) <= 65535;
-  if (!address || !number) {
-    map.error("listen", "is " + shown(listen) + ", which is no address to listen on",
-              "write an IP address and a port: 127.0.0.1:8080 or [::1]:8080");
-    return;
-  }
-  config.api = {host, static_cast<std::uint16_t>(std::stoul(port))};
-  if (host != "localhost" && !host.starts_with("127.") && host != "::1")
+  if (read_listen(map, config.api.host, config.api.port) && !is_loopback_host(config.api.host))
     root.reading().problems.warning(map.place("listen"), "api.listen is reachable from other hosts over plain HTTP",
                                     "listen on 127.0.0.1 and put a proxy that speaks TLS before it");
 }

@@ -157,13 +157,18 @@ class VoteSourceRule final : public Rule {
     }
     auto const delivery = vote["delivery"].text();
     check(delivery.empty() ||
-              deliveries_.insert(stored.entry.request_id + "\n" + vote["account"].text() + "\n" + delivery).second,
+              (deliveries_.insert(stored.entry.request_id + "\n" + vote["account"].text() + "\n" + delivery).second &&
+               !taken_back_.contains(stored.entry.request_id + "\n" + delivery)),
           stored, "the same delivery was counted before");
+    if (auto const* repeats = vote["repeats"].if_array()) {
+      for (auto const& repeat : *repeats) taken_back_.insert(stored.entry.request_id + "\n" + repeat.text());
+    }
   }
 
  private:
   std::map<std::string, std::set<std::string>> cards_;  // renderings by request
   std::set<std::string> deliveries_;
+  std::set<std::string> taken_back_;  // clicks that a withdrawal took with the vote that they repeated
 };
 
 // At most one start and at most one end; whatever started has ended, unless the service is still up.

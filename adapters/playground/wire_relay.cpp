@@ -19,58 +19,26 @@
 #include <thread>
 #include <vector>
 
+#include "adapters/playground/wire_frames.hpp"
+
 namespace playground {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxWaiting = 1u << 20;  // bytes held for a side that doesn't read
+constexpr std::size_t kMaxHead = 16u << 10;     // of the answer to an upgrade
 constexpr auto kLeftOpen = std::chrono::seconds(30);
-
-// Follows a stream of WebSocket frames (RFC 6455 section 5.2), so that a PING can be put between two of them.
-class Frames {
- public:
-  // Feeds bytes; answers how many frames with this opcode began in them.
-  std::uint64_t feed(std::string_view bytes, unsigned opcode) {
-    std::uint64_t found = 0;
-    while (!bytes.empty()) {
-      if (payload_ > 0) {
-        auto const part = std::min<std::uint64_t>(payload_, bytes.size());
-        payload_ -= part;
-        bytes.remove_prefix(static_cast<std::size_t>(part));
-        continue;
-      }
-      head_ += bytes.front();
-      bytes.remove_prefix(1);
-      if (head_.size() < 2) continue;
-      auto const second = static_cast<unsigned char>(head_[1]);
-      auto const length = second & 0x7Fu;
-      auto const extended = length == 126 ? 2u : length == 127 ? 8u : 0u;
-      if (head_.size() < 2 + extended + ((second & 0x80u) != 0 ? 4u : 0u)) continue;
-      payload_ = extended == 0 ? length : 0;
-      for (std::size_t i = 0; i < extended; ++i) payload_ = payload_ << 8 | static_cast<unsigned char>(head_[2 + i]);
-      if ((static_cast<unsigned char>(head_[0]) & 0x0Fu) == opcode) ++found;
-      head_.clear();
-    }
-    return found;
-  }
-  bool between() const { return payload_ == 0 && head_.empty(); }
-
- private:
-  std::string head_;
-  std::uint64_t payload_ = 0;
-};
-
-constexpr unsigned kPing = 0x9, kPong = 0xA;
 
 struct Connection {
   int client = -1, upstream = -1;
   std::string to_client, to_upstream, request, answer;  // the last two: heads, until they are complete
   std::string ticket;
   bool upgraded = false, frozen = false, client_ended = false, upstream_ended = false;
-  Frames from_client, from_upstream;
-  Clock::time_point next_ping{}, last_pong{}, ends_at = Clock::time_point::max();
+  WireFrames from_client, from_upstream;
+  Clock::time_point next_ping{}, last_pong{}, ends_at = Clock::time_point::max(), tap_at = Clock::time_point::max();
   std::uint64_t pings = 0, pongs = 0;
+  std::unique_ptr<WireTap> tap{};
 
   bool dead() const { return client < 0 && upstream < 0; }
 };
@@ -167,7 +135,7 @@ struct WireRelay::Impl {
         for (auto& one : connections) {
           add_poll(polls, who, one, true);
           add_poll(polls, who, one, false);
-          auto const due = std::min(one.upgraded ? one.next_ping : Clock::time_point::max(), one.ends_at);
+          auto const due = std::min({one.upgraded ? one.next_ping : Clock::time_point::max(), one.ends_at, one.tap_at});
           if (due != Clock::time_point::max()) {
             auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(due - now).count() + 1;
             wait_ms = std::clamp(static_cast<int>(std::min<std::int64_t>(left, wait_ms)), 0, wait_ms);
@@ -223,6 +191,7 @@ struct WireRelay::Impl {
     int const on = 1;
     ::setsockopt(one.client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     ::setsockopt(one.upstream, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (options.make_tap) one.tap = options.make_tap();
     connections.push_back(std::move(one));
   }
 
@@ -269,9 +238,12 @@ struct WireRelay::Impl {
     }
   }
 
-  void from_client(Connection& one, std::string const& bytes) {
+  void from_client(Connection& one, std::string& bytes) {
     if (one.frozen) return;
-    if (one.ticket.empty() && one.request.size() < 4096) {
+    if (one.tap) {
+      one.tap->from_client(bytes);
+      if (one.ticket.empty()) one.ticket = one.tap->ticket();
+    } else if (one.ticket.empty() && one.request.size() < 4096) {
       one.request += bytes;
       auto const line = one.request.substr(0, one.request.find("\r\n"));
       if (auto const at = line.find("ticket="); at != std::string::npos) {
@@ -279,7 +251,7 @@ struct WireRelay::Impl {
       }
     }
     if (one.upgraded) {
-      if (auto const pongs = one.from_client.feed(bytes, kPong); pongs > 0) {
+      if (auto const pongs = one.from_client.feed(bytes, kPongFrame); pongs > 0) {
         one.pongs += pongs;
         one.last_pong = Clock::now();
       }
@@ -287,40 +259,41 @@ struct WireRelay::Impl {
     one.to_upstream += bytes;
   }
 
-  void from_upstream(Connection& one, std::string const& bytes) {
+  void from_upstream(Connection& one, std::string& bytes) {
     if (one.frozen) return;
+    if (one.tap) one.tap->from_stand_in(bytes);
     one.to_client += bytes;
     if (one.upgraded) {
-      one.from_upstream.feed(bytes, kPing);
+      one.from_upstream.feed(bytes, kPingFrame);
       return;
     }
+    if (one.answer.size() > kMaxHead) return;  // plain HTTP
     one.answer += bytes;
     auto const head = one.answer.find("\r\n\r\n");
     if (head == std::string::npos || !one.answer.starts_with("HTTP/1.1 101")) return;
     one.upgraded = true;
-    one.from_upstream.feed(std::string_view(one.answer).substr(head + 4), kPing);
+    one.from_upstream.feed(std::string_view(one.answer).substr(head + 4), kPingFrame);
     one.last_pong = Clock::now();
-    one.next_ping = one.last_pong + options.ping_every;
+    one.next_ping =
+        options.ping_every > net::Duration{0} ? one.last_pong + options.ping_every : Clock::time_point::max();
     one.answer.clear();
+  }
+
+  static void cut(Connection& one) {
+    reset_fd(one.client);
+    close_fd(one.upstream);
   }
 
   void keep_time(Connection& one) {
     auto const now = Clock::now();
-    if (now >= one.ends_at) {
-      reset_fd(one.client);
-      close_fd(one.upstream);
-      return;
-    }
+    if (now >= one.ends_at) return cut(one);
+    if (one.tap && !one.frozen && one.tap->over(now, one.tap_at)) return cut(one);
     if (!one.upgraded || one.frozen || one.client < 0 || one.upstream < 0 || now < one.next_ping) return;
-    if (one.pings > 0 && now - one.last_pong > options.pong_limit) {
-      reset_fd(one.client);
-      close_fd(one.upstream);
-      return;
-    }
+    if (one.pings > 0 && now - one.last_pong > options.pong_limit) return cut(one);
     if (!one.from_upstream.between()) return;
     one.next_ping = now + options.ping_every;
     auto const text = "Ping from applink-" + std::to_string(++one.pings);
-    one.to_client += static_cast<char>(0x80 | kPing);
+    one.to_client += static_cast<char>(0x80 | kPingFrame);
     one.to_client += static_cast<char>(text.size());
     one.to_client += text;
     flush(one);
@@ -360,10 +333,7 @@ void WireRelay::freeze(std::string const& ticket) {
 }
 
 void WireRelay::reset(std::string const& ticket) {
-  impl_->with(ticket, [](Connection& one) {
-    reset_fd(one.client);
-    close_fd(one.upstream);
-  });
+  impl_->with(ticket, [](Connection& one) { Impl::cut(one); });
 }
 
 WireRelay::Counts WireRelay::counts(std::string const& ticket) const {

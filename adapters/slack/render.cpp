@@ -137,7 +137,8 @@ ports::Rendered render_card(core::Card const& card, std::string const& key, Peop
   auto const title = room.take(cut(whole_title, kMaxHeader));
   auto const summary = room.take(title == whole_title ? "" : cut(whole_title, 600));
   auto const status = room.take(cut(std::string(sign_of(card.tone)) + clean_line(card.status), 300));
-  auto const how = room.take(cut(card.how_by_text.empty() ? "" : "Or type: " + clean_line(card.how_by_text), 200));
+  auto const how =
+      room.take(cut(card.how_by_text.empty() ? "" : "Or type: /countersign " + clean_line(card.how_by_text), 200));
   auto const ledger = room.take(cut(card.ledger_path.empty() ? "" : "Ledger: " + clean_line(card.ledger_path), 300));
   auto const commit = room.take(cut(card.commit.empty() ? "" : "Commit: " + clean_line(card.commit), 100));
   auto unanswered = clean(card.if_unanswered);

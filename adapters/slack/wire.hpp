@@ -141,6 +141,8 @@ core::Result<ApiAnswer> parse_answer(unsigned status, std::string_view retry_aft
 
 // An error in words for the operator: what failed, and the way out.
 core::Error to_error(std::string_view method, ApiAnswer const& answer);
+// The way out alone; empty where there is none to tell.
+std::string way_out(ApiAnswer const& answer);
 
 // application/x-www-form-urlencoded: strings as they are, true and false, numbers; anything else as JSON.
 std::string form_body(core::Json const& arguments);

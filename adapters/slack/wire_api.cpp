@@ -83,6 +83,8 @@ std::optional<std::int64_t> parse_seconds(std::string_view text) {
   return std::min<std::int64_t>(seconds, 3600);
 }
 
+}  // namespace
+
 std::string way_out(ApiAnswer const& answer) {
   auto const& word = answer.error;
   if (word == "missing_scope")
@@ -111,8 +113,6 @@ std::string way_out(ApiAnswer const& answer) {
   }
   return {};
 }
-
-}  // namespace
 
 ErrorClass classify(std::string_view error_word) {
   for (auto const& [word, kind] : kWords) {

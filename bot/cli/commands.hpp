@@ -20,6 +20,7 @@ using Action = std::function<int()>;
 void add_serve(CLI::App& app, Action& action);
 void add_runner(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
 void add_keygen(CLI::App& app, Action& action);
 void add_ledger(CLI::App& app, Action& action);
 void add_request(CLI::App& app, Action& action);

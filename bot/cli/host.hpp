@@ -1,7 +1,8 @@
-// What the host gives to the parts: loop and clock, threads, log, programs, side file. Adapters of ports.hpp to net,
-// process and ledger; only this folder knows both sides.
+// What the host gives to the parts: loop and clock, threads, log, programs, side file, notes. Adapters of ports.hpp to
+// net, process and ledger; only this folder knows both sides.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -49,5 +50,10 @@ std::unique_ptr<ports::Log> make_log(std::string const& level, std::shared_ptr<p
 std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers& workers, ports::Log& log);
 
 std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state);
+
+// STATE/notes/NAME, 0600 in a folder of 0700; written by a worker, in order. The workers finish what was given to them
+// after the notebook has gone; the log must outlive them. An error says why the folder can't be made.
+core::Result<std::unique_ptr<ports::Notebook>> make_notebook(std::filesystem::path const& state,
+                                                             ports::Workers& workers, ports::Log& log);
 
 }  // namespace cli

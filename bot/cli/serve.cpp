@@ -11,8 +11,8 @@
 #include <memory>
 #include <optional>
 
-#include "adapters/slack/adapter.hpp"
 #include "bot/api/api.hpp"
+#include "bot/cli/chats.hpp"
 #include "bot/cli/commands.hpp"
 #include "bot/cli/host.hpp"
 #include "bot/cli/runner_keeper.hpp"
@@ -95,23 +95,6 @@ collectors::Room::Collectors make_collectors(config::Config const& config) {
   return result;
 }
 
-slack::People slack_people(core::Rules const& rules) {
-  slack::People people;
-  for (auto const& [key, person] : rules.people) {
-    if (auto const account = person.accounts.find("slack"); account != person.accounts.end())
-      people[key] = account->second;
-  }
-  return people;
-}
-
-std::vector<std::string> slack_channels(core::Rules const& rules) {
-  std::vector<std::string> ids;
-  for (auto const& [name, addresses] : rules.channels) {
-    if (auto const address = addresses.find("slack"); address != addresses.end()) ids.push_back(address->second);
-  }
-  return ids;
-}
-
 class Service {
  public:
   Service(config::Config config, std::string config_file, runbooks::SpawnOptions spawn, pid_t runner)
@@ -134,21 +117,10 @@ class Service {
     side_ = make_side_file(state_dir_);
     collectors::RoomSettings const room_settings{.overall = config_.evidence_deadline};
     room_ = std::make_unique<collectors::Room>(loop_, workers_, redactor_, make_collectors(config_), room_settings);
-    std::vector<ports::ChatAdapter*> adapters;
-    if (config_.chat.slack) {
-      auto const& settings = *config_.chat.slack;
-      auto const app_token = or_throw(settings.app_token.resolve()), bot_token = or_throw(settings.bot_token.resolve());
-      slack_ = std::make_unique<slack::Adapter>(
-          slack::Settings{.workspace = settings.workspace,
-                          .api_url = settings.api_url,
-                          .app_token = std::string(app_token.reveal()),
-                          .bot_token = std::string(bot_token.reveal()),
-                          .connections = settings.connections,
-                          .people = slack_people(config_.rules),
-                          .channels = slack_channels(config_.rules)},
-          slack::Parts{.loop = loop_, .http = *http_, .dialer = *dialer_, .log = *log_});
-      adapters.push_back(slack_.get());
-    }
+    notebook_ = or_throw(make_notebook(state_dir_.path(), workers_, *log_));
+    chats_.emplace(
+        config_,
+        ChatParts{.io = io_, .loop = loop_, .http = *http_, .dialer = *dialer_, .log = *log_, .notebook = *notebook_});
     noise_ = core::noise_of(folded_);
     engine_.emplace(
         engine::Parts{.loop = loop_,
@@ -158,7 +130,7 @@ class Service {
                       .runner = keeper_,
                       .side = *side_,
                       .log = *log_,
-                      .adapters = adapters,
+                      .adapters = chats_->adapters(),
                       .refold = [this] { return refold(); },
                       .has_room = [this] { return ledger::has_room(config_.ledger.path); },
                       .forget_started =
@@ -176,11 +148,11 @@ class Service {
     io_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { signal == SIGHUP ? reload() : stop(); });
     keeper_.start(*engine_);
     begin();
-    if (slack_) slack_->start(*engine_);
+    chats_->start(*engine_);
     start_triggers();
     io_.run();
     triggers_.clear();
-    if (slack_) slack_->stop();
+    chats_->stop();
     keeper_.stop();
     return exit_;
   }
@@ -305,7 +277,7 @@ class Service {
     config_ = std::move(next);
     redactor_->replace(std::move(redactor));
     room_->replace(make_collectors(config_), {.overall = config_.evidence_deadline}, redactor_);
-    if (slack_) slack_->set_people_and_channels(slack_people(config_.rules), slack_channels(config_.rules));
+    chats_->configure(config_.rules);
     start_triggers();
     log_->info("configuration reloaded");
   }
@@ -315,7 +287,7 @@ class Service {
     stopping_ = true;
     log_->info("stopping");
     triggers_.clear();
-    if (slack_) slack_->stop();
+    chats_->stop();
     auto const end = [this] { io_.stop(); };
     io_.call_after(std::chrono::seconds(10), end);
     engine_->stop(end);
@@ -348,7 +320,8 @@ class Service {
   std::unique_ptr<collectors::Room> room_;
   std::unique_ptr<ledger::AsyncLedger> ledger_;
   RunnerKeeper keeper_;
-  std::unique_ptr<slack::Adapter> slack_;
+  std::unique_ptr<ports::Notebook> notebook_;
+  std::optional<Chats> chats_;
   std::optional<engine::Engine> engine_;
   std::unique_ptr<api::Api> api_;
   struct WatchedProbe {

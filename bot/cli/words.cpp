@@ -14,8 +14,7 @@ namespace cli {
 namespace {
 
 // Commands of a later release, and what serves until then.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kLater{{
-    {"doctor", "check -c FILE reads the configuration; GET /readyz says whether the platforms answer"},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kLater{{
     {"explain", "a posted request says who must approve it; check -c FILE finds policies that nobody could meet"},
     {"audit", "ledger verify finds every broken rule; ledger log --json is the register for other programs"},
     {"rehearse", "playground shows a trigger, its request and its run without touching anything"},

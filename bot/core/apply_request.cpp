@@ -173,12 +173,24 @@ void Application::take_vote(RequestState& about, Json const& json) {
   require(about.pinned->approver_justification != Justification::required || vote->verdict == Verdict::withdraw ||
               vote->note.find_first_not_of(" \n") != std::string::npos,
           "the vote has no note although its policy requires one");
-  if (auto const why = why_not_vote(*about.pinned, state_.rules, about.behind(), vote->person))
-    broken("the voter may not vote on it: " + *why);
-  if (auto const why = why_not_vote(*policy, state_.rules, about.behind(), vote->person))
-    broken("the voter may not vote on it: " + *why);
+  if (json["schema"].integer() == 2) {
+    auto const votes = effective_votes(about.votes);
+    require(std::ranges::find(votes, vote->person, &Vote::person) != votes.end(),
+            "it withdraws a vote that its person does not have");
+  } else {
+    if (auto const why = why_not_vote(*about.pinned, state_.rules, about.behind(), vote->person))
+      broken("the voter may not vote on it: " + *why);
+    if (auto const why = why_not_vote(*policy, state_.rules, about.behind(), vote->person))
+      broken("the voter may not vote on it: " + *why);
+    require(!about.done_voting.contains(vote->person), "a vote of somebody who took back one repeated too often");
+  }
   about.vote_files = vote->number;
   if (auto delivery = json["delivery"].text(); !delivery.empty()) about.deliveries.insert(std::move(delivery));
+  if (vote->verdict == Verdict::withdraw) {
+    about.deliveries.insert(vote->repeats.begin(), vote->repeats.end());
+    about.repeats.erase(vote->person);
+    if (vote->repeats.size() >= kMaxRepeats) about.done_voting.insert(vote->person);
+  }
   about.votes.push_back(std::move(*vote));
 }
 

@@ -227,7 +227,7 @@ Card make_card(State const& state, RequestState const& request, Time) {
     if (request.phase == Phase::pending) {
       card.if_unanswered = one_line(r.if_unanswered, 300);
       card.buttons = buttons_of(request, card.action_fits);
-      if (card.action_fits) card.how_by_text = "/countersign approve " + card.short_id + " " + card.code;
+      if (card.action_fits) card.how_by_text = "approve " + card.short_id + " " + card.code;
       for (auto const& group : request.pinned->notify) {
         for (auto const& person : state.rules.members(group)) {
           bool const asked =

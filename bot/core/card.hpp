@@ -53,7 +53,7 @@ struct Card {
   std::string commit;                // commit of the last entry, at the end
   std::vector<std::string> mention;  // person keys to mention, only in the first post
   std::vector<Button> buttons;       // empty once decided
-  std::string how_by_text;           // "/countersign approve CS-42 7f3a"; empty once decided
+  std::string how_by_text;  // "approve CS-42 7f3a", after the platform's own form of address; empty once decided
 };
 
 // A line in the thread of a card: the outcome, a recovery, a reminder. Not a card: no buttons.

@@ -101,6 +101,7 @@ Json vote_json(RequestState const& request, Vote const& vote, std::string_view k
       .set("envelope", vote.envelope)
       .set("delivery", delivery)
       .set("number", vote.number);
+  if (vote.verdict == Verdict::withdraw) json.set("schema", 2).set("repeats", strings(vote.repeats));
   return json;
 }
 
@@ -423,7 +424,9 @@ Entry run_finished(Time at, RequestState const& request, Json const& result, std
 Result<Vote> read_vote(Json const& json) {
   return read_strictly("a vote", [&]() -> Vote {
     ObjectReader reader(json, "vote");
-    reader.schema(1);
+    // Withdrawals of schema 1 have no `repeats`; the ledger's first release could write them.
+    bool const second = json["verdict"].text() == "withdrawn" && json["schema"].integer() == 2;
+    reader.schema(second ? 2 : 1);
     for (auto const* key : {"kind", "actor", "case", "request", "delivery"}) static_cast<void>(reader.text(key));
     Vote vote;
     static_cast<void>(reader.digest("binding"));
@@ -438,6 +441,7 @@ Result<Vote> read_vote(Json const& json) {
     vote.rendering = reader.text("rendering");
     vote.envelope = reader.text("envelope");
     vote.number = static_cast<std::uint32_t>(reader.integer("number"));
+    if (second) vote.repeats = reader.text_set("repeats");
     reader.done();
     return vote;
   });

@@ -208,8 +208,10 @@ Result<Json> parse_json(std::string_view bytes, JsonLimits const& limits) {
   rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> input(stream);
   rapidjson::Reader reader;
   Builder builder(limits);
-  auto const parsed = reader.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
-                                   rapidjson::kParseFullPrecisionFlag>(input, builder);
+  // Without kParseFullPrecisionFlag: fractions are passed on at most, and its conversion of "0e88" is undefined
+  // (internal/diyfp.h counts the leading zeros of 0).
+  auto const parsed =
+      reader.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(input, builder);
   if (builder.error) return std::move(*builder.error);
   if (parsed.IsError())
     return make_error(Errc::bad_input, std::string("not valid JSON at byte ") + std::to_string(parsed.Offset()) + ": " +

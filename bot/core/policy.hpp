@@ -29,7 +29,13 @@ struct Vote {
   std::string envelope;          // digest of the platform's raw message (T72)
   std::set<std::string> groups;  // the voter's groups at the vote
   std::uint32_t number = 0;      // NNNN of its file
+  // A withdrawal takes with it the clicks that had said the same as the vote it takes back: none of them counts later.
+  std::set<std::string> repeats{};
 };
+
+// So many clicks that only repeat a vote are remembered of a person and request. Who takes back a vote with as many has
+// none left on that request: an old click could no longer be told from a new one, and unknown is no.
+inline constexpr std::size_t kMaxRepeats = 100;
 
 // Who is behind a request, as far as that excludes anybody.
 struct Behind {

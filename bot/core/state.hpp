@@ -87,7 +87,11 @@ struct RequestState {
   std::string binding;
   std::optional<Policy> pinned;  // the policy text at opening
   std::vector<Vote> votes;
-  std::set<std::string> deliveries;  // platform delivery keys of recorded votes and refusals (T12)
+  std::set<std::string> deliveries;  // delivery keys of recorded votes and refusals, and of what withdrawals took (T12)
+  // Person → delivery keys of clicks that said once more what their vote says. They make no entry, so this process
+  // alone knows them; the withdrawal of that vote puts them on record.
+  std::map<std::string, std::set<std::string>> repeats;
+  std::set<std::string> done_voting;  // persons who took back a vote with kMaxRepeats of them
   std::uint32_t vote_files = 0, post_files = 0;
   std::vector<PostState> posts;
   std::optional<Decision> decision;

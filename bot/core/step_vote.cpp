@@ -80,23 +80,20 @@ class Ballot {
       return refuse(request_->phase == Phase::collecting
                         ? decided_words(*request_)
                         : "That does not name what stands on the message now; look at the message again.");
-    if (already_so())
+    if (already_so()) {
+      remember();
       return answer(Errc{}, std::string("Your ") + (cast_.verdict == Verdict::approve ? "approval" : "denial") +
                                 " is recorded already.");
+    }
     if (request_->phase != Phase::pending) return refuse(decided_words(*request_));
     auto const* runbook = step_.state.rules.runbook(request_->runbook);
     auto const* in_force = runbook ? step_.state.rules.policy_of(*runbook) : nullptr;
     if (!in_force || !still_in_force(step_.state, *request_->bound))
       return refuse("Its runbook or its policy was changed; it has to be asked for again.");
-    if (auto why = why_not_vote(*request_->pinned, step_.state.rules, request_->behind(), actor_.key))
-      return refuse(std::move(*why));
-    if (auto why = why_not_vote(*in_force, step_.state.rules, request_->behind(), actor_.key))
-      return refuse(std::move(*why));
-    bool const note_wanted =
-        request_->pinned->approver_justification == Justification::required && cast_.verdict != Verdict::withdraw;
-    if (note_wanted && cast_.note.find_first_not_of(" \n") == std::string::npos)
-      return refuse("Say why: the policy " + request_->pinned->name + " requires a note (by text: " +
-                    to_string(cast_.verdict) + " " + request_->id.short_name() + " CODE -- the note).");
+    // A withdrawal takes away only: whoever has a vote may take it back, entitled to a new one or not.
+    bool const withdraws = cast_.verdict == Verdict::withdraw;
+    if (withdraws && !has_effective_vote()) return refuse("You have no vote on this to withdraw.");
+    if (auto why = withdraws ? std::nullopt : why_not_new_vote(*in_force)) return refuse(std::move(*why));
     if (!cast_.note.empty()) {
       if (auto why = why_not_words(cast_.note, "note")) return refuse(std::move(*why));
     }
@@ -104,12 +101,25 @@ class Ballot {
       return refuse(
           "What would run is longer than the message shows. Press its Approve button: it opens a view with all of it, "
           "and that one votes.");
-    if (cast_.verdict == Verdict::withdraw && !has_effective_vote())
-      return refuse("You have no vote on this to withdraw.");
     count(*in_force);
   }
 
  private:
+  // What a withdrawal need not ask.
+  std::optional<std::string> why_not_new_vote(Policy const& in_force) const {
+    auto const& pinned = *request_->pinned;
+    auto const& rules = step_.state.rules;
+    if (auto why = why_not_vote(pinned, rules, request_->behind(), actor_.key)) return why;
+    if (auto why = why_not_vote(in_force, rules, request_->behind(), actor_.key)) return why;
+    if (request_->done_voting.contains(actor_.key))
+      return "You took back a vote that you had repeated too often to tell old clicks from new ones.";
+    bool const blank = cast_.note.find_first_not_of(" \n") == std::string::npos;
+    if (pinned.approver_justification == Justification::required && blank)
+      return "Say why: the policy " + pinned.name + " requires a note (by text: " + to_string(cast_.verdict) + " " +
+             request_->id.short_name() + " CODE -- the note).";
+    return std::nullopt;
+  }
+
   void answer(Errc code, std::string text) {
     if (cast_.ticket != 0)
       step_.effects.push_back(Reply{.ticket = cast_.ticket,
@@ -166,6 +176,13 @@ class Ballot {
     return false;
   }
 
+  // A repeated vote makes no entry (design, section 10), and yet must not count anew once the vote is taken back.
+  void remember() {
+    if (request_->phase != Phase::pending || delivery_.empty()) return;
+    auto& known = step_.state.requests.at(request_->id).repeats[actor_.key];
+    if (known.size() < kMaxRepeats) known.insert(delivery_);
+  }
+
   bool has_effective_vote() const {
     auto const votes = effective_votes(request_->votes);
     return std::ranges::find(votes, actor_.key, &Vote::person) != votes.end();
@@ -173,17 +190,21 @@ class Ballot {
 
   void count(Policy const& in_force) {
     auto const& person = *step_.state.rules.person(actor_.key);
-    Vote const vote{.person = actor_.key,
-                    .verdict = cast_.verdict,
-                    .at = step_.at,
-                    .platform = cast_.platform,
-                    .account = cast_.account,
-                    .note = cast_.note,
-                    .via = ledger_id(cast_.via),
-                    .rendering = cast_.rendering,
-                    .envelope = ledger_id(cast_.envelope),
-                    .groups = person.groups,
-                    .number = request_->vote_files + 1};
+    Vote vote{.person = actor_.key,
+              .verdict = cast_.verdict,
+              .at = step_.at,
+              .platform = cast_.platform,
+              .account = cast_.account,
+              .note = cast_.note,
+              .via = ledger_id(cast_.via),
+              .rendering = cast_.rendering,
+              .envelope = ledger_id(cast_.envelope),
+              .groups = person.groups,
+              .number = request_->vote_files + 1};
+    if (cast_.verdict == Verdict::withdraw) {
+      if (auto const said = request_->repeats.find(actor_.key); said != request_->repeats.end())
+        vote.repeats = said->second;
+    }
     auto votes = request_->votes;
     votes.push_back(vote);
     auto const id = request_->id;

@@ -16,6 +16,7 @@ char const* const kHelp =
     "show ID                                 one request: what, who, what is missing, why you may or may not decide\n"
     "approve ID CODE [-- note]               decide by text; ID and CODE stand on the message (CS-42 7f3a)\n"
     "deny ID CODE [-- note]\n"
+    "withdraw ID CODE [-- note]              take back your vote, while nothing is decided\n"
     "cancel ID [-- reason]                   take back what you asked for\n"
     "help                                    this";
 
@@ -72,6 +73,7 @@ void CommandDesk::handle(ports::IncomingCommand command, ports::Answered answere
   }
   if (verb == "run") return run(command, *who, std::move(answered));
   if (verb == "cancel") return cancel(command, *who, std::move(answered));
+  if (verb == "withdraw") return vote(command, core::Verdict::withdraw, std::move(answered));
   answered(refused("There is no command " + core::printable_ascii(verb, 40) + ".\n" + kHelp));
 }
 
@@ -95,8 +97,8 @@ void CommandDesk::run(ports::IncomingCommand const& command, core::Actor const& 
     auto const found = addresses.find(command.account.platform);
     if (found != addresses.end() && found->second == command.channel) ask.channels = {name};
   }
-  ask.idempotency_key =
-      command.delivery.empty() ? "" : command.account.platform + ":" + command.delivery;  // Slack may deliver twice
+  // Platforms deliver twice at times.
+  ask.idempotency_key = command.delivery.empty() ? "" : command.account.platform + ":" + command.delivery;
   ask.body_digest = "sha256:" + std::string(64, '0');
   engine_.ask(std::move(ask), [&engine = engine_, command, answered = std::move(answered)](core::Reply const& reply) {
     if (reply.code == core::Errc::forbidden) {  // who asks for what is not theirs is on record (T71)
@@ -116,8 +118,8 @@ void CommandDesk::vote(ports::IncomingCommand const& command, core::Verdict verd
   auto words = command.words;
   auto note = cut_reason(words);
   if (words.size() != 3)
-    return answered(refused(std::string("Name the id and the code that stand on the message: ") +
-                            core::to_string(verdict) + " CS-42 7f3a -- a note if you like"));
+    return answered(refused("Name the id and the code that stand on the message: " + words.front() +
+                            " CS-42 7f3a -- a note if you like"));
   engine_.vote({.account = command.account,
                 .request = words[1],
                 .binding = words[2],

@@ -19,9 +19,10 @@ constexpr auto kAnswerLimit = std::chrono::seconds(2);  // design, section 7: ac
 constexpr std::size_t kMaxDeferredRefusals = 1000;      // kept while the ledger can't be written
 constexpr auto kRetryWrites = std::chrono::seconds(5);  // how often a full disk is tried again
 
-// What still acts while the ledger can't be written: a deny and a cancel (design, invariant 1).
+// What still acts while the ledger can't be written, because it only takes away: a deny and a cancel (design, invariant
+// 1), and a vote taken back.
 bool acts_anyway(core::Event const& event) {
-  if (auto const* vote = std::get_if<core::VoteCast>(&event.what)) return vote->verdict == core::Verdict::deny;
+  if (auto const* vote = std::get_if<core::VoteCast>(&event.what)) return vote->verdict != core::Verdict::approve;
   return std::holds_alternative<core::CancelAsked>(event.what);
 }
 
@@ -234,6 +235,9 @@ void Engine::write_failed(core::Error const& error) {
       return parts_.stop_service(folded.error());
     }
     recorded_ = std::move(*folded);
+    for (auto& [id, request] : recorded_->requests) {  // what no entry holds
+      if (auto const* before = state_.request(id)) request.repeats = before->repeats;
+    }
   }
   state_ = *recorded_;
   retry_ = error.code == core::Errc::no_space;

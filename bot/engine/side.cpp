@@ -9,7 +9,7 @@ using core::Json;
 std::string write_side(core::Event const& event) {
   auto json = Json::object({{"schema", 1}, {"at", core::format_time(event.at)}});
   if (auto const* vote = std::get_if<core::VoteCast>(&event.what)) {
-    json.set("what", "deny")
+    json.set("what", vote->verdict == core::Verdict::withdraw ? "withdraw" : "deny")
         .set("platform", vote->platform)
         .set("account", vote->account)
         .set("channel", vote->channel)
@@ -40,8 +40,8 @@ core::Result<core::Event> parse_side(std::string_view line) {
     core::ObjectReader reader(*json, "side file");
     reader.schema(1);
     core::Event event{.at = reader.time("at"), .what = core::Tick{}};
-    if (reader.word("what", {"deny", "cancel"}) == 0) {
-      core::VoteCast vote{.verdict = core::Verdict::deny};
+    if (auto const what = reader.word("what", {"deny", "cancel", "withdraw"}); what != 1) {
+      core::VoteCast vote{.verdict = what == 0 ? core::Verdict::deny : core::Verdict::withdraw};
       vote.platform = reader.text("platform");
       vote.account = reader.text("account");
       vote.channel = reader.text("channel");

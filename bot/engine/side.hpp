@@ -1,4 +1,4 @@
-// The lines of the side file: denies and cancels that were acted on while the ledger could not be written. Private to
+// The lines of the side file: denies, cancels and withdrawals that were acted on while the ledger could not be written. Private to
 // engine.
 #pragma once
 

@@ -148,6 +148,7 @@ class Session final : public Droppable, public std::enable_shared_from_this<Sess
       WebSocketEnd why;
       if (error == websocket::error::upgrade_declined) {
         why.http_status = response_.result_int();
+        why.http_reason = std::string{response_.reason()}.substr(0, 256);
         for (auto const& field : response_)
           why.http_headers.emplace_back(std::string{field.name_string()}, std::string{field.value()});
         why.error = make_error(

@@ -19,6 +19,7 @@ struct WebSocketEnd {
   std::uint16_t close_code = 0;  // the peer's close frame, 0 if there was none
   std::string close_reason{};    // at most 123 bytes, untrusted
   unsigned http_status = 0;      // Errc::refused: what the upgrade was answered with
+  std::string http_reason{};     // Errc::refused: the words after the status, at most 256 bytes, untrusted
   Headers http_headers{};        // Errc::refused: e.g. Retry-After
 };
 

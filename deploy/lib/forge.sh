@@ -1,10 +1,16 @@
 # shellcheck shell=bash
 # Three forgeries of a ledger, each on a copy, each of which a glance at `git log` would not notice. Sourced.
-# All of them turn the approval by bob into one by carol, who never pressed anything.
+# All of them turn the vote that approved into one by alice, who never pressed anything.
+forged_voter=alice
 
 # approval_of REPO: the commit of the newest approval.
 approval_of() {
   git -C "$1" log -n 1 --format=%H --grep='^Countersign-Kind: request.approved$'
+}
+
+# voter_of REPO: who gave the vote that approved.
+voter_of() {
+  git -C "$1" log -n 1 --format=%an "$(approval_of "$1")"
 }
 
 # vote_of REPO COMMIT: the path of the vote that this commit carries.
@@ -14,8 +20,9 @@ vote_of() {
 
 # forge_object REPO: changes the bytes of the vote below git's feet. Every commit id and signature stays as it was.
 forge_object() {
-  local repo=$1 commit vote old new pack
+  local repo=$1 commit vote voter old new pack
   commit=$(approval_of "$repo")
+  voter=$(voter_of "$repo")
   vote=$(vote_of "$repo" "$commit")
   old=$(git -C "$repo" rev-parse "$commit:$vote")
   mkdir "$repo/.git/packed"
@@ -24,7 +31,7 @@ forge_object() {
     git -C "$repo" unpack-objects -q <"$pack"
   done
   rm -rf "$repo/.git/packed"
-  new=$(git -C "$repo" cat-file blob "$old" | sed 's/"bob"/"carol"/g' | git -C "$repo" hash-object -w --stdin)
+  new=$(git -C "$repo" cat-file blob "$old" | sed "s/\"$voter\"/\"$forged_voter\"/g" | git -C "$repo" hash-object -w --stdin)
   mv -f "$repo/.git/objects/${new:0:2}/${new:2}" "$repo/.git/objects/${old:0:2}/${old:2}"
 }
 
@@ -53,9 +60,10 @@ digest_of() {
 # right. Without KEY the old signatures stay in place. With it the whole ledger is signed anew by that key, and the
 # ledger's own files name it.
 forge_history() {
-  local repo=$1 key=${2:-} approval vote commit tree parent='' parent_tree body swap='' named=()
+  local repo=$1 key=${2:-} approval vote voter commit tree parent='' parent_tree body swap='' named=()
   approval=$(approval_of "$repo")
   vote=$(vote_of "$repo" "$approval")
+  voter=$(voter_of "$repo")
   local range=(HEAD)
   if [[ -n $key ]]; then
     swap=$(key_swap "$repo" "$key")
@@ -67,12 +75,13 @@ forge_history() {
     range=("$parent..HEAD")
   fi
   for commit in $(git -C "$repo" rev-list --reverse "${range[@]}"); do
-    tree=$(edited_tree "$repo" "$commit^{tree}" 's/"bob"/"carol"/g' "$vote" "$(dirname "$(dirname "$vote")")/decision.json")
+    tree=$(edited_tree "$repo" "$commit^{tree}" "s/\"$voter\"/\"$forged_voter\"/g" "$vote" "$(dirname "$(dirname "$vote")")/decision.json")
     [[ -z $key ]] || tree=$(edited_tree "$repo" "$tree" "$swap" "${named[@]}")
     body=$(git -C "$repo" cat-file commit "$commit" | sed -e "1,/^author /{s/^tree .*/tree $tree/;s/^parent .*/parent $parent/}" \
       -e "s/^Countersign-Digest: .*/Countersign-Digest: sha256:$(digest_of "$repo" "$parent_tree" "$tree")/")
     if [[ $commit == "$approval" ]]; then
-      body=$(sed -e 's/^author bob <bob@/author carol <carol@/' -e 's/ by bob$/ by carol/' -e 's/^Countersign-Actor: bob$/Countersign-Actor: carol/' <<<"$body")
+      body=$(sed -e "s/^author $voter <$voter@/author $forged_voter <$forged_voter@/" -e "s/ by $voter\$/ by $forged_voter/" \
+        -e "s/^Countersign-Actor: $voter\$/Countersign-Actor: $forged_voter/" <<<"$body")
     fi
     [[ -z $key ]] || body=$(sign_body "$body" "$key")
     parent=$(git -C "$repo" hash-object -t commit -w --stdin <<<"$body")

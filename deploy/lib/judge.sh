@@ -32,6 +32,15 @@ check_signatures() {
   ((good > 0 && bad == 0))
 }
 
+# votes_of REPO: who approved, and on which platform, read from the papers themselves.
+votes_of() {
+  local file list=''
+  for file in $(git -C "$1" ls-files 'cases/*/votes/*-approve-*.json'); do
+    list+="${list:+, }$(grep -oE '"person": ?"[^"]*"' "$1/$file" | cut -d'"' -f4) on $(grep -oE '"platform": ?"[^"]*"' "$1/$file" | cut -d'"' -f4)"
+  done
+  echo "$list"
+}
+
 # judge_the_ledger PROGRAM LEDGER DIR PIN: an auditor with a clone, stock git and the pin.
 judge_the_ledger() {
   local clone=$3/clone keys found count
@@ -47,6 +56,7 @@ judge_the_ledger() {
   say "git verify-commit: $count"
   git -C "$clone" fsck --full --strict --no-progress >"$3/fsck.log" 2>&1 || fail "git fsck objects; $3/fsck.log says why"
   say "git fsck --full --strict: clean"
+  say "the votes, as they stand in the clone: $(votes_of "$clone")"
   "$1" ledger verify --ledger "$clone" --key "$4" >"$3/verify.log" 2>&1 || fail "ledger verify objects; $3/verify.log says why"
   say "countersign ledger verify --key PIN: $(grep -c '^ *ok ' "$3/verify.log") rules hold; $(tail -n 1 "$3/verify.log")"
 }
@@ -66,12 +76,13 @@ ledger_objects() {
 
 # judge_forgeries PROGRAM DIR PIN: forges three copies of DIR/clone; git and the verifier must object to each.
 judge_forgeries() {
-  local clone=$2/clone keys=$2/auditor-signers forged count
+  local clone=$2/clone keys=$2/auditor-signers forged count voter
+  voter=$(voter_of "$clone")
 
   forged=$2/forged-object
   git clone -q --no-local "$clone" "$forged"
   forge_object "$forged"
-  say "forgery 1: bob's vote reads carol, changed below git's feet; every commit id is as it was"
+  say "forgery 1: $voter's vote reads $forged_voter, changed below git's feet; every commit id is as it was"
   [[ $(git -C "$forged" log --format=%H) == "$(git -C "$clone" log --format=%H)" ]] || fail "the forgery did not come out as meant"
   if git -C "$forged" fsck --full --strict --no-progress >"$forged.fsck.log" 2>&1; then
     fail "git fsck did not notice that an object of $forged was changed"
@@ -83,7 +94,7 @@ judge_forgeries() {
   git clone -q --no-local "$clone" "$forged"
   forge_history "$forged"
   git -C "$forged" fsck --full --strict --no-progress >"$forged.fsck.log" 2>&1 || fail "the forgery did not come out as meant: $forged.fsck.log"
-  say "forgery 2: the approval and all after it rewritten as carol's, trailers and digests put right; git fsck is content"
+  say "forgery 2: the approval and all after it rewritten as $forged_voter's, trailers and digests put right; git fsck is content"
   if count=$(check_signatures "$forged" "$keys"); then
     fail "git verify-commit did not notice the rewritten commits of $forged"
   fi

@@ -1,13 +1,13 @@
-// The page with everything behind it but the bot: stand-in, a backend that is told what to say, and a small app that
-// posts an approval message and answers clicks. `page_harness [--port N]` prints the page's URL and serves until
-// SIGTERM.
+// The page with everything behind it but the bot: the Slack stand-in with a small app that posts an approval message
+// and answers clicks, Teams and Matrix from a script, a backend that is told what to say. `page_harness
+// [--slack-alone]` prints the page's URL and serves until SIGTERM.
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <iostream>
 
 #include "adapters/playground/playground_server.hpp"
 #include "adapters/playground/slack_stand_in.hpp"
+#include "tests/browser/scripted_chats.hpp"
 #include "tests/support/tiny_slack_app.hpp"
 
 namespace {
@@ -221,16 +221,29 @@ class Bot {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::uint16_t port = 0;
-  if (argc == 3 && std::strcmp(argv[1], "--port") == 0) port = static_cast<std::uint16_t>(std::atoi(argv[2]));
+  bool const slack_alone = argc == 2 && std::strcmp(argv[1], "--slack-alone") == 0;
   net::Io io;
   playground::SlackStandIn slack(io);
   Backend backend;
   backend.record("ledger.opened", "open the ledger, key SHA256:mVJ0x…");
   backend.record("service.started", "start countersign 0.1.0");
   Bot bot(io, slack, backend);
-  backend.on_break = [&] { bot.post(); };
-  playground::PlaygroundServer page(io, slack, backend, port);
+  auto const approved = [&](std::string const& who) {
+    backend.record("request.approved", "approve restart-service service=orders (CS-20261121-000042-R1) by " + who);
+  };
+  auto const slack_face = playground::make_face(slack);
+  auto const teams = browser::scripted_teams(approved), matrix = browser::scripted_matrix(approved);
+  backend.on_break = [&] {
+    bot.post();
+    teams->post();
+    matrix->post();
+  };
+  std::vector<playground::ChatFace*> chats{slack_face.get()};
+  if (!slack_alone) {
+    chats.push_back(teams.get());
+    chats.push_back(matrix.get());
+  }
+  playground::PlaygroundServer page(io, chats, playground::cast(), backend);
   io.on_signals({SIGTERM, SIGINT}, [&](int) { io.stop(); });
   std::cout << page.url() << std::endl;
   io.run();

@@ -1,6 +1,7 @@
-// Drives the playground's page. As a program: `node story.mjs URL` plays the whole story against a running playground:
-// the service breaks, its card appears, bob approves, the outcome arrives in the thread, the ledger shows and verifies it.
-// The functions are the mechanics, for other tests.
+// Drives the playground's page. As a program: `node story.mjs URL [--shots DIR] [--votes N]` plays the whole story against a
+// running playground: the service breaks, its card appears in every chat, people approve (one a platform until N votes are
+// cast; default 1), the outcome arrives in each thread, the ledger shows and verifies it. The functions are the mechanics,
+// for other tests.
 import { chromium } from "playwright-core";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +12,7 @@ const kFlags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
   "--disable-component-update", "--disable-sync"];
 
 // A page in a browser of its own. close() fails if the page logged an error.
-export async function open(url, { width = 1280, height = 860, dark = false } = {}) {
+export async function open(url, { width = 1440, height = 1000, dark = false } = {}) {
   const profile = mkdtempSync(join(tmpdir(), "countersign-browser-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: kFlags, viewport: { width, height }, colorScheme: dark ? "dark" : "light",
@@ -19,7 +20,7 @@ export async function open(url, { width = 1280, height = 860, dark = false } = {
   const page = context.pages()[0] ?? await context.newPage();
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
-  page.on("console", (message) => { if (message.type() === "error") errors.push(message.text()); });
+  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) errors.push(message.text()); });
   page.setDefaultTimeout(20_000);
   await page.goto(url);
   await page.getByRole("radio", { name: "alice" }).waitFor();
@@ -39,12 +40,14 @@ export async function become(page, name) {
   await page.locator("#as", { hasText: new RegExp(name, "i") }).waitFor({ state: "attached" });
 }
 
-export async function write(page, text) {
-  await page.getByLabel("Message or /countersign command").fill(text);
+export async function write(page, platform, text) {
+  await page.locator("#" + platform + "-box").fill(text);
   await page.keyboard.press("Enter");
 }
 
-export const message = (page, text) => page.locator("#messages > li.message", { hasText: text });
+// Messages of a chat that stand by themselves, not in a thread.
+export const message = (page, platform, text) => page.locator(`#${platform} .messages > li.message`, { hasText: text });
+export const reply = (card, text) => card.locator(".thread li.message", { hasText: text });
 
 export async function press(page, card, name, { confirm } = {}) {
   await card.getByRole("button", { name, exact: true }).click();
@@ -62,43 +65,89 @@ export async function verified(page, timeout = 20_000) {
   await page.locator("#verify-state.good", { hasText: "Verified" }).waitFor({ timeout });
 }
 
+async function dismissToasts(page) {
+  const dismiss = page.locator(".toast").getByRole("button", { name: "Dismiss" });
+  while (await dismiss.count() > 0) await dismiss.first().click({ timeout: 1000 }).catch(() => {});  // it may have gone by itself
+  await page.mouse.move(0, 0);
+}
+
+// What asks for a decision on each platform, and how a person approves there. A column that is absent plays no part.
+const kApprove = {
+  slack: (page) => page.getByRole("button", { name: "Approve", exact: true }),
+  teams: (page) => page.getByRole("button", { name: "Approve", exact: true }),
+  matrix: (page) => page.locator('button.chip[data-key="✅"]'),
+};
+const kVoters = ["bob", "carol", "erin"];
+
 // The whole story, on the real thing. `limit` is for the slowest wait: until the trigger has seen enough failures.
-export async function wholeStory(url, { limit = 90_000, approver = "bob", say = console.log, shots } = {}) {
-  const { page, close } = await open(url);
+export async function wholeStory(url, { limit = 90_000, votes = 1, say = console.log, shots } = {}) {
+  const { page, close } = await open(url, shots ? { height: 1200 } : {});
+  page.setDefaultTimeout(limit);
   const shot = async (name) => { if (shots) await page.screenshot({ path: join(shots, name + ".png") }); };
   await verified(page, limit);
+  const platforms = [];
+  for (const platform of Object.keys(kApprove)) {
+    if (await page.locator(`#${platform}[data-absent]`).count() > 0) continue;
+    platforms.push(platform);
+    await page.locator(`#${platform} .link[data-on="true"]`).waitFor();
+  }
+  say("the bot is connected to " + platforms.join(", "));
+  // In Teams the buttons are shown to those who may decide.
+  await become(page, kVoters[0]);
   await breakService(page);
   say("the service is down");
-  const card = page.locator("#messages > li.message", { has: page.getByRole("button", { name: "Approve", exact: true }) }).last();
-  await card.waitFor({ timeout: limit });
-  say("the card is there");
+  const cards = {};
+  for (const platform of platforms) {
+    cards[platform] = page.locator(`#${platform} .messages > li.message`, { has: kApprove[platform](page) }).last();
+    await cards[platform].waitFor();
+  }
+  // From here on the card is the one message, whatever buttons it still has.
+  for (const platform of platforms) {
+    const attribute = platform === "slack" ? "data-ts" : "data-id";
+    cards[platform] = page.locator(`#${platform} .messages > li.message[${attribute}="${await cards[platform].getAttribute(attribute)}"]`);
+  }
+  say("the card is in every chat");
+  await shot("notified");
+  await dismissToasts(page);
   await shot("card");
-  await become(page, approver);
-  await card.getByRole("button", { name: "Approve", exact: true }).click();
-  const decided = page.locator("#messages > li.message", { hasText: new RegExp(`Approved by|approved`, "i") }).last();
-  await decided.waitFor({ timeout: limit });
-  say("approved by " + approver);
-  await page.locator("#messages .thread li.message", { hasText: /succeeded/i }).first().waitFor({ timeout: limit });
-  say("the outcome is in the thread");
-  await page.locator("#demo-state", { hasText: "Up" }).waitFor({ timeout: limit });
+  const everywhere = async (words) => { for (const other of platforms) await cards[other].getByText(words).first().waitFor(); };
+  if (votes > 1 && platforms.includes("matrix")) {
+    await kApprove.matrix(cards.matrix).click();
+    await everywhere(new RegExp(kVoters[0] + " approved", "i"));
+    await cards.matrix.locator('button.chip[data-key="✅"][aria-pressed="true"]').click();
+    await everywhere(new RegExp(kVoters[0] + " withdrew", "i"));
+    say(kVoters[0] + " approves on matrix and takes it back, and every copy says so");
+  }
+  for (const [index, voter] of kVoters.slice(0, votes).entries()) {
+    const platform = platforms[index % platforms.length];
+    await become(page, voter);
+    await kApprove[platform](cards[platform]).click();
+    await everywhere(new RegExp(voter + " approved|approved by .*" + voter, "i"));
+    say(voter + " approves on " + platform + ", and every copy says so");
+  }
+  for (const platform of platforms) await reply(cards[platform], /succeeded/i).first().waitFor();
+  say("the outcome is in each thread");
+  await page.locator("#demo-state", { hasText: "Up" }).waitFor();
   say("the service is up again");
-  await row(page, new RegExp(`^.*approve .* by ${approver}`)).first().waitFor({ timeout: limit });
+  for (const voter of kVoters.slice(0, votes)) await row(page, new RegExp(`approve .* by ${voter}`)).first().waitFor();
   await verified(page, limit);
   await row(page, /approve .* by/).first().getByRole("button").click();
   await page.locator("#entry pre").waitFor();
   await shot("entry");
   await page.locator("#entry").getByRole("button", { name: "Close" }).click();
   say("the ledger shows it and verifies");
+  await dismissToasts(page);
+  await page.locator(".register").evaluate((node) => node.scrollTo(0, 0));
   await shot("end");
   await close();
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const url = process.argv[2];
+  const option = (name) => process.argv.includes(name) ? process.argv[process.argv.indexOf(name) + 1] : undefined;
   if (!url) {
-    console.error("usage: node story.mjs URL [--shots DIR]");
+    console.error("usage: node story.mjs URL [--shots DIR] [--votes N]");
     process.exit(2);
   }
-  const at = process.argv.indexOf("--shots");
-  await wholeStory(url, { shots: at > 0 ? process.argv[at + 1] : undefined });
+  await wholeStory(url, { shots: option("--shots"), votes: Number(option("--votes") ?? 1) });
 }

@@ -144,6 +144,21 @@ class ThreadWorkers : public ports::Workers {
   std::vector<std::thread> threads_;
 };
 
+// An adapter's notes in memory: a new adapter on the same one is a restart.
+class MemoryNotebook : public ports::Notebook {
+ public:
+  core::Result<std::optional<std::string>> read(std::string const& name) override {
+    auto const found = notes.find(name);
+    return found == notes.end() ? std::nullopt : std::optional(found->second);
+  }
+  void write(std::string const& name, std::string bytes) override {
+    ++writes;
+    notes[name] = std::move(bytes);
+  }
+  std::map<std::string, std::string> notes;
+  std::size_t writes = 0;
+};
+
 // Log lines kept for the test to look at; from any thread.
 class MemoryLog : public ports::Log {
  public:

@@ -77,13 +77,29 @@ def millis(text):
     return round(datetime.datetime.fromisoformat(text[:-1] + "+00:00").timestamp() * 1000)
 
 
-def blanked(body):
-    if isinstance(body, list):
-        return [blanked(item) for item in body]
-    if not isinstance(body, dict):
+def without(members, name):
+    return {**members, name: ""} if isinstance(members, dict) and name in members else members
+
+
+def each_object(value, change):
+    if isinstance(value, list):
+        return [each_object(item, change) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: each_object(member, change) for name, member in change(value).items()}
+
+
+def blanked(platform, body):
+    if platform == "slack":
+        return each_object(body, lambda it: without(it, "value") if it.get("type") == "button" else it)
+    if platform == "teams":
+        actions = ("Action.Execute", "Action.Submit")
+        return each_object(body, lambda it: {**it, "data": without(it["data"], "rendering")}
+                           if it.get("type") in actions and "data" in it else it)
+    must(platform == "matrix", "renderings", f"{platform} is no platform of this format")
+    if not isinstance(body, dict) or "org.countersign.message" not in body:
         return body
-    button = body.get("type") == "button" and "value" in body
-    return {name: "" if button and name == "value" else blanked(value) for name, value in body.items()}
+    return {**body, "org.countersign.message": without(body["org.countersign.message"], "rendering")}
 
 
 def substituted(template, values):
@@ -208,7 +224,9 @@ class Form:
         wanted |= {"case"} if case else set()
         wanted |= {"request"} if request else set()
         wanted |= {"number"} if kind == "vote.refused" and request else set()
-        must(set(main) == wanted and main["schema"] == 1, "main_file", f"its members are not those of {kind}: {set(main) ^ wanted}")
+        second = kind == "vote.withdrawn" and main.get("schema") == 2
+        wanted |= {"repeats"} if second else set()
+        must(set(main) == wanted and main["schema"] == (2 if second else 1), "main_file", f"its members are not those of {kind}: {set(main) ^ wanted}")
         compact = kind in ("request.opened", "evidence.collected")
         text = canonical(main) if compact else json.dumps(main, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         must(entry.files[path] == text.encode(), "main_file", "it is written in another form")

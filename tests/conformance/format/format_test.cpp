@@ -40,6 +40,10 @@ TEST_CASE("an independent verifier, written from FORMAT.md alone, agrees with a 
   ends(one, "succeeded");
   auto const denied = kit.ask("witness-two");
   CHECK(kit.press("U0BOB", denied));
+  CHECK(kit.press("U0BOB", denied));  // only repeats it
+  auto const about = core::RequestId::parse(denied)->short_name() + " " + code(kit, denied);
+  CHECK(has(typed(kit, "U0BOB", "withdraw " + about), "withdrawn"));
+  CHECK(kit.entries("vote.withdrawn", denied).at(0)["data"]["repeats"].if_array()->size() == 1);
   CHECK(kit.press("U0CAROL", denied, "deny"));
   ends(denied, "denied");
   auto const failed = kit.ask("witness-fail");
@@ -75,8 +79,9 @@ TEST_CASE("an independent verifier, written from FORMAT.md alone, agrees with a 
   INFO(agreed.out);
   CHECK(agreed.code == 0);
   CHECK(has(agreed.out, " 0 objections;"));
-  for (auto const* kind : {"request.approved 4", "request.denied 1", "request.cancelled 1", "request.expired 1",
-                           "request.voided 1", "vote.refused", "run.finished 4", "config.loaded 2", "exhibits 1"})
+  for (auto const* kind :
+       {"request.approved 4", "request.denied 1", "vote.withdrawn 1", "request.cancelled 1", "request.expired 1",
+        "request.voided 1", "vote.refused", "run.finished 4", "config.loaded 2", "exhibits 1"})
     CHECK(has(agreed.out, kind));
   CHECK(kit.ledger_problems() == "");
 

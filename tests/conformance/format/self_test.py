@@ -83,6 +83,14 @@ def lone(entries):
     return number
 
 
+def taken(entries):
+    """A withdrawal took with it the very click that denies."""
+    number = at(entries, "request.denied")
+    vote = json.loads(entries[number].files[main_path(entries[number])])["vote"]
+    edit("vote.withdrawn", setter("repeats", value=[vote["delivery"]]))(entries)
+    return number
+
+
 def setter(*path, value):
     def change(main):
         for part in path[:-1]:
@@ -99,6 +107,9 @@ CASES = [
     ("votes", edit("request.approved", setter("vote", "groups", value=["lead"]))),
     ("votes", edit("request.approved", setter("vote", "binding", value="sha256:" + "0" * 64))),
     ("vote_sources", edit("request.approved", setter("vote", "rendering", value="sha256:" + "0" * 64))),
+    ("vote_sources", taken),
+    ("main_file", edit("vote.withdrawn", setter("schema", value=1))),
+    ("main_file", edit("vote.withdrawn", lambda main: main["repeats"].append(main["repeats"][0]))),
     ("binding", edit("request.opened", setter("steps", 0, "argv", value=["/bin/rm", "-rf", "/"]), compact=True)),
     ("binding", edit("request.opened", setter("policy", "digest", value="sha256:" + "0" * 64), compact=True)),
     ("binding", edit("request.opened", setter("runbook", "digest", value="sha256:" + "0" * 64), compact=True)),

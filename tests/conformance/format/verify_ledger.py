@@ -93,7 +93,8 @@ class Ledger(Form):
         must(set(groups) & set(policy["request"]), "policy", "the requester may not ask for it")
         must(main["reason"] or "triggers" in groups or policy["justification"]["requester"] != "required", "policy", "no reason")
         self.requests[t["request"]] = Record(state="collecting", accepted=main, votes=[], votes_filed=0, posts_filed=0, bound=None,
-                                             binding=None, manifest=None, intents={}, cards=set(), deliveries=set(), by=[])
+                                             binding=None, manifest=None, intents={}, cards=set(), deliveries=set(), taken=set(), done=set(),
+                                             by=[])
 
     def policy(self, runbook):
         return self.config["policies"][self.config["runbooks"][runbook]["policy"]]
@@ -122,11 +123,11 @@ class Ledger(Form):
 
     def request_post_intent(self, t, main, files, about):
         about.posts_filed += 1
-        must(main["post"] == about.posts_filed and main["platform"] == "slack", "states", "the post's number or platform")
+        must(main["post"] == about.posts_filed and main["platform"] in ("slack", "teams", "matrix"), "states", "the post's number or platform")
         self.count("renderings")
         about.intents[main["post"]] = main
         about.cards |= {main["rendering"]} if main["purpose"] == "card" else set()
-        must(main["rendering"] == digest_of(blanked(json.loads(main["body"]))), "renderings", "not that of the body")
+        must(main["rendering"] == digest_of(blanked(main["platform"], json.loads(main["body"]))), "renderings", "not that of the body")
 
     def request_posted(self, t, main, files, about):
         about.posts_filed += 1
@@ -148,12 +149,22 @@ class Ledger(Form):
         must(millis(main["time"]) == self.milli < millis(about.bound["expires_at"]), "votes", "at another time, or too late")
         now = self.policy(about.bound["runbook"]["name"])
         must(digest_of(now) == about.bound["policy"]["digest"], "votes", "the policy was changed meanwhile")
-        must(self.eligible(about, about.pinned, person) and self.eligible(about, now, person), "votes", f"{person} may not vote on it")
+        last = {vote["person"]: vote["verdict"] for vote in about.votes}.get(person)
+        if main["schema"] == 2:
+            must(last in ("approve", "deny"), "votes", f"{person} has no vote to withdraw")
+        else:
+            must(self.eligible(about, about.pinned, person) and self.eligible(about, now, person) and person not in about.done, "votes",
+                 f"{person} may not vote on it")
         must(verdict == "withdrawn" or main["note"].strip(" \n") or about.pinned["justification"]["approver"] != "required", "votes",
              "it has no note although the policy requires one")
         must(main["rendering"] == "" if main["via"] == "text" else main["rendering"] in about.cards, "vote_sources", "no such card")
-        must((main["account"], main["delivery"]) not in about.deliveries, "vote_sources", "the same delivery twice")
+        must((main["account"], main["delivery"]) not in about.deliveries and main["delivery"] not in about.taken, "vote_sources",
+             "the same delivery twice")
         about.deliveries.add((main["account"], main["delivery"]))
+        repeats = main.get("repeats", [])
+        must(repeats == sorted(set(repeats), key=str.encode) and len(repeats) <= 100, "main_file", "repeats are not sorted, or too many")
+        about.taken |= set(repeats)
+        about.done |= {person} if len(repeats) == 100 else set()
         about.votes.append(main)
         self.count("votes")
 

@@ -161,7 +161,8 @@ std::string run_graph(std::uint32_t seed, Seen& seen) {
     bool const again = !casts.empty() && dice.one_in(8);  // a delivery that comes twice
     if (again) cast = dice.any_of(casts);
     story.send(cast);
-    if (!story.kinds().empty()) casts.push_back(cast);
+    // Whatever was recorded, or answered as recorded already, never counts again: not even after a withdrawal.
+    if (!story.kinds().empty() || (story.reply().code == Errc{} && !cast.delivery.empty())) casts.push_back(cast);
     if (!again) {
       oracle.vote(platform, account, verdict);
       if (auto const owner = graph.owner.find({platform, account});

@@ -350,3 +350,47 @@ TEST_CASE("T24 apply: no vote is taken before a request is open or after it has 
       CHECK(voted(*state, verdict).find("a vote on a request that is not pending") != std::string::npos);
   }
 }
+
+TEST_CASE("T12 apply: a withdrawal of either schema, and what it may say") {
+  Story story;
+  auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "2"}});
+  auto const nothing_yet = story.state;
+  story.vote("bob", id);
+  auto const voted = story.state;
+  auto const repeat = story.cast("bob", id);
+  story.send(repeat);
+  story.vote("bob", id, Verdict::withdraw);
+  auto const withdrawn = last_of(story, "vote.withdrawn");
+  auto const why_not = [&](State state, Entry const& entry) {
+    auto const applied = story.try_apply(state, entry);
+    return applied ? std::string() : applied.error().message;
+  };
+  CHECK(why_not(voted, withdrawn) == "");
+  CHECK_THAT(why_not(voted, set(withdrawn, "schema", 1)), Catch::Contains("repeats"));
+  CHECK_THAT(why_not(voted, set(withdrawn, "schema", 3)), Catch::Contains("schema"));
+  CHECK_THAT(why_not(voted, set(withdrawn, "repeats", "d2")), Catch::Contains("no list"));
+  CHECK_THAT(why_not(voted, set(withdrawn, "repeats", Json::array({1}))), Catch::Contains("no string"));
+  CHECK_THAT(why_not(voted, with(withdrawn, [](Json& json) { json.if_object()->erase("repeats"); })),
+             Catch::Contains("repeats"));
+  auto first_schema = with(withdrawn, [](Json& json) {
+    json.set("schema", 1);
+    json.if_object()->erase("repeats");
+  });
+  CHECK(why_not(voted, first_schema) == "");  // of the first release
+  auto state = voted;
+  REQUIRE(story.try_apply(state, withdrawn).has_value());
+  CHECK(state.request(id)->deliveries.contains(repeat.delivery));
+  // As the next file, but there is nothing to withdraw.
+  auto next = with(withdrawn, [](Json& json) { json.set("number", 2); });
+  CHECK_THAT(why_not(state, with(next, [](Json& json) { json.set("number", 3); })), Catch::Contains("path"));
+  auto early = with(withdrawn, [](Json& json) { json.set("number", 1); });
+  auto& path = early.files.front().path;
+  path.replace(path.find("/0002-"), 6, "/0001-");
+  auto unvoted = nothing_yet;
+  unvoted.requests.at(id).posts = voted.request(id)->posts;
+  CHECK_THAT(why_not(unvoted, early), Catch::Contains("a vote that its person does not have"));
+  auto approve = last_of(story, "vote.approve");
+  CHECK_THAT(
+      why_not(nothing_yet, with(approve, [](Json& json) { json.set("schema", 2).set("repeats", Json::array()); })),
+      Catch::Contains("schema"));
+}

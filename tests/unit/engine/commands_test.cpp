@@ -14,7 +14,8 @@ bool says(ports::Answer const& answer, std::string_view words) { return answer.t
 TEST_CASE("help names every command, and so does an unknown word") {
   Rig rig;
   auto const help = rig.type("U0ALICE", "help");
-  for (auto const* verb : {"run ", "list", "show ", "approve ", "deny ", "cancel ", "help"}) CHECK(says(help, verb));
+  for (auto const* verb : {"run ", "list", "show ", "approve ", "deny ", "withdraw ", "cancel ", "help"})
+    CHECK(says(help, verb));
   CHECK(rig.type("U0ALICE", "").text == help.text);
   auto const unknown = rig.type("U0ALICE", "frobnicate\x1b[31m");
   CHECK(unknown.state == State::refused);
@@ -177,4 +178,31 @@ TEST_CASE("T71 refusals beyond the quota of an account become one entry a minute
   rig.loop.advance(61s);
   CHECK(rig.ledger.count("vote.refused") == 6);
   CHECK(rig.ledger.broken.empty());
+}
+
+TEST_CASE("withdraw by text takes back one's own vote, wherever it was cast, and nobody else's") {
+  Rig rig;
+  auto const id = rig.open("deploy", {{"version", "1"}, {"replicas", "1"}});
+  auto const code = core::code_of(rig.ledger.folded.request(id)->binding);
+  auto click = rig.click("bob", id);
+  click.account = {"matrix", "@bob:example.org"};
+  CHECK(rig.cast(click)->front().state == State::recorded);
+  CHECK(says(rig.type("U0BOB", "withdraw CS-1"), "Name the id and the code that stand on the message: withdraw CS-42"));
+  CHECK(says(rig.type("U0CAROL", "withdraw CS-1 " + code), "no vote on this to withdraw"));
+  CHECK(rig.type("U0NOBODY", "withdraw CS-1 " + code).state == State::refused);
+  CHECK(core::effective_votes(rig.ledger.folded.request(id)->votes).size() == 1);
+  auto const back = rig.type("U0BOB", "withdraw CS-1 " + code + " -- wrong window");
+  CHECK(back.state == State::recorded);
+  CHECK(says(back, "withdrawn"));
+  CHECK(core::effective_votes(rig.ledger.folded.request(id)->votes).empty());
+  CHECK(rig.chat.messages.at(0).body["status"].text() == "Waiting for 2 from sre");  // the card says so
+  auto const& votes = *rig.chat.messages.at(0).body["votes"].if_array();
+  REQUIRE(votes.size() == 2);
+  CHECK(votes[1].text().find("bob withdrew at") == 0);
+  rig.approve("carol", id);
+  CHECK(rig.phase(id) == Phase::pending);
+  rig.approve("erin", id);
+  CHECK(rig.phase(id) == Phase::approved);
+  CHECK(says(rig.type("U0ERIN", "withdraw " + id.str() + " " + code), "already approved"));
+  CHECK(rig.phase(id) == Phase::approved);
 }

@@ -67,6 +67,29 @@ TEST_CASE("a full disk: deny and cancel act at once, are kept aside and recorded
   CHECK(rig.ledger.broken.empty());
 }
 
+TEST_CASE("a full disk: a vote taken back counts no more, not even once there is room again") {
+  Rig rig;
+  auto const id = rig.open("deploy", {{"version", "1"}, {"replicas", "1"}});
+  rig.approve("bob", id);
+  auto const repeat = rig.click("bob", id);
+  rig.cast(repeat);
+  rig.ledger.full = true;
+  rig.approve("carol", id);  // notices that nothing can be written
+  REQUIRE_FALSE(rig.engine->writable());
+  auto const back = rig.cast(rig.click("bob", id, core::Verdict::withdraw));
+  CHECK(back->front().state == State::recorded);
+  CHECK(rig.side.lines.size() == 1);
+  auto const before = rig.ledger.durable.size();
+  rig.ledger.full = false;
+  rig.loop.advance(5s);
+  CHECK(rig.ledger.kinds(before).starts_with("vote.withdrawn"));
+  CHECK(rig.side.lines.empty());
+  rig.cast(repeat);
+  rig.approve("carol", id);
+  CHECK(rig.phase(id) == Phase::pending);
+  CHECK(rig.ledger.broken.empty());
+}
+
 TEST_CASE("a full disk: what was kept aside survives retries that fail, every line of it") {
   Full rig;
   rig.deny("bob", rig.one);  // both at the same instant of the clock
@@ -230,8 +253,9 @@ TEST_CASE("a ledger that can't be read again after a failed write stops the serv
   CHECK(rig.stopped == core::Errc::corrupt);
 }
 
-TEST_CASE("side lines hold a whole deny and a whole cancel, and nothing but them is read back") {
-  core::VoteCast vote{.platform = "slack", .account = "U0BOB", .verdict = core::Verdict::deny};
+TEST_CASE("side lines hold a whole deny, withdrawal or cancel, and nothing but them is read back") {
+  auto const verdict = GENERATE(core::Verdict::deny, core::Verdict::withdraw);
+  core::VoteCast vote{.platform = "slack", .account = "U0BOB", .verdict = verdict};
   vote.request = "CS-20261121-000001-R1";
   vote.note = "no\n\"quotes\"";
   core::Event const event{.at = support::VirtualLoop::kStart, .what = vote};
@@ -239,7 +263,7 @@ TEST_CASE("side lines hold a whole deny and a whole cancel, and nothing but them
   REQUIRE(back);
   CHECK(back->at == event.at);
   CHECK(std::get<core::VoteCast>(back->what).note == vote.note);
-  CHECK(std::get<core::VoteCast>(back->what).verdict == core::Verdict::deny);
+  CHECK(std::get<core::VoteCast>(back->what).verdict == verdict);
   for (auto const* line : {"", "{}", "[]", "{\"schema\":2}", "{\"schema\":1,\"what\":\"approve\"}"})
     CHECK_FALSE(engine::parse_side(line));
 }

@@ -141,6 +141,35 @@ TEST_CASE("verify: what a message showed, and what a vote was cast on, can't be 
   CHECK_THAT(found.failures.front().text, Catch::Contains(row.words));
 }
 
+TEST_CASE("T12 verify: no click counts that an earlier withdrawal took with its vote") {
+  fixture::Story story;
+  auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "1"}});
+  story.vote("bob", id);
+  auto const repeat = story.cast("bob", id);
+  story.send(repeat);
+  story.vote("bob", id, core::Verdict::withdraw);
+  story.vote("bob", id);
+  auto entries = story.ledger;
+  CHECK(judge(entries).at("vote_sources").failed == 0);
+  for (auto const* name : {"repeats", "delivery"}) {
+    CAPTURE(name);
+    auto forged = entries;
+    auto& last = forged.back();
+    REQUIRE(last.kind == "vote.approve");
+    auto& withdrawn = *std::ranges::find(forged, "vote.withdrawn", &core::Entry::kind);
+    auto& changed = name == std::string("repeats") ? withdrawn : last;
+    auto json = core::parse_json(changed.files.front().bytes).value();
+    if (name == std::string("repeats")) {
+      auto const later = core::parse_json(last.files.front().bytes).value()["delivery"];
+      json.set("repeats", Json::array({later}));
+    } else {
+      json.set("delivery", repeat.delivery);
+    }
+    changed.files.front().bytes = core::dump_pretty(json);
+    CHECK(judge(forged).at("vote_sources").failed == 1);
+  }
+}
+
 TEST_CASE("verify: what a button sends back is no part of its rendering") {
   auto const results = judge(with("request.post_intent", body([](Json& whole) {
                                     auto& button = whole.if_object()->at("blocks").if_array()->at(1);

@@ -86,6 +86,25 @@ TEST_CASE("each room includes only what it may") {
   CHECK(seen.size() >= 6);
 }
 
+TEST_CASE("no platform has a branch of its own in core, engine or API") {
+  std::size_t looked_at = 0;
+  for (auto const& source : sources()) {
+    bool const neutral = source.path.starts_with("bot/core/") || source.path.starts_with("bot/engine/") ||
+                         source.path.starts_with("bot/api/");
+    // How a message is digested is data of the ledger's format, written down in ledger/FORMAT.md.
+    if (!neutral || source.path == "bot/core/rendering.cpp") continue;
+    ++looked_at;
+    std::istringstream lines(source.text);
+    for (std::string line; std::getline(lines, line);) {
+      auto const code = line.substr(0, line.find("//"));
+      CAPTURE(source.path, line);
+      for (auto const* platform : {"\"slack\"", "\"teams\"", "\"matrix\"", "slack::", "teams::", "matrix::"})
+        CHECK(code.find(platform) == std::string::npos);
+    }
+  }
+  CHECK(looked_at > 40);
+}
+
 TEST_CASE("Beast and Asio's TLS stay inside bot/net") {
   auto const heavy = [](std::string const& name) {
     return name.starts_with("boost/beast") || name.starts_with("boost/asio/ssl");

@@ -1,25 +1,23 @@
-#include "adapters/playground/slack_context.hpp"
-
-#include <algorithm>
+#include "adapters/playground/stand_in_context.hpp"
 
 namespace playground {
 
-SlackContext::SlackContext(net::Io& loop, StandInOptions chosen)
-    : io(loop), options(std::move(chosen)), random_(options.seed) {}
+StandInContext::StandInContext(net::Io& loop, std::uint64_t seed, std::function<core::Time()> clock)
+    : io(loop), clock_(std::move(clock)), random_(seed) {}
 
-core::Time SlackContext::now() const {
-  if (options.now) return options.now();
+core::Time StandInContext::now() const {
+  if (clock_) return clock_();
   return std::chrono::floor<core::Duration>(std::chrono::system_clock::now());
 }
 
-std::string SlackContext::random_text(std::size_t length) {
+std::string StandInContext::random_text(std::size_t length) {
   static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   std::string text;
   while (text.size() < length) text += kAlphabet[pick(kAlphabet.size())];
   return text;
 }
 
-std::string SlackContext::uuid() {
+std::string StandInContext::uuid() {
   static constexpr std::string_view kHex = "0123456789abcdef";
   std::string text = "xxxxxxxx-xxxx-4xxx-axxx-xxxxxxxxxxxx";
   for (char& c : text) {
@@ -28,23 +26,23 @@ std::string SlackContext::uuid() {
   return text;
 }
 
-bool SlackContext::chance(unsigned one_in) { return random_() % one_in == 0; }
+bool StandInContext::chance(unsigned one_in) { return random_() % one_in == 0; }
 
-std::size_t SlackContext::pick(std::size_t count) { return static_cast<std::size_t>(random_() % count); }
+std::size_t StandInContext::pick(std::size_t count) { return static_cast<std::size_t>(random_() % count); }
 
-void SlackContext::later(std::function<void()> work) {
+void StandInContext::later(std::function<void()> work) {
   io.post([alive = std::weak_ptr(alive_), work = std::move(work)] {
     if (alive.lock()) work();
   });
 }
 
-net::Io::TimerId SlackContext::after(net::Duration delay, std::function<void()> work) {
+net::Io::TimerId StandInContext::after(net::Duration delay, std::function<void()> work) {
   return io.call_after(delay, [alive = std::weak_ptr(alive_), work = std::move(work)] {
     if (alive.lock()) work();
   });
 }
 
-void SlackContext::changed() {
+void StandInContext::changed() {
   ++revision;
   if (announced_) return;
   announced_ = true;
@@ -57,7 +55,7 @@ void SlackContext::changed() {
   });
 }
 
-void SlackContext::find(std::string finding) {
+void StandInContext::find(std::string finding) {
   if (findings.size() < 1000) findings.push_back(std::move(finding));
   changed();
 }

@@ -1,0 +1,86 @@
+#include "adapters/matrix/history.hpp"
+
+#include <algorithm>
+
+#include "bot/core/text.hpp"
+
+namespace matrix {
+
+namespace {
+
+constexpr unsigned kMaxPages = 100;
+constexpr std::size_t kMaxEvents = 5000;  // one gap; more is not a gap but a room that lived without us
+
+}  // namespace
+
+void History::read(Gap gap, Done done) {
+  auto const reading = std::make_shared<Reading>();
+  reading->gap = std::move(gap);
+  reading->done = std::move(done);
+  next(reading);
+}
+
+void History::newest(std::string const& room, Done done) {
+  auto const reading = std::make_shared<Reading>();
+  reading->gap.room = room;
+  reading->once = true;
+  reading->done = std::move(done);
+  next(reading);
+}
+
+void History::next(std::shared_ptr<Reading> const& reading) {
+  Client::Call call;
+  call.path = room_path(reading->gap.room, {"messages"});
+  call.query = {{"dir", "b"}, {"limit", std::to_string(reading->limit)}};
+  if (!reading->gap.from.empty()) call.query.emplace_back("from", reading->gap.from);
+  if (!reading->gap.to.empty()) call.query.emplace_back("to", reading->gap.to);
+  call.tries = Client::kForEver;
+  call.timeout = std::chrono::seconds(60);
+  call.max_bytes = kMaxPageBytes;
+  client_.call(std::move(call),
+               alive_.guard([this, reading](Client::Outcome const& outcome) { answered(reading, outcome); }));
+}
+
+void History::answered(std::shared_ptr<Reading> const& reading, Client::Outcome const& outcome) {
+  auto const& room = reading->gap.room;
+  auto const fewer = [&] {  // one event is never too large
+    if (reading->limit == 1) return false;
+    reading->limit = std::max(1U, reading->limit / 4);
+    next(reading);
+    return true;
+  };
+  if (!outcome.ok()) {
+    if (outcome.too_large && fewer()) return;
+    parts_.log.warn("matrix room can't be read back",
+                    {{"room", core::printable_ascii(room, 255)}, {"reason", outcome.to_error("its messages").message}});
+    return finish(reading, false);
+  }
+  auto page = parse_page(outcome.body, room);
+  if (page.has_error()) {
+    if (page.error().code == core::Errc::too_large && fewer()) return;
+    parts_.log.error("matrix room can't be read back",
+                     {{"room", core::printable_ascii(room, 255)}, {"reason", page.error().message}});
+    return finish(reading, false);
+  }
+  for (auto& event : page->events) {
+    if (inbox_.done(room, event.id)) return finish(reading, true);
+    reading->events.push_back(std::move(event));
+  }
+  bool const end = page->end.empty() || page->entries == 0 || page->end == reading->gap.from;
+  if (reading->once) return finish(reading, true);
+  if (end || page->end == reading->gap.to) return finish(reading, !reading->gap.to.empty());
+  if (++reading->pages == kMaxPages || reading->events.size() >= kMaxEvents) {
+    parts_.log.error("matrix room has more new events than are read back; the oldest are left out",
+                     {{"room", core::printable_ascii(room, 255)}, {"read", std::uint64_t{reading->events.size()}}});
+    return finish(reading, !reading->gap.to.empty());
+  }
+  reading->gap.from = page->end;
+  next(reading);
+}
+
+void History::finish(std::shared_ptr<Reading> const& reading, bool found) {
+  std::ranges::reverse(reading->events);
+  reading->done(std::move(reading->events), found);
+}
+
+}  // namespace matrix

@@ -1,0 +1,84 @@
+// What people did, from event to engine and back: which reaction means what, whose it is, what the platform's facts
+// forbid, and the words for whoever acted. Loop thread only.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "adapters/matrix/clicks.hpp"
+#include "adapters/matrix/outbox.hpp"
+#include "adapters/matrix/rooms.hpp"
+
+namespace matrix {
+
+class Interactions {
+ public:
+  Interactions(Parts const& parts, Settings const& settings, Outbox& outbox, OwnMessages& own, Rooms& rooms,
+               Clicks& clicks, Counters& counters, ports::ChatSink& sink);
+
+  // Inbox::Handle.
+  void take(Event const& event, std::function<void()> handed, std::function<void()> answered);
+  void whisper(std::string const& user, std::string const& room, std::string const& text);
+  void stop() { alive_.end(); }
+
+ private:
+  // One event on its way; both functions may be called more than once.
+  struct Turn {
+    std::function<void()> handed, answered;
+    void finish() const {
+      handed();
+      answered();
+    }
+  };
+  // Where an answer goes.
+  struct Place {
+    std::string room, thread, reply_to;  // thread: its root; else as a reply
+    std::string key;                     // makes the answer's own
+    bool from_reaction = false;
+  };
+  struct Ballot {
+    Act act;
+    core::Verdict verdict = core::Verdict::approve;
+    std::string note, delivery, envelope, foreign;
+    bool take_back = false;  // whether the reaction may be taken back for it
+  };
+
+  void reacted(Event const& event, Turn const& turn);
+  void clicked(Event const& event, OwnMessage const& message, core::Verdict verdict, Turn const& turn);
+  void redacted(Event const& event, Turn const& turn);
+  void cast(Ballot ballot, Place const& place, Turn const& turn);
+  void ask_why(Act const& act, std::string const& envelope, Turn const& turn);
+  void show_action(Act const& act, std::string const& envelope, Turn const& turn);
+
+  void said(Event const& event, Turn const& turn);
+  void replied(Event const& event, Ask const& ask, std::string_view body, Turn const& turn);
+  void commanded(Event const& event, std::string const& text, Turn const& turn);
+
+  // Why the platform's facts forbid what this person did; empty: they don't.
+  void admit(std::string const& room, std::string const& user, std::function<void(std::string foreign)> then);
+  void tell(std::string const& user, Place const& place, ports::Answer const& answer);
+  void answer(std::string const& user, Place const& place, std::string_view text, bool ring,
+              std::function<void(std::optional<std::string>)> done = {});
+  bool said_lately(std::string const& what);
+  bool mentions_us(core::Json const& content) const;
+  std::vector<std::string> names(std::string const& room) const;
+
+  Parts parts_;
+  Settings const& settings_;
+  Outbox& outbox_;
+  OwnMessages& own_;
+  Rooms& rooms_;
+  Clicks& clicks_;
+  Counters& counters_;
+  ports::ChatSink& sink_;
+  std::map<std::string, core::Time> told_;                // refusals by person, card and words
+  std::deque<std::pair<core::Time, std::string>> order_;  // of told_, oldest first
+  std::uint64_t last_whisper_ = 0;
+  Alive alive_;
+};
+
+}  // namespace matrix

@@ -1,0 +1,49 @@
+// What our own messages mean: a reaction names only the event it stands on. Known from sending and from the
+// homeserver's echo, else asked of the homeserver; a message counts as ours only where the homeserver names us as its
+// sender. Loop thread only.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "adapters/matrix/client.hpp"
+
+namespace matrix {
+
+struct OwnMessage {
+  std::string event, room;
+  std::string thread;  // root of its thread; empty: it stands in the room itself
+  Meaning meaning;
+};
+
+class OwnMessages {
+ public:
+  using Found = std::function<void(std::optional<OwnMessage>)>;
+
+  OwnMessages(Parts const& parts, Settings const& settings, Client& client)
+      : parts_(parts), settings_(settings), client_(client) {}
+
+  // A message that we sent, or an event of the homeserver; what is none of ours, or an edit, is left out.
+  void sent(std::string const& room, std::string const& event, core::Json const& content);
+  void learn(Event const& event);
+  // From memory alone.
+  std::optional<OwnMessage> known(std::string const& room, std::string const& event) const;
+  // Asks the homeserver where memory doesn't know; nothing when it is none of ours or can't be seen.
+  void find(std::string const& room, std::string const& event, Found found);
+  void stop() { alive_.end(); }
+
+ private:
+  void remember(std::string const& event, std::optional<OwnMessage> message);
+
+  Parts parts_;
+  Settings const& settings_;
+  Client& client_;
+  std::map<std::string, std::optional<OwnMessage>> known_;  // nothing: known to be none of ours
+  std::deque<std::string> order_;                           // of known_, oldest first
+  Alive alive_;
+};
+
+}  // namespace matrix

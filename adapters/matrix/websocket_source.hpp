@@ -1,0 +1,68 @@
+// Transactions of an application service over a WebSocket (fi.mau.as_sync, client version 3), as mautrix-wsproxy and
+// mautrix-asmux serve them.
+//
+// wsproxy tells the homeserver that all is well as soon as a frame is written, so what is in a broken link is gone for
+// it; and while nobody is connected the homeserver holds back for up to 8.5 minutes. Hence each configured room is read
+// back to the last handled event after every connection, and again and again until the first transaction shows that the
+// homeserver has noticed us. Loop thread only.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "adapters/matrix/history.hpp"
+#include "adapters/matrix/source.hpp"
+
+namespace matrix {
+
+class WebSocketSource : public EventSource {
+ public:
+  WebSocketSource(Parts const& parts, Settings const& settings, Client& client, Inbox& inbox, Counters& counters,
+                  SourceHandler handler);
+
+  void start() override;
+  void stop() override;
+
+ private:
+  struct Transaction {
+    std::uint64_t link = 0;
+    std::int64_t id = 0;
+    std::string txn;
+    std::vector<Event> events;
+  };
+
+  void dial();
+  void received(std::string const& text, bool binary);
+  void greeted();
+  void transaction(Frame frame);
+  void deliver(Transaction transaction);
+  void ended(net::WebSocketEnd const& end);
+  void drop(std::string const& why);
+  void ping();
+  void back_fill();
+  void back_fill_room(std::shared_ptr<std::deque<std::string>> const& rooms);
+  void filled();
+
+  Parts parts_;
+  Settings const& settings_;
+  Inbox& inbox_;
+  Counters& counters_;
+  SourceHandler handler_;
+  History history_;
+  net::Backoff backoff_;
+  std::unique_ptr<net::WebSocket> socket_;
+  std::uint64_t link_ = 0;  // which connection: answers go to the one that asked
+  bool open_ = false, greeted_ = false, filling_ = false, fill_again_ = false, noticed_ = false, stopped_ = false;
+  core::Time greeted_at_{};
+  std::int64_t last_ping_ = 0, awaited_ping_ = 0;
+  ports::Loop::TimerId hello_timer_ = 0, ping_timer_ = 0, pong_timer_ = 0, fill_timer_ = 0, dial_timer_ = 0;
+  std::deque<Transaction> held_;  // that came while rooms were read back
+  Alive alive_;
+};
+
+// "wss://host/base/_matrix/client/unstable/fi.mau.as_sync" of "https://host/base/".
+std::string as_sync_url(std::string const& base);
+
+}  // namespace matrix

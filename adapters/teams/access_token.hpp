@@ -1,0 +1,45 @@
+// Our own token for the Connector: client credentials, one fetch at a time, renewed before it ends. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "adapters/teams/parts.hpp"
+
+namespace teams {
+
+class AccessTokens {
+ public:
+  using Done = std::function<void(core::Result<std::string>)>;
+
+  // `on_trouble` hears a sentence when the login refuses us for good, and an empty one when it no longer does.
+  AccessTokens(Parts const& parts, Settings const& settings, Counters& counters,
+               std::function<void(std::string const&)> on_trouble);
+
+  // A token that is good for a while, at once or after a fetch. While the login fails it is tried again and again; a
+  // refusal that no number of tries mends is forbidden, and the login is asked again after a minute at the earliest.
+  void get(Done done);
+  // The Connector did not take this one.
+  void drop(std::string const& token);
+  void stop();
+
+ private:
+  void fetch();
+  void fetched(net::Result<net::HttpResponse> const& response);
+  void finish(core::Result<std::string> const& result);
+
+  Parts parts_;
+  Settings const& settings_;
+  Counters& counters_;
+  std::function<void(std::string const&)> on_trouble_;
+  std::string token_;
+  core::Time expires_{}, refused_until_{};
+  std::optional<core::Error> refused_;
+  bool fetching_ = false;
+  unsigned failures_ = 0;
+  std::vector<Done> waiting_;
+  Alive alive_;
+};
+
+}  // namespace teams

@@ -1,0 +1,125 @@
+#include "adapters/teams/connector.hpp"
+
+#include "adapters/teams/hosts.hpp"
+#include "bot/core/text.hpp"
+#include "bot/net/url.hpp"
+
+namespace teams {
+
+namespace {
+
+using core::Errc;
+
+// What Microsoft's support asks for.
+ports::Log::Fields traces(net::HttpResponse const& response) {
+  ports::Log::Fields fields;
+  for (auto const* name : {"MS-CV", "x-ms-request-id", "X-Correlating-OperationId"}) {
+    if (auto const value = response.header(name)) fields.emplace_back(name, core::printable_ascii(*value, 128));
+  }
+  return fields;
+}
+
+}  // namespace
+
+std::string conversation_path(std::string_view conversation, std::string_view rest) {
+  auto path = "v3/conversations/" + net::percent_encode(conversation);
+  return rest.empty() ? path : path + '/' + std::string(rest);
+}
+
+std::string activity_path(std::string_view conversation, std::string_view activity) {
+  return conversation_path(conversation, "activities/" + net::percent_encode(activity));
+}
+
+Connector::Connector(Parts const& parts, Settings const& settings, Counters& counters, AccessTokens& tokens)
+    : parts_(parts), settings_(settings), counters_(counters), tokens_(tokens) {}
+
+void Connector::call(Call call, Done done) {
+  auto running = std::make_shared<Running>(Running{std::move(call), std::move(done), {}, false});
+  if (!is_trusted_service(running->call.service_url, settings_)) {
+    parts_.loop.post(alive_.guard([running] {
+      Outcome outcome;
+      outcome.state = Outcome::State::refused;
+      outcome.error = core::make_error(Errc::forbidden,
+                                       "Teams named a service address that our token must not go to; nothing was sent. "
+                                       "Set chat.teams.service_url if this organisation is served from there.");
+      running->done(std::move(outcome));
+    }));
+    return;
+  }
+  send(running);
+}
+
+void Connector::send(std::shared_ptr<Running> const& running) {
+  tokens_.get(alive_.guard([this, running](core::Result<std::string> const& token) {
+    if (token.has_error()) {
+      Outcome outcome;
+      outcome.state = token.error().code == Errc::forbidden ? Outcome::State::refused : Outcome::State::later;
+      outcome.error = token.error();
+      return running->done(std::move(outcome));
+    }
+    running->token = *token;
+    net::HttpRequest request;
+    request.method = running->call.method;
+    request.url = join_url(running->call.service_url, running->call.path);
+    request.headers = {{"Authorization", "Bearer " + *token}, {"Accept", "application/json"}};
+    if (!running->call.body.is_null()) {
+      request.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
+      request.body = core::dump(running->call.body);
+    }
+    request.max_response_bytes = kMaxAnswerBytes;
+    ++counters_.calls;
+    parts_.http.request(
+        std::move(request),
+        alive_.guard([this, running](net::Result<net::HttpResponse> const& response) { answered(running, response); }));
+  }));
+}
+
+void Connector::answered(std::shared_ptr<Running> const& running, net::Result<net::HttpResponse> const& response) {
+  Outcome outcome;
+  using State = Outcome::State;
+  if (response.has_error()) {
+    ++counters_.call_failures;
+    outcome.state = response.error().sent_maybe ? State::unknown : State::later;
+    outcome.error = core::make_error(
+        Errc::unavailable, "Teams could not be reached to " + running->call.what + ": " + response.error().text);
+    parts_.log.info("teams call failed", {{"what", running->call.what}, {"reason", response.error().text}});
+    return running->done(std::move(outcome));
+  }
+  if (response->status >= 200 && response->status < 300) {
+    outcome.state = State::done;
+    outcome.body = response->body;
+    return running->done(std::move(outcome));
+  }
+  ++counters_.call_failures;
+  auto const error = read_connector_error(response->status, response->body);
+  outcome.error = to_error(running->call.what, error);
+  auto fields = traces(*response);
+  fields.emplace_back("what", running->call.what);
+  fields.emplace_back("status", std::int64_t{error.status});
+  fields.emplace_back("code", error.code);
+  parts_.log.warn("teams call refused", std::move(fields));
+  switch (error.kind) {
+    case Refusal::token:
+      tokens_.drop(running->token);
+      if (!std::exchange(running->second_token, true)) return send(running);
+      outcome.state = State::refused;
+      break;
+    case Refusal::wait:
+      if (error.status == 429) ++counters_.rate_limited;
+      outcome.state = State::later;
+      outcome.told_to_wait = true;
+      if (auto const seconds = retry_after_seconds(response->header("Retry-After").value_or("")))
+        outcome.wait = std::chrono::seconds(*seconds);
+      break;
+    case Refusal::retry: outcome.state = State::unknown; break;
+    case Refusal::ours:
+      outcome.state = State::refused;
+      outcome.refused_content = error.status == 400 || error.status == 413;
+      break;
+    case Refusal::installation:
+    case Refusal::gone: outcome.state = State::refused; break;
+  }
+  running->done(std::move(outcome));
+}
+
+}  // namespace teams

@@ -1,0 +1,67 @@
+// One call of the Bot Connector's REST interface: our token, where it may be sent, one more try with a new token, and
+// what the answer means. Waiting and repeating are the caller's. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "adapters/teams/access_token.hpp"
+#include "adapters/teams/parts.hpp"
+#include "adapters/teams/wire.hpp"
+
+namespace teams {
+
+class Connector {
+ public:
+  struct Call {
+    std::string method = "POST";
+    std::string service_url;  // as an activity named it
+    std::string path;         // "v3/conversations/…", ids already percent-encoded
+    core::Json body{};        // null: none
+    std::string what;         // "post a message": for words
+  };
+  struct Outcome {
+    enum class State {
+      done,     // a 2xx: `body`
+      refused,  // Teams said no: `error` is for good
+      later,    // it was not carried out, and may be later: `wait` at least
+      unknown,  // it may have been carried out
+    };
+    State state = State::unknown;
+    std::string body;
+    core::Error error;
+    core::Duration wait{0};     // of `later`; 0: not said
+    bool told_to_wait = false;  // 429 or 412: by Teams, not by a failure
+    bool refused_content = false;
+  };
+  using Done = std::function<void(Outcome)>;
+
+  Connector(Parts const& parts, Settings const& settings, Counters& counters, AccessTokens& tokens);
+
+  void call(Call call, Done done);
+  void stop() { alive_.end(); }
+
+ private:
+  struct Running {
+    Call call;
+    Done done;
+    std::string token;
+    bool second_token = false;
+  };
+
+  void send(std::shared_ptr<Running> const& running);
+  void answered(std::shared_ptr<Running> const& running, net::Result<net::HttpResponse> const& response);
+
+  Parts parts_;
+  Settings const& settings_;
+  Counters& counters_;
+  AccessTokens& tokens_;
+  Alive alive_;
+};
+
+// "v3/conversations/19%3A…/activities/…": ids are percent-encoded as path segments.
+std::string conversation_path(std::string_view conversation, std::string_view rest = {});
+std::string activity_path(std::string_view conversation, std::string_view activity);
+
+}  // namespace teams

@@ -1,0 +1,66 @@
+// What Teams has told us of conversations and people: where each conversation is served, under which "29:…" id this bot
+// knows a person, and who is a guest. Kept in the notebook; losing it costs a look, never a decision. Loop thread only.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "adapters/teams/connector.hpp"
+#include "adapters/teams/parts.hpp"
+#include "adapters/teams/wire.hpp"
+
+namespace teams {
+
+class Directory {
+ public:
+  Directory(Parts const& parts, Settings const& settings, Connector& connector);
+
+  void load();   // from the notebook
+  void start();  // asks who is in the configured channels
+  void stop();
+
+  // From an activity that was found good.
+  void learn(Activity const& activity);
+  // Where messages for this conversation go.
+  std::string service_url(std::string const& conversation) const;
+  // "29:…" ids of the configured people that we know, in the order of their keys.
+  std::vector<std::string> watchers() const;
+  // Somebody whom Teams calls a guest or anonymous, or whose tenant is another.
+  bool is_outsider(std::string const& object) const { return outsiders_.contains(object); }
+  // After the people or channels changed.
+  void configured();
+
+ private:
+  struct Place {
+    std::string service_url, type, team;
+    bool gone = false;  // the app was removed there
+    core::Time heard{};
+  };
+
+  Place& place(std::string const& conversation);
+  void know(std::string const& object, std::string const& id);
+  void ask(std::string const& channel);
+  void ask_page(std::string const& channel, std::string const& continuation, unsigned pages);
+  void ask_one(std::string const& channel, std::string const& object);
+  void take(std::string const& channel, Member const& member);
+  void save();
+
+  Parts parts_;
+  Settings const& settings_;
+  Connector& connector_;
+  std::map<std::string, Place> places_;     // by bare conversation id
+  std::map<std::string, std::string> ids_;  // Entra object id → "29:…"
+  std::set<std::string> outsiders_;         // Entra object ids
+  struct Asked {
+    core::Time at{};
+    ports::Loop::TimerId again = 0;
+  };
+  std::map<std::string, Asked> asked_;  // channels, and when their members were last asked for
+  bool save_later_ = false, started_ = false;
+  Alive alive_;
+};
+
+}  // namespace teams

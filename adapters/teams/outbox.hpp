@@ -1,0 +1,87 @@
+// Messages on their way to Teams: in order a conversation, no faster than allowed, and of several updates of one
+// message only the last. A POST has no key by which it could be recognised: one of which nothing is known is only
+// repeated after a while, and not for ever. Loop thread only.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "adapters/teams/card_memory.hpp"
+#include "adapters/teams/connector.hpp"
+#include "adapters/teams/directory.hpp"
+#include "adapters/teams/pace.hpp"
+
+namespace teams {
+
+class Outbox {
+ public:
+  using Posted = std::function<void(core::Result<ports::MessageRef>)>;
+  using Updated = std::function<void(core::Result<void>)>;
+
+  Outbox(Parts const& parts, Settings const& settings, Connector& connector, Directory& directory, CardMemory& memory,
+         Counters& counters);
+
+  void stop();
+
+  // `thread`: a message of ours, or nothing for a new post.
+  void post(std::string channel, std::optional<ports::MessageRef> const& thread, core::Json body, std::string key,
+            Posted done);
+  void update(ports::MessageRef const& message, core::Json body, Updated done);
+  // Words for one person: one try, and dropped when many wait. `conversation` as an activity named it.
+  void say(std::string conversation, core::Json body);
+
+ private:
+  struct Post {
+    std::string channel;       // bare
+    std::string conversation;  // where it goes: empty for a new post in a channel
+    core::Json body;
+    std::string key;
+    Posted done;  // empty: words for one person
+    unsigned failures = 0, doubts = 0;
+    bool plain = false;  // the fallback without a card
+  };
+  struct Lane {  // of one bare conversation
+    std::deque<std::shared_ptr<Post>> waiting;
+    bool busy = false;
+  };
+  struct Update {
+    std::string channel, conversation, activity;
+    core::Json body;
+    std::uint64_t version = 0, sent = 0;
+    std::vector<std::pair<std::uint64_t, Updated>> waiting;
+    unsigned failures = 0;
+    bool busy = false, plain = false;
+  };
+  using Ref = std::shared_ptr<Post>;
+
+  void pump(std::string const& channel);
+  void send(Ref const& post);
+  void posted(Ref const& post, Connector::Outcome const& outcome);
+  void taken(Ref const& post, std::string const& body);
+  void doubt(Ref const& post, core::Error const& error);
+  void finish(Ref const& post, core::Result<ports::MessageRef> result);
+  void next(Ref const& post);
+  void send_update(std::string const& name);
+  void updated(std::string const& name, Connector::Outcome const& outcome);
+  // After which wait it is tried again; holds the whole conversation when Teams asked for it.
+  core::Duration pause_after(std::string const& channel, Connector::Outcome const& outcome, unsigned failures);
+
+  Parts parts_;
+  Settings const& settings_;
+  Connector& connector_;
+  Directory& directory_;
+  CardMemory& memory_;
+  Counters& counters_;
+  Pace pace_;
+  std::map<std::string, Lane> lanes_;
+  std::map<std::string, Update> updates_;  // by conversation and activity
+  Alive alive_;
+};
+
+}  // namespace teams

@@ -1,0 +1,66 @@
+// The keys that may sign activities: fetched from the one configured place, kept a day, asked for again when a token
+// names a key that is not there. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "adapters/teams/jws.hpp"
+#include "adapters/teams/parts.hpp"
+
+namespace teams {
+
+class SigningKeys {
+ public:
+  struct Key {
+    SigningKey key;
+    std::vector<std::string> endorsements;
+  };
+  enum class Found {
+    yes,
+    no,       // a fresh set does not have it, or it may not be asked for again yet
+    nothing,  // there are no keys at all: say "later", so that it is sent again
+  };
+  using Done = std::function<void(Found, Key const*)>;  // the pointer is good for the call
+
+  // Hears after each fetch why nothing can be checked; an empty text when it can.
+  using OnState = std::function<void(std::string const& trouble)>;
+
+  SigningKeys(Parts const& parts, Settings const& settings, Counters& counters, OnState on_state);
+
+  void start();  // fetches them, and again each day
+  void stop();
+  // `done` runs at once when it can be told at once, else after a fetch.
+  void find(std::string const& kid, Done done);
+
+ private:
+  struct Waiting {
+    std::string kid;
+    Done done;
+  };
+
+  bool usable() const;
+  void fetch();
+  void got_metadata(net::Result<net::HttpResponse> const& response);
+  void got_keys(net::Result<net::HttpResponse> const& response);
+  void failed(std::string const& why);
+  void finish(std::string const& why);
+  void ask_after(core::Duration wait);
+  void answer(std::string const& kid, Done const& done) const;
+
+  Parts parts_;
+  Settings const& settings_;
+  Counters& counters_;
+  OnState on_state_;
+  std::map<std::string, Key> keys_;
+  core::Time fetched_{}, unknown_asked_{};
+  bool fetching_ = false, asked_for_unknown_ = false;
+  unsigned failures_ = 0;
+  ports::Loop::TimerId timer_ = 0;
+  std::vector<Waiting> waiting_;
+  Alive alive_;
+};
+
+}  // namespace teams

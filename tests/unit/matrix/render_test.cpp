@@ -1,0 +1,195 @@
+#include "adapters/matrix/render.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "adapters/matrix/render_text.hpp"
+#include "bot/core/rendering.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/unit/matrix/cards.hpp"
+
+using namespace matrix;
+using core::Json;
+
+namespace {
+
+// Compares with golden/NAME.json; UPDATE_GOLDEN=1 writes it instead.
+void check_golden(std::string const& name, Json const& body) {
+  auto const path = std::string(MATRIX_GOLDEN) + "/" + name + ".json";
+  auto const bytes = core::dump_pretty(body);
+  if (std::getenv("UPDATE_GOLDEN")) {
+    std::ofstream(path) << bytes;
+    return;
+  }
+  std::ostringstream stored;
+  stored << std::ifstream(path).rdbuf();
+  CAPTURE(path);
+  CHECK(stored.str() == bytes);
+}
+
+Json const& said(Json const& body) { return body[kOurs]; }
+
+}  // namespace
+
+TEST_CASE("matrix render: the message in each state is as it was") {
+  for (auto const& [name, card] : cards::in_each_state()) {
+    CAPTURE(name);
+    check_golden(name, render_card(card, "key-1", cards::people()).body);
+  }
+  check_golden("note", render_note(cards::note(), "key-2", cards::people()).body);
+  auto const approved = render_card(cards::Request().vote("bob").updated(), "key-1", cards::people()).body;
+  check_golden("edit", render_edit(approved, "$card"));
+  check_golden("answer", render_answer("@bob:example.org", "CS-1: It expired.\nAsk again.", "answer-1", false));
+  check_golden("ask", render_answer("@bob:example.org", "Say why: reply here.", "ask-1", true));
+  Json parts = Json::array();
+  auto const long_one = cards::Request("restart-long");
+  auto const meaning = meaning_of(render_card(long_one.card(), "key-1", cards::people()).body);
+  for (auto const& part : render_action(long_one.view(), meaning.value(), "action-1", "@bob:example.org"))
+    parts.push(in_thread(part, "$card"));
+  check_golden("action", parts);
+}
+
+TEST_CASE("matrix render: a waiting card says all that a tired approver needs") {
+  auto const card = cards::waiting();
+  auto const body = render_card(card, "key-1", cards::people()).body;
+  CHECK(body["msgtype"].text() == "m.text");  // a notice would wake nobody
+  CHECK(body["m.mentions"]["user_ids"] == Json::array({"@bob:example.org", "@carol:example.org", "@erin:example.org"}));
+  CHECK(said(body)["key"].text() == "key-1");
+  CHECK(said(body)["request"].text() == card.request_id);
+  CHECK(said(body)["binding"].text() == card.binding);
+  CHECK(said(body)["approve"].text() == "direct");
+  CHECK(said(body)["deny"].text() == "direct");
+  CHECK_THAT(body["body"].text(), Catch::StartsWith("CS-1 Restart web"));
+  for (auto const& form : {body["body"].text(), body["formatted_body"].text()}) {
+    for (auto const& word :
+         {std::string("systemctl restart web.service"), std::string("If nobody answers"),
+          "!countersign " + card.how_by_text, card.ledger_path, std::string("10:12:03 fatal: out of memory"),
+          std::string("\u2705 approves. \u274c denies.")})
+      CHECK_THAT(form, Catch::Contains(word));
+  }
+}
+
+TEST_CASE("matrix render: what a reaction does stands in the message and in its words") {
+  auto const forms = [](core::Card const& card) {
+    auto const meaning = meaning_of(render_card(card, "k", cards::people()).body).value();
+    return std::pair{meaning.approve, meaning.deny};
+  };
+  using Form = Meaning::Form;
+  CHECK(forms(cards::waiting()) == std::pair{Form::direct, Form::direct});
+  CHECK(forms(cards::Request("restart-why").card()) == std::pair{Form::with_note, Form::with_note});
+  CHECK(forms(cards::Request("restart-long").card()) == std::pair{Form::view, Form::direct});
+  CHECK(forms(cards::Request("restart-long-why").card()) == std::pair{Form::view, Form::with_note});
+  CHECK(forms(cards::Request().vote("bob").updated()) == std::pair{Form::none, Form::none});
+  auto const text = render_card(cards::Request("restart-why").card(), "k", cards::people()).body["body"].text();
+  CHECK_THAT(text, Catch::Contains("you are asked why"));
+}
+
+TEST_CASE("matrix render: the digest covers all but itself, and an update names what was posted") {
+  auto const first = render_card(cards::waiting(), "key-1", cards::people());
+  CHECK(said(first.body)["rendering"].text() == first.digest);
+  CHECK(core::rendering_digest("matrix", first.body).value() == first.digest);
+  auto other = cards::waiting();
+  other.status = "Waiting: nobody";
+  CHECK(render_card(other, "key-1", cards::people()).digest != first.digest);
+  other.rendering = first.digest;
+  auto const update = render_card(other, "key-1", cards::people());
+  CHECK(said(update.body)["rendering"].text() == first.digest);
+  CHECK(update.digest != first.digest);
+}
+
+// Computed by what follows, from the text of ledger/FORMAT.md alone:
+//   python3 -c '
+//   import hashlib, json, sys
+//   body = json.load(sys.stdin)
+//   ours = body.get("org.countersign.message")
+//   if isinstance(ours, dict) and "rendering" in ours: ours["rendering"] = ""
+//   text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+//   print("sha256:" + hashlib.sha256(text.encode()).hexdigest())' < golden/NAME.json
+TEST_CASE("matrix render: the rendering digest is what the format says, as another program computes it") {
+  CHECK(render_card(cards::waiting(), "key-1", cards::people()).digest ==
+        "sha256:5ba9e38ceefe8b39f256364b51522d68199c24ba64becfe54c59bea80e9561eb");
+  CHECK(render_note(cards::note(), "key-2", cards::people()).digest ==
+        "sha256:d6d2c0e15e808b6f7cfa2c3f4e15f91fc04c7a8a6a6f40a10d8efa13528fc2fc");
+}
+
+TEST_CASE("matrix render: an edit replaces the original for all clients and keeps what it means") {
+  auto const body = render_card(cards::Request().vote("bob").updated(), "key-1", cards::people()).body;
+  auto const edit = render_edit(body, "$card");
+  CHECK(edit["m.new_content"] == body);
+  CHECK(edit["m.mentions"] == Json::object({}));
+  CHECK(edit["m.relates_to"]["rel_type"].text() == "m.replace");
+  CHECK(edit["m.relates_to"]["event_id"].text() == "$card");
+  CHECK_THAT(edit["body"].text(), Catch::StartsWith("* CS-1") && Catch::Contains("Approved by bob"));
+}
+
+TEST_CASE("matrix render: notes notify whom they mention, others are notices") {
+  auto note = cards::note();
+  auto const body = render_note(note, "k", cards::people()).body;
+  CHECK(body["msgtype"].text() == "m.text");
+  CHECK(body["m.mentions"]["user_ids"] == Json::array({"@alice:example.org"}));
+  note.mention = {"somebody-unknown"};
+  auto const quiet = render_note(note, "k", cards::people()).body;
+  CHECK(quiet["msgtype"].text() == "m.notice");
+  CHECK(quiet["m.mentions"] == Json::object({}));
+  note.block = std::string(200'000, '"') + "\nthe very end";
+  auto const cut_short = render_note(note, "k", cards::people()).body;
+  CHECK(core::dump(cut_short).size() <= kMaxCopyBytes);
+  CHECK_THAT(cut_short["body"].text(), Catch::Contains("the very end") && Catch::Contains("in the ledger"));
+}
+
+TEST_CASE("matrix render: an action that does not fit is approved only where all of it stands") {
+  auto card = cards::waiting();
+  card.action.assign(400, "step: /bin/true argument");
+  auto const body = render_card(card, "k", cards::people()).body;
+  CHECK(said(body)["approve"].text() == "view");
+  CHECK(said(body)["deny"].text() == "direct");  // a no needs no reading
+  CHECK_THAT(body["body"].text(), Catch::Contains("more lines, react"));
+}
+
+TEST_CASE("matrix render: a card that can't be shown is refused, not shown without its action") {
+  auto card = cards::waiting();
+  card.binding = std::string(30'000, 'x');
+  CHECK_THROWS_AS(render_card(card, "k", cards::people()), core::Failure);
+  auto view = cards::Request("restart-long").view();
+  view.action.assign(40'000, std::string(40, '"'));
+  CHECK_THROWS_AS(render_action(view, {}, "k", "@bob:example.org"), core::Failure);
+}
+
+TEST_CASE("matrix render: a message that the server refuses still shows what it is about") {
+  auto card = cards::waiting();
+  card.reason = std::string(3900, 'r');
+  auto const body = render_card(card, "k", cards::people()).body;
+  auto const plain = plain_fallback(body);
+  CHECK(plain["formatted_body"].is_null());
+  CHECK(plain["format"].is_null());
+  CHECK(plain["body"] == body["body"]);
+  CHECK(said(plain)["approve"].text() == "direct");
+  Json longer = body;
+  longer.set("body", std::string(20'000, 'x'));
+  CHECK(plain_fallback(longer)["body"].text().size() <= 8 * 1024);
+  CHECK(said(plain_fallback(longer))["approve"].text() == "view");
+}
+
+TEST_CASE("matrix render: what a message says about itself is read back, and nothing else is") {
+  CHECK_FALSE(meaning_of(Json::object({{"body", "x"}})).has_value());
+  CHECK_FALSE(meaning_of(core::parse_json(R"({"org.countersign.message":{"v":2,"kind":"card"}})").value()).has_value());
+  CHECK_FALSE(meaning_of(core::parse_json(R"({"org.countersign.message":{"v":1,"kind":"x"}})").value()).has_value());
+  CHECK_FALSE(meaning_of(core::parse_json(R"({"org.countersign.message":"card"})").value()).has_value());
+  auto const meaning =
+      meaning_of(core::parse_json(R"({"org.countersign.message":{"v":1,"kind":"card","approve":"now"}})").value());
+  REQUIRE(meaning.has_value());
+  CHECK(meaning->approve == Meaning::Form::none);
+}
+
+TEST_CASE("matrix render text: cuts and escapes on borders") {
+  CHECK(escape_html("a<b>&\"'") == "a&lt;b&gt;&amp;&quot;&#39;");
+  CHECK(cut("a\U0001f600b", 5) == "a…");
+  CHECK(cut("abc", 3) == "abc");
+  CHECK(clean_line("a\nb\tc\u202e") == "a\\nb\\tc\\u{202E}");
+  auto const fitted =
+      fit_lines({std::string(30, 'a'), std::string(30, 'b'), std::string(30, 'c')}, 80, "in the ledger");
+  CHECK_FALSE(fitted.whole);
+  CHECK(fitted.lines == std::vector<std::string>{std::string(30, 'a'), "… (2 more lines, in the ledger)"});
+  CHECK(fit_lines({"a", "b"}, 4, "x").whole);
+}

@@ -1,0 +1,187 @@
+#include "tests/support/catch.hpp"
+#include "tests/unit/matrix/bench.hpp"
+
+using namespace fakes;
+
+namespace {
+
+// All problems of the rooms as one text.
+std::string problems(Bench& bench) {
+  bench.loop.advance(2s);
+  std::string text;
+  for (auto const& problem : bench.adapter->room_problems()) text += problem + '\n';
+  return text;
+}
+
+void power(Bench& bench, Json content) {
+  bench.hs.say("@alice:example.org", "m.room.power_levels", std::move(content), kRoom, "");
+}
+
+}  // namespace
+
+TEST_CASE("matrix rooms: a room as it should be gives nothing to say") {
+  Bench bench;
+  bench.connected();
+  CHECK(problems(bench).empty());
+  CHECK(bench.engine.states.back().second.empty());
+}
+
+TEST_CASE("matrix rooms: in an encrypted room the bot refuses to work and says so in plain words, once") {
+  Bench bench;
+  auto const encrypt = [&] {
+    bench.hs.say("@alice:example.org", "m.room.encryption", Json::object({{"algorithm", "m.megolm.v1.aes-sha2"}}),
+                 kRoom, "");
+  };
+  bool const from_start = GENERATE(true, false);
+  if (from_start) encrypt();
+  bench.connected();
+  std::string event = "$card";
+  if (!from_start) {
+    event = bench.post(cards::waiting());
+    CHECK(problems(bench).empty());
+    encrypt();
+  }
+  CHECK_THAT(problems(bench), Catch::Contains("is encrypted") && Catch::Contains("refuses to work"));
+  CHECK(bench.engine.connected());
+  CHECK_THAT(bench.engine.states.back().second, Catch::Contains("is encrypted"));
+  bench.loop.advance(1h);
+  std::size_t lines = 0;
+  for (auto const& line : bench.log.lines()) {
+    if (line.level == ports::Log::Level::error) ++lines;
+  }
+  CHECK(lines == 1);
+
+  std::optional<core::Result<ports::MessageRef>> posted;
+  bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(cards::waiting(), "k2").body, "k2", bench.loop.now(),
+                      [&](auto const& result) { posted = result; });
+  bench.loop.advance(1s);
+  REQUIRE((posted && posted->has_error()));
+  CHECK(posted->error().code == core::Errc::forbidden);
+  CHECK_THAT(posted->error().message, Catch::Contains("is encrypted"));
+  auto const updated = bench.update(event, cards::waiting());
+  REQUIRE(updated);
+  CHECK(updated->has_error());
+  bench.hs.react("@bob:example.org", event);
+  bench.hs.text("@bob:example.org", "!countersign list");
+  bench.loop.advance(1s);
+  CHECK(bench.engine.votes.empty());
+  CHECK(bench.engine.commands.empty());
+}
+
+TEST_CASE("matrix rooms: public ones and strangers' servers are warned of") {
+  Bench bench;
+  bench.hs.say("@alice:example.org", "m.room.join_rules", Json::object({{"join_rule", "public"}}), kRoom, "");
+  bench.hs.join("@zoe:far.example");
+  SECTION("not federated") { bench.connected(); }
+  SECTION("federated") {
+    bench.hs.say("@alice:example.org", "m.room.create", Json::object({{"room_version", "11"}}), kRoom, "");
+    bench.connected();
+    CHECK_THAT(problems(bench), Catch::Contains("far.example") && Catch::Contains("m.federate false"));
+  }
+  CHECK_THAT(problems(bench), Catch::Contains("is public") && Catch::Contains("invite"));
+  CHECK(bench.engine.states.back().second.empty());  // a warning, no refusal
+  bench.hs.say("@alice:example.org", "m.room.join_rules", Json::object({{"join_rule", "invite"}}), kRoom, "");
+  CHECK_THAT(problems(bench), !Catch::Contains("is public"));
+}
+
+TEST_CASE("matrix rooms: power that is missing is named with its number") {
+  Bench bench;
+  bench.connected();
+  power(bench, Json::object({{"users", Json::object({{kBot, 10}})},
+                             {"events", Json::object({{"m.reaction", 25}, {"m.room.redaction", "50"}})}}));
+  auto text = problems(bench);
+  CHECK_THAT(text, Catch::Contains("m.reaction needs power 25, it has 10"));
+  CHECK_THAT(text, Catch::Contains("m.room.redaction needs power 50"));
+  CHECK_THAT(text, !Catch::Contains("post messages"));
+  CHECK_THAT(text, Catch::Contains("3 persons of the configuration can't react"));
+  power(bench, Json::object({{"events_default", 50}, {"users_default", 0}}));
+  CHECK_THAT(problems(bench), Catch::Contains("may not post messages"));
+  power(bench, Json::object({{"users", Json::object({{kBot, "100"}})}, {"users_default", "25"}}));
+  CHECK(problems(bench).empty());
+}
+
+TEST_CASE("matrix rooms: from version 12 on who made a room stands above all levels") {
+  Bench bench;
+  auto const create = [&](std::string const& sender, Json content) {
+    bench.hs.say(sender, "m.room.create", content.set("room_version", "12").set("m.federate", false), kRoom, "");
+  };
+  power(bench, Json::object({{"events_default", 50}, {"users_default", 50}, {"users", Json::object({{kBot, 0}})}}));
+  bench.connected();
+  CHECK_THAT(problems(bench), Catch::Contains("may not post"));
+  create("@alice:example.org", Json::object({{"additional_creators", Json::array({kBot})}}));
+  CHECK(problems(bench).empty());
+  create("@alice:example.org", Json::object({}));
+  CHECK_THAT(problems(bench), Catch::Contains("may not post"));
+  create(kBot, Json::object({}));
+  CHECK(problems(bench).empty());
+}
+
+TEST_CASE("matrix rooms: joins where it is invited, at the start and later, and waits out the homeserver's slowness") {
+  Bench bench;
+  bench.hs.rooms[kRoom].members.erase(kBot);
+  SECTION("at the start") {
+    bench.hs.rooms[kRoom].invited = true;
+    bench.hs.fault("/join/", Homeserver::refusal(403, "M_FORBIDDEN"));
+    bench.hs.fault("/join/", Homeserver::refusal(403, "M_UNKNOWN"));
+  }
+  SECTION("later") {
+    bench.connected();
+    CHECK_THAT(problems(bench), Catch::Contains("invite @countersign:example.org there"));
+    std::optional<core::Result<ports::MessageRef>> posted;
+    bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(cards::waiting(), "k").body, "k", bench.loop.now(),
+                        [&](auto const& result) { posted = result; });
+    bench.loop.advance(1s);
+    CHECK_THAT(posted->error().message, Catch::Contains("invite"));
+    bench.loop.advance(10min);
+    CHECK(bench.hs.calls("/join/").size() < 25);
+    bench.hs.rooms[kRoom].invited = true;
+  }
+  if (!bench.adapter) bench.connected();
+  bench.loop.advance(65s);
+  CHECK(problems(bench).empty());
+  CHECK_FALSE(bench.post(cards::waiting(), "k2").empty());
+}
+
+TEST_CASE("matrix rooms: removed from a room, and invited again") {
+  Bench bench(GENERATE(matrix::Transport::sync, matrix::Transport::websocket));
+  bench.connected();
+  bench.hs.say("@alice:example.org", "m.room.member", Json::object({{"membership", "leave"}}), kRoom, kBot);
+  if (bench.settings.transport == matrix::Transport::websocket) {
+    bench.transact("1", 1);
+  } else {
+    // A homeserver tells of the end of a membership in another place.
+    bench.hs.fault("/sync",
+                   net::HttpResponse{200, {}, R"({"next_batch":"s90","rooms":{"leave":{"!inc:example.org":{}}}})"});
+    bench.loop.advance(31s);
+  }
+  CHECK_THAT(problems(bench), Catch::Contains("is not in room"));
+  bench.hs.rooms[kRoom].invited = true;
+  bench.loop.advance(65s);
+  CHECK(problems(bench).empty());
+}
+
+TEST_CASE("matrix rooms: an upgraded room is said to be replaced") {
+  Bench bench;
+  bench.connected();
+  bench.hs.say("@alice:example.org", "m.room.tombstone", Json::object({{"replacement_room", "!next:example.org"}}),
+               kRoom, "");
+  CHECK_THAT(problems(bench), Catch::Contains("replaced by !next:example.org"));
+}
+
+TEST_CASE("matrix rooms: a new configuration brings rooms and takes them away") {
+  Bench bench;
+  bench.make_room("!two:example.org");
+  bench.hs.join(kBot, "!two:example.org");
+  bench.hs.rooms["!two:example.org"].invited = true;
+  bench.connected();
+  bench.adapter->set_people_and_channels(bench.settings.people, {"!two:example.org"});
+  std::optional<core::Result<ports::MessageRef>> posted, elsewhere;
+  auto const body = bench.adapter->render(cards::waiting(), "k").body;
+  bench.adapter->post("!two:example.org", std::nullopt, body, "k", bench.loop.now(),
+                      [&](auto const& result) { posted = result; });
+  bench.adapter->post(kRoom, std::nullopt, body, "k", bench.loop.now(),
+                      [&](auto const& result) { elsewhere = result; });
+  bench.loop.advance(3s);
+  CHECK(posted->has_value());
+  CHECK_THAT(elsewhere->error().message, Catch::Contains("not in the configuration"));
+}

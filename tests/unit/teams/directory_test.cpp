@@ -1,0 +1,77 @@
+// Who is where, and settings.
+#include "tests/support/catch.hpp"
+#include "tests/unit/teams/bench.hpp"
+
+using namespace cloud;
+using namespace activities;
+
+TEST_CASE("teams directory: members over pages become watchers, those without object ids are asked for one by one") {
+  Bench bench;
+  auto const member = [](std::string const& id, std::string const& object) {
+    auto made = Json::object({{"id", id}, {"tenantId", kTenant}});
+    if (!object.empty()) made.set("aadObjectId", object);
+    return made;
+  };
+  bench.http.next[Door::members] = {
+      says(200, core::dump(Json::object({{"members", Json::array({member("29:1-bob", kBob), member("29:1-zed", "z")})},
+                                         {"continuationToken", "abc+/="}}))),
+      says(200, core::dump(Json::object({{"members", Json::array({member("29:1-carol", "")})}})))};
+  auto const carol = cards::people().at("carol");
+  bench.http.next[Door::member] = {says(404), says(200, core::dump(member("29:1-carol", carol)))};
+  bench.connected();
+  bench.loop.advance(1s);
+  CHECK(bench.http.count(Door::members) == 2);
+  CHECK_THAT(bench.http.last(Door::members).url, Catch::Contains("pageSize=200&continuationToken=abc%2B%2F%3D"));
+  CHECK(bench.http.count(Door::member) == 3);
+  auto const watchers = [&] {
+    return teams::card_in(bench.adapter->render(cards::waiting(), "k").body)["refresh"]["userIds"];
+  };
+  CHECK(watchers() == Json::array({"29:1-bob", "29:1-carol"}));
+  bench.send(message("list", "1", {"a11ce000-0000-4000-8000-000000000001", "29:1-alice"}));
+  CHECK(watchers() == Json::array({"29:1-alice", "29:1-bob", "29:1-carol"}));
+  // Kept over a restart; asked again when the app comes to the team, but not with each event.
+  bench.loop.advance(10s);
+  bench.adapter.reset();
+  bench.dialer.wires.clear();
+  bench.connected();
+  CHECK(watchers().if_array()->size() == 3);
+  auto const asked = bench.http.count(Door::members);
+  for (int i = 0; i < 5; ++i) bench.ask(installed());
+  CHECK(bench.http.count(Door::members) == asked);
+  bench.loop.advance(11min);
+  bench.ask(installed("add", {.conversation = kChannel}));
+  CHECK(bench.http.count(Door::members) == asked + 1);
+}
+
+TEST_CASE("teams settings that can't be right are refused at once") {
+  Bench bench;
+  auto const make = [&](auto change) {
+    auto settings = bench.settings;
+    change(settings);
+    return std::make_unique<teams::Adapter>(
+        settings, teams::Parts{bench.loop, bench.http, bench.dialer, bench.log, bench.notebook, bench.io});
+  };
+  CHECK_NOTHROW(make([](auto&) {}));
+  CHECK_NOTHROW(make([](auto& s) {
+    s.tenant = "AAAAAAAA-0000-4000-8000-00000000000A";
+    s.service_url = "http://127.0.0.1:8080/";
+    s.relay->url = "ws://127.0.0.1:9000";
+  }));
+  CHECK_THROWS_AS(make([](auto& s) { s.tenant = "acme"; }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.app_id.clear(); }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.app_secret.clear(); }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.app_secret = "a\nb"; }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.service_url = "http://smba.trafficmanager.net/"; }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.openid_url = "ftp://x"; }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.issuer.clear(); }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.relay.reset(); }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.relay->url = "wss://ns.servicebus.windows.net/path"; }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.relay->url = "ws://ns.servicebus.windows.net"; }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.relay->path = "/approvals"; }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.relay->key.clear(); }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.relay->listeners = 26; }), core::Failure);
+  CHECK_THROWS_AS(make([](auto& s) { s.endpoint = teams::EndpointSettings{}; }), core::Failure);  // plain, on 0.0.0.0
+  CHECK_NOTHROW(make([](auto& s) { s.endpoint = teams::EndpointSettings{.address = "127.0.0.1"}; }));
+  CHECK_THROWS_AS(make([](auto& s) { s.endpoint = teams::EndpointSettings{.address = "::1", .key_file = "k"}; }),
+                  core::Failure);
+}

@@ -1,0 +1,102 @@
+// Our own token for the Connector.
+#include "tests/support/catch.hpp"
+#include "tests/unit/teams/bench.hpp"
+
+using namespace cloud;
+using namespace activities;
+
+namespace {
+
+// Whatever makes the adapter call the Connector.
+std::shared_ptr<std::optional<core::Result<ports::MessageRef>>> post(Bench& bench,
+                                                                     std::string const& channel = kChannel) {
+  auto result = std::make_shared<std::optional<core::Result<ports::MessageRef>>>();
+  bench.adapter->post(channel, std::nullopt, bench.adapter->render(cards::waiting(), "key").body, "key",
+                      bench.loop.now(), [result](auto const& posted) { *result = posted; });
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("teams login: one fetch for many, renewed five minutes before it ends") {
+  Bench bench;
+  bench.connected();
+  CHECK(bench.http.count(Door::login) == 1);
+  auto const login = bench.http.last(Door::login);
+  CHECK(login.url == std::string("https://login.microsoftonline.com/") + kTenant + "/oauth2/v2.0/token");
+  CHECK(login.body == std::string("grant_type=client_credentials&client_id=") + kApp +
+                          "&client_secret=s3cr~t%26more&scope=https%3A%2F%2Fapi.botframework.com%2F.default");
+  bench.loop.advance(54min);
+  post(bench);
+  bench.loop.advance(1s);
+  CHECK(bench.http.last(Door::create).authorization == "Bearer token-1");
+  bench.loop.advance(2min);
+  bench.http.hold = {Door::login};
+  for (int i = 0; i < 4; ++i) post(bench, "19:c" + std::to_string(i) + "@thread.tacv2");
+  bench.loop.advance(1s);
+  CHECK(bench.http.count(Door::login) == 2);
+  bench.http.hold.clear();
+  bench.http.release();
+  bench.loop.advance(1s);
+  CHECK(bench.http.last(Door::create).authorization == "Bearer token-2");
+  CHECK(bench.http.count(Door::create) == 5);
+}
+
+TEST_CASE("teams login: a token that the Connector no longer takes is replaced once") {
+  Bench bench;
+  bench.connected();
+  bench.http.next[Door::create] = {refuses(401, "Unauthorized")};
+  auto const result = post(bench);
+  bench.loop.advance(1s);
+  CHECK((*result)->has_value());
+  CHECK(bench.http.last(Door::create).authorization == "Bearer token-2");
+  bench.http.next[Door::create] = {refuses(401, "BotNotRegistered"), refuses(401, "BotNotRegistered")};
+  auto const again = post(bench);
+  bench.loop.advance(1s);
+  CHECK((*again)->error().code == core::Errc::forbidden);
+  CHECK(bench.http.count(Door::create) == 4);
+}
+
+TEST_CASE("teams login: what passes is tried again, what does not is said with the way out") {
+  Bench bench;
+  SECTION("an outage") {
+    bench.http.next[Door::login] = {fails(true), says(503), says(429, "{}", {{"Retry-After", "7"}}),
+                                    says(200, "<html>")};
+    bench.connected();
+    auto const result = post(bench);
+    bench.loop.advance(1min);
+    CHECK((*result)->has_value());
+    CHECK(bench.http.count(Door::login) == 5);
+  }
+  SECTION("an old token goes on while it lasts") {
+    bench.connected();
+    bench.loop.advance(56min);
+    bench.http.next[Door::login] = {says(503)};
+    auto const result = post(bench);
+    bench.loop.advance(1s);
+    CHECK((*result)->has_value());
+    CHECK(bench.http.last(Door::create).authorization == "Bearer token-1");
+  }
+  SECTION("a wrong secret") {
+    auto [code, hint] = GENERATE(table<char const*, char const*>(
+        {{"AADSTS7000215: Invalid client secret provided.", "not its id"},
+         {"AADSTS7000222: The provided client secret keys are expired.", "has expired"},
+         {"AADSTS700016: Application was not found in the directory.", "not registered in the tenant"}}));
+    bench.http.next[Door::login] = {
+        says(401, R"({"error":"invalid_client","error_description":")" + std::string(code) + "\"}")};
+    bench.connected();
+    CHECK_FALSE(bench.sink.states.back().first);
+    CHECK_THAT(bench.sink.states.back().second, Catch::Contains(hint));
+    auto const result = post(bench);
+    bench.loop.advance(1s);
+    CHECK((*result)->error().code == core::Errc::forbidden);
+    CHECK(bench.http.count(Door::login) == 1);  // no hammering
+    // Mended meanwhile.
+    bench.loop.advance(1min);
+    auto const later = post(bench);
+    bench.loop.advance(1s);
+    CHECK((*later)->has_value());
+    CHECK(bench.sink.states.back() == std::pair<bool, std::string>{true, ""});
+  }
+  CHECK_THAT(bench.log_text(), !Catch::Contains("s3cr") && !Catch::Contains("token-"));
+}
