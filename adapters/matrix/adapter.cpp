@@ -204,6 +204,23 @@ void Adapter::set_people_and_channels(People people, std::vector<std::string> ch
   impl_->settings.channels = std::move(channels);
   if (impl_->source && !impl_->given_up) impl_->rooms.configured();
 }
+core::Result<std::function<void()>> Adapter::fresh_secrets(Settings const& fresh) {
+  auto next = impl_->settings;
+  next.access_token = fresh.access_token;
+  next.password = fresh.password;
+  next.as_token = fresh.as_token;
+  try {
+    next = checked(std::move(next));
+  } catch (core::Failure const& failure) {
+    return failure.error();
+  }
+  return std::function<void()>([this, next = std::move(next)] {
+    impl_->settings.access_token = next.access_token;
+    impl_->settings.password = next.password;
+    impl_->settings.as_token = next.as_token;
+    impl_->session.secrets_changed();
+  });
+}
 std::vector<std::string> Adapter::room_problems() const { return impl_->rooms.problems(); }
 Counters const& Adapter::counters() const { return impl_->counters; }
 

@@ -36,6 +36,9 @@ class Adapter final : public ports::ChatAdapter {
 
   // After a reload of the configuration: who is who, and which rooms count.
   void set_people_and_channels(People people, std::vector<std::string> channels);
+  // Secrets that were read again: what takes them over, from the next call and the next connection on, or why they
+  // can't be right.
+  core::Result<std::function<void()>> fresh_secrets(Settings const& fresh);
   // What is wrong with the rooms and how to mend it, in whole sentences; once connected.
   std::vector<std::string> room_problems() const;
   Counters const& counters() const;

@@ -42,6 +42,14 @@ bool Session::may_log_in() const {
   return !settings_.password.empty() || (!settings_.as_token.empty() && settings_.transport == Transport::sync);
 }
 
+std::string const& Session::configured_token() const {
+  return settings_.as_token.empty() ? settings_.access_token : settings_.as_token;
+}
+
+void Session::secrets_changed() {
+  if (!may_log_in() && !token_.empty()) token_ = configured_token();
+}
+
 void Session::start(Ready ready) {
   ready_ = std::move(ready);
   look_for_versions();
@@ -63,7 +71,7 @@ void Session::look_for_versions() {
 
 void Session::find_token() {
   if (!may_log_in()) {
-    token_ = settings_.as_token.empty() ? settings_.access_token : settings_.as_token;
+    token_ = configured_token();
     return ask_who();
   }
   auto const note = parts_.notebook.read(kNote);

@@ -25,10 +25,15 @@ class Session : public Tokens {
   std::vector<std::pair<std::string, std::string>> identity() const override;
   void renew(std::string const& used, bool soft_logout, std::function<void(core::Result<void>)> done) override;
 
+  // The settings hold other secrets: a token of theirs is used at once, a password or an application service's at the
+  // next login.
+  void secrets_changed();
+
   std::string const& user() const { return settings_.user; }
 
  private:
   bool may_log_in() const;
+  std::string const& configured_token() const;
   void look_for_versions();
   void find_token();
   void log_in();

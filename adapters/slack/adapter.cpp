@@ -159,11 +159,13 @@ void Adapter::set_people_and_channels(People people, std::vector<std::string> ch
   impl_->settings.people = std::move(people);
   impl_->settings.channels = std::move(channels);
 }
-core::Result<void> Adapter::set_tokens(std::string app_token, std::string bot_token) {
-  if (auto why = why_not_tokens(app_token, bot_token); !why.empty()) return core::make_error(Errc::bad_input, why);
-  impl_->settings.app_token = std::move(app_token);
-  impl_->settings.bot_token = std::move(bot_token);
-  return {};
+core::Result<std::function<void()>> Adapter::fresh_secrets(Settings const& fresh) {
+  if (auto why = why_not_tokens(fresh.app_token, fresh.bot_token); !why.empty())
+    return core::make_error(Errc::bad_input, why);
+  return std::function<void()>([this, app = fresh.app_token, bot = fresh.bot_token] {
+    impl_->settings.app_token = app;
+    impl_->settings.bot_token = bot;
+  });
 }
 Counters const& Adapter::counters() const { return impl_->counters; }
 

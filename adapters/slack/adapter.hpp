@@ -33,9 +33,9 @@ class Adapter final : public ports::ChatAdapter {
 
   // After a reload of the configuration: who is who, and which channels count.
   void set_people_and_channels(People people, std::vector<std::string> channels);
-  // Tokens that were read again: every call and every new socket from now on takes them. Unusable ones are refused and
-  // the old ones stay.
-  core::Result<void> set_tokens(std::string app_token, std::string bot_token);
+  // Secrets that were read again: what takes them over, from the next call and the next connection on, or why they
+  // can't be right.
+  core::Result<std::function<void()>> fresh_secrets(Settings const& fresh);
   Counters const& counters() const;
 
  private:

@@ -155,6 +155,20 @@ void Adapter::set_people_and_channels(People people, std::vector<std::string> ch
   impl_->settings.channels = std::move(channels);
   impl_->directory.configured();
 }
+core::Result<std::function<void()>> Adapter::fresh_secrets(Settings const& fresh) {
+  auto next = impl_->settings;
+  next.app_secret = fresh.app_secret;
+  if (next.relay && fresh.relay) next.relay->key = fresh.relay->key;
+  try {
+    next = checked(std::move(next));
+  } catch (core::Failure const& failure) {
+    return failure.error();
+  }
+  return std::function<void()>([this, next = std::move(next)] {
+    impl_->settings.app_secret = next.app_secret;
+    if (impl_->settings.relay) impl_->settings.relay->key = next.relay->key;
+  });
+}
 std::uint16_t Adapter::endpoint_port() const { return impl_->endpoint ? impl_->endpoint->port() : 0; }
 Counters const& Adapter::counters() const { return impl_->counters; }
 

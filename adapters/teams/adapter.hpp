@@ -37,6 +37,9 @@ class Adapter final : public ports::ChatAdapter {
 
   // After a reload of the configuration: who is who, and which channels count.
   void set_people_and_channels(People people, std::vector<std::string> channels);
+  // Secrets that were read again: what takes them over, from the next call and the next connection on, or why they
+  // can't be right.
+  core::Result<std::function<void()>> fresh_secrets(Settings const& fresh);
   // Of the HTTPS endpoint; 0 while it does not listen.
   std::uint16_t endpoint_port() const;
   Counters const& counters() const;

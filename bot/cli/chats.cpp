@@ -88,40 +88,38 @@ std::string reveal(config::Secret const& secret) {
   return std::string(value->reveal());
 }
 
-template <class Adapter, class Settings, class Parts>
-void Chats::add(Settings settings, Parts parts, core::Rules const& rules) {
-  auto adapter = std::make_unique<Adapter>(std::move(settings), std::move(parts));
+template <class Adapter, class Section, class Parts>
+void Chats::add(config::Config const& config, std::optional<Section> config::Chat::*section, Parts parts) {
+  if (!(config.chat.*section)) return;
+  auto adapter = std::make_unique<Adapter>(settings_of(*(config.chat.*section)), std::move(parts));
   auto* const made = adapter.get();
   auto const configure = [made](core::Rules const& now) {
     made->set_people_and_channels(accounts_on(now, made->platform()), channels_on(now, made->platform()));
   };
-  configure(rules);
-  chats_.push_back({std::move(adapter), configure});
+  configure(config.rules);
+  chats_.push_back({std::move(adapter), configure, [made, section](config::Chat const& chat) {
+                      auto take = made->fresh_secrets(settings_of(*(chat.*section)));
+                      if (!take) throw core::Failure(take.error());
+                      return *take;
+                    }});
 }
 
 Chats::Chats(config::Config const& config, ChatParts const& parts) {
-  auto const& chat = config.chat;
-  if (chat.slack)
-    add<slack::Adapter>(settings_of(*chat.slack),
-                        slack::Parts{.loop = parts.loop, .http = parts.http, .dialer = parts.dialer, .log = parts.log},
-                        config.rules);
-  if (chat.teams)
-    add<teams::Adapter>(settings_of(*chat.teams),
-                        teams::Parts{.loop = parts.loop,
+  add<slack::Adapter>(config, &config::Chat::slack,
+                      slack::Parts{.loop = parts.loop, .http = parts.http, .dialer = parts.dialer, .log = parts.log});
+  add<teams::Adapter>(config, &config::Chat::teams,
+                      teams::Parts{.loop = parts.loop,
+                                   .http = parts.http,
+                                   .dialer = parts.dialer,
+                                   .log = parts.log,
+                                   .notebook = parts.notebook,
+                                   .io = parts.io});
+  add<matrix::Adapter>(config, &config::Chat::matrix,
+                       matrix::Parts{.loop = parts.loop,
                                      .http = parts.http,
                                      .dialer = parts.dialer,
                                      .log = parts.log,
-                                     .notebook = parts.notebook,
-                                     .io = parts.io},
-                        config.rules);
-  if (chat.matrix)
-    add<matrix::Adapter>(settings_of(*chat.matrix),
-                         matrix::Parts{.loop = parts.loop,
-                                       .http = parts.http,
-                                       .dialer = parts.dialer,
-                                       .log = parts.log,
-                                       .notebook = parts.notebook},
-                         config.rules);
+                                     .notebook = parts.notebook});
 }
 
 std::vector<ports::ChatAdapter*> Chats::adapters() const {
@@ -140,6 +138,17 @@ void Chats::stop() {
 
 void Chats::configure(core::Rules const& rules) {
   for (auto const& chat : chats_) chat.configure(rules);
+}
+
+core::Result<void> Chats::read_secrets_again(config::Chat const& chat) {
+  std::vector<std::function<void()>> all;
+  try {
+    for (auto const& one : chats_) all.push_back(one.fresh_secrets(chat));
+  } catch (core::Failure const& failure) {
+    return failure.error();
+  }
+  for (auto const& take : all) take();
+  return {};
 }
 
 }  // namespace cli

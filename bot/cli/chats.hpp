@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,14 +35,18 @@ class Chats {
   void stop();
   // After a reload: who is who, and which channels count. The connections themselves stay as they are.
   void configure(core::Rules const& rules);
+  // After a reload: reads the secrets again that this configuration names. All of them or, with an error, none.
+  core::Result<void> read_secrets_again(config::Chat const& chat);
 
  private:
   struct Chat {
     std::unique_ptr<ports::ChatAdapter> adapter;
     std::function<void(core::Rules const&)> configure;
+    // Throws core::Failure when a secret can't be read or used; what is returned takes them over.
+    std::function<std::function<void()>(config::Chat const&)> fresh_secrets;
   };
-  template <class Adapter, class Settings, class Parts>
-  void add(Settings settings, Parts parts, core::Rules const& rules);
+  template <class Adapter, class Section, class Parts>
+  void add(config::Config const& config, std::optional<Section> config::Chat::*section, Parts parts);
 
   std::vector<Chat> chats_;
 };

@@ -238,14 +238,6 @@ class Service {
     }
   }
 
-  core::Result<void> read_secrets_again() {
-    if (!slack_) return {};
-    auto const app_token = config_.chat.slack->app_token.resolve(), bot_token = config_.chat.slack->bot_token.resolve();
-    if (!app_token) return app_token.error();
-    if (!bot_token) return bot_token.error();
-    return slack_->set_tokens(std::string(app_token->reveal()), std::string(bot_token->reveal()));
-  }
-
   // All or nothing: a file with mistakes changes nothing and is said.
   void reload() {
     if (stopping_) return;
@@ -259,7 +251,7 @@ class Service {
     fresh.state = config_.state;
     fresh.api = config_.api;
     fresh.chat = config_.chat;  // its connections stand; a restart takes other ones. Their secrets are read again:
-    if (auto const read = read_secrets_again(); !read)
+    if (auto const read = chats_->read_secrets_again(config_.chat); !read)
       return log_->error("the configuration was not reloaded", {{"problems", read.error().message}});
     auto const bytes = core::canonical(config::public_json(fresh));
     auto const rules = fresh.rules;

@@ -108,7 +108,9 @@ TEST_CASE("slack sockets: no hello within 10 s, a refused upgrade and a bad addr
   bench.loop.advance(2s);
   CHECK(bench.dialer.wires[0]->destroyed);
   REQUIRE(bench.dialer.wires.size() == 2);
-  bench.end(1, {net::make_error(net::Errc::refused, "The upgrade was refused."), 0, "", 409, {{"Retry-After", "7"}}});
+  bench.end(1, {.error = net::make_error(net::Errc::refused, "The upgrade was refused."),
+                .http_status = 409,
+                .http_headers = {{"Retry-After", "7"}}});
   bench.loop.advance(6900ms);
   CHECK(bench.dialer.wires.size() == 2);
   bench.http.next["apps.connections.open"].push_back(json(R"({"ok":true,"url":"ws://wss.example.org/x"})"));
