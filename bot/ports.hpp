@@ -195,6 +195,15 @@ struct Rendered {
   std::string digest;  // "sha256:…" of the body's canonical form with button values blanked
 };
 
+// A file to show: an exhibit that is too long for a card. Redacted, as the ledger keeps it.
+struct ChatFile {
+  std::string name;        // "01-web-log.txt"
+  std::string media_type;  // "text/plain; charset=utf-8"
+  std::string bytes;
+  std::string sha256;  // hex, of the bytes
+  std::string path;    // where the ledger keeps it
+};
+
 // Small durable notes of an adapter's own: how far it has read, which click may be taken back, where a conversation is.
 // The ledger is the truth: a note that is lost costs a second look, never a decision.
 struct Notebook {
@@ -228,6 +237,14 @@ struct ChatAdapter {
   // Looks for a message of ours with this key, posted at or after `since`.
   virtual void find(std::string channel, std::optional<MessageRef> thread, std::string key, Time since,
                     std::function<void(Result<std::optional<MessageRef>>)> done) = 0;
+  // Puts files into the thread of a message of ours, in order, each once as far as the platform can tell by the key. A
+  // platform that takes no file from a bot shows the text of each instead: as much as messages hold, and where the
+  // whole is. `done`: once all stand, or with the first error.
+  virtual void attach(std::string channel, MessageRef thread, std::vector<ChatFile> files, std::string key,
+                      std::function<void(Result<void>)> done) {
+    (void)channel, (void)thread, (void)files, (void)key;
+    done({});
+  }
   // A person's messages by accident or on purpose: shown to that person only, may be lost.
   virtual void whisper(Account const& to, std::string channel, std::string text) = 0;
   virtual std::vector<Figure> figures() const { return {}; }  // names begin with the platform's

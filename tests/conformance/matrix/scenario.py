@@ -450,14 +450,24 @@ async def _(w):
     else:
         limit = {"messages_per_second": 1, "burst_count": 2}
         await w.raw(None, "POST", f"/_synapse/admin/v1/users/{quote(user)}/override_ratelimit", limit, token=w.where["admin"]["access_token"])
-    out = []
-    for number in range(4):
-        client = w.clients["mallory"]
+    client = w.clients["mallory"]
+
+    async def send(number):
         answer = await client.send("PUT", w.path(f"send/m.room.message/limit-{number}"), '{"msgtype":"m.text","body":"x"}', {"Authorization": "Bearer " + client.access_token})
         body = await answer.json()
-        out.append([answer.status, body.get("errcode"), body.get("error"), 0 < body.get("retry_after_ms", 0) <= 1000, answer.headers.get("Retry-After")])
-    await asyncio.sleep(1.1)
-    out.append((await w.put("mallory", {"msgtype": "m.text", "body": "x"}, transaction="limit-3"))["status"])
+        return answer.status, body.get("errcode"), body.get("error"), 0 < body.get("retry_after_ms", 0) <= 1000, answer.headers.get("Retry-After"), body.get("retry_after_ms", 0)
+
+    # Ten at once, so that a slow machine can't let them all pass: which of them do is chance, how each looks is not.
+    answers = await asyncio.gather(*(send(number) for number in range(10)))
+    out = sorted({answer[:5] for answer in answers}, key=str)
+    late = next(number for number, answer in enumerate(answers) if answer[0] == 429)
+    again = answers[late]
+    for _ in range(20):
+        if again[0] == 200:
+            break
+        await asyncio.sleep(again[5] / 1000)  # as long as the server asks for
+        again = await send(late)
+    out.append(again[0])
     if "control_url" in w.where:
         await w.raw(None, "POST", "/control/options", {"limit_messages": False})
     return out

@@ -240,7 +240,7 @@ TEST_CASE("matrix clicks: a refusal is said in the thread, to whom, and not agai
   CHECK(bench.hs.sent().size() == said + 2);
 }
 
-TEST_CASE("matrix clicks: still recording is told, then the result; what was not recorded may be tried again") {
+TEST_CASE("matrix clicks: still recording is told, then the result, and what was not recorded may be tried again") {
   Bench bench;
   bench.connected();
   auto const event = bench.post(cards::waiting());

@@ -240,7 +240,7 @@ TEST_CASE("Relay: at most so many listeners, and each gets some") {
   CHECK(f.teams.listeners()[1].requests == before + 5);
 }
 
-TEST_CASE_METHOD(Relay, "Relay: a token ends, and a renewed one doesn't; a bad renewal closes") {
+TEST_CASE_METHOD(Relay, "Relay: a token ends, and a renewed one doesn't, and a bad renewal closes") {
   auto& one = bot.listen(bot.token(2));
   auto& other = bot.listen(bot.token(2));
   REQUIRE(until([&] { return one.open && other.open; }));

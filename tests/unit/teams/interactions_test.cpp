@@ -254,7 +254,7 @@ TEST_CASE("teams views: the whole action page by page, and only who was shown al
   CHECK(scene.view().note_required);
 }
 
-TEST_CASE("teams views: a refusal is recorded like one; a client that only submits gets the pages in the thread") {
+TEST_CASE("teams views: a refusal is recorded like one, and a client that only submits gets the pages in the thread") {
   Bench bench;
   bench.connected();
   auto const scene = cards::Scene("restart-long");

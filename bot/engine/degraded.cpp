@@ -1,0 +1,177 @@
+// What the engine does while the ledger can't be written (design, invariant 1): what takes away acts at once and is
+// kept aside, what nobody waits for is stepped again, everybody else is told.
+#include <algorithm>
+#include <utility>
+
+#include "bot/engine/engine.hpp"
+#include "bot/engine/side.hpp"
+
+namespace engine {
+
+namespace {
+
+constexpr std::size_t kMaxDeferredRefusals = 1000;      // kept while the ledger can't be written
+constexpr auto kRetryWrites = std::chrono::seconds(5);  // how often a full disk is tried again
+
+// What still acts while the ledger can't be written, because it only takes away: a deny and a cancel (design, invariant
+// 1), and a vote taken back.
+bool acts_anyway(core::Event const& event) {
+  if (auto const* vote = std::get_if<core::VoteCast>(&event.what)) return vote->verdict != core::Verdict::approve;
+  return std::holds_alternative<core::CancelAsked>(event.what);
+}
+
+// What nobody waits for and must not be lost: it is stepped again once the ledger can be written.
+bool is_internal(core::Event const& event) {
+  return !std::holds_alternative<core::VoteCast>(event.what) &&
+         !std::holds_alternative<core::CancelAsked>(event.what) && !std::holds_alternative<core::Asked>(event.what) &&
+         !std::holds_alternative<core::CommandRefused>(event.what) && !std::holds_alternative<core::Tick>(event.what);
+}
+
+char const* const kCantWrite =
+    "Not recorded: the ledger can't be written at the moment, so nothing can be approved or started. Denying and "
+    "cancelling work.";
+
+}  // namespace
+
+void Engine::write_failed(core::Error const& error) {
+  parts_.log.error("the ledger can't be written", {{"class", core::to_string(error.code)}, {"why", error.message}});
+  ++write_failures_;
+  auto failed = std::exchange(batch_, {});
+  batch_entries_.clear();
+  batch_effects_.clear();
+  if (error.code == core::Errc::fsync_failed) {
+    // What the disk holds is unknown: answer everybody, write nothing more, let the next start find out.
+    for (auto const& waiting : failed)
+      reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
+    retry_ = false;
+    set_degraded(true, error.message);
+    pump();  // whoever waits is told, too
+    return parts_.stop_service(error);
+  }
+  bool const news = !recorded_;  // else everybody has heard of it
+  if (news) {
+    auto folded = parts_.refold();
+    if (!folded) {
+      parts_.log.error("the ledger can't be read again", {{"why", folded.error().message}});
+      for (auto const& waiting : failed)
+        reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
+      return parts_.stop_service(folded.error());
+    }
+    recorded_ = std::move(*folded);
+    for (auto& [id, request] : recorded_->requests) {  // what no entry holds
+      if (auto const* before = state_.request(id)) request.repeats = before->repeats;
+    }
+  }
+  state_ = *recorded_;
+  retry_ = error.code == core::Errc::no_space;
+  set_degraded(true, error.message, news);
+  auto const earlier = std::exchange(aside_, {});
+  for (auto const& waiting : earlier) static_cast<void>(core::step(state_, waiting.event));  // stay in force
+  aside_ = earlier;
+  for (auto& waiting : failed) take_aside(std::move(waiting));
+  pump();
+  if (retry_ && retry_timer_ == 0) retry_timer_ = parts_.loop.call_after(kRetryWrites, [this] { try_again(); });
+}
+
+void Engine::take_aside(Waiting waiting) {
+  if (acts_anyway(waiting.event)) return act_aside(std::move(waiting));
+  if (std::holds_alternative<core::ServiceStopping>(waiting.event.what))
+    return reply({.ticket = waiting.ticket});  // it can't be recorded, and nobody is helped by waiting
+  bool const refusal = std::holds_alternative<core::CommandRefused>(waiting.event.what);
+  if (is_internal(waiting.event) || (refusal && deferred_.size() < kMaxDeferredRefusals)) {
+    deferred_.push_back(std::move(waiting));
+    return;
+  }
+  reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
+}
+
+// A deny or a cancel: it acts once its line is durable, and only what acts has a line: nobody fills the side file with
+// what doesn't count.
+void Engine::act_aside(Waiting waiting) {
+  auto const effects = core::step(state_, waiting.event);
+  bool const acts = std::ranges::any_of(effects, [](core::Effect const& effect) {
+    auto const* append = std::get_if<core::Append>(&effect);
+    return append && append->entry.kind != "vote.refused";
+  });
+  if (acts && !waiting.from_side) {
+    auto const kept = parts_.side.append(write_side(waiting.event));
+    if (!kept) {
+      parts_.log.error("the side file can't be written either", {{"why", kept.error().message}});
+      state_ = *recorded_;
+      for (auto const& earlier : aside_) static_cast<void>(core::step(state_, earlier.event));
+      return reply({.ticket = waiting.ticket,
+                    .code = core::Errc::unavailable,
+                    .text = "Not recorded: neither the ledger nor the side file can be written. Act by hand and tell "
+                            "the operator."});
+    }
+    waiting.from_side = true;
+  }
+  for (auto const& effect : effects) {
+    if (auto const* refresh = std::get_if<core::Refresh>(&effect)) outbox_.refresh(refresh->request);
+    if (auto const* told = std::get_if<core::Reply>(&effect))
+      reply({.ticket = told->ticket,
+             .code = told->code,
+             .text = told->text + (acts ? " (The ledger can't be written at the moment; this is kept aside and will be "
+                                          "recorded first.)"
+                                        : ""),
+             .request = told->request});
+  }
+  if (acts || waiting.from_side) {
+    aside_.push_back(std::move(waiting));
+  } else if (auto const* vote = std::get_if<core::VoteCast>(&waiting.event.what);
+             vote && deferred_.size() < kMaxDeferredRefusals) {
+    // Refused now, so it is recorded as refused, whatever the state will be when the ledger can be written.
+    deferred_.push_back({.event = {.at = waiting.event.at,
+                                   .what = core::CommandRefused{
+                                       .platform = vote->platform,
+                                       .account = vote->account,
+                                       .channel = vote->channel,
+                                       .reason = "denying " + vote->request + " while the ledger could not be written",
+                                       .envelope = vote->envelope,
+                                       .delivery = vote->delivery,
+                                       .by = {}}}});
+  }
+}
+
+void Engine::try_again() {
+  retry_timer_ = 0;
+  if (!degraded_ || writing_) return;
+  if (!parts_.has_room()) {
+    retry_timer_ = parts_.loop.call_after(kRetryWrites, [this] { try_again(); });
+    return;
+  }
+  state_ = *recorded_;  // nothing was written since: no need to read the ledger again at each try
+  // First what was acted on, then what could wait, then whoever came last; any failure brings us back here.
+  std::deque<Waiting> first;
+  for (auto& waiting : std::exchange(aside_, {})) {
+    waiting.ticket = 0;
+    first.push_back(std::move(waiting));
+  }
+  for (auto& waiting : std::exchange(deferred_, {})) {
+    waiting.event.at = parts_.loop.now();  // it happens when it is recorded: past expiry nothing starts
+    first.push_back(std::move(waiting));
+  }
+  queue_.insert(queue_.begin(), std::make_move_iterator(first.begin()), std::make_move_iterator(first.end()));
+  first.clear();
+  queue_.push_back({.event = {.at = parts_.loop.now(), .what = core::Tick{}}});  // what could not be asked meanwhile
+  set_degraded(false, "trying again");
+  pump();
+}
+
+void Engine::set_degraded(bool degraded, std::string const& why, bool tell) {
+  if (std::exchange(degraded_, degraded) == degraded) return;
+  parts_.log.warn(
+      degraded ? "nothing is approved or started until the ledger can be written" : "the ledger is tried again",
+      {{"why", why}});
+  if (!degraded || !tell) return;
+  std::set<std::string> told;
+  for (auto const* request : state_.open_requests()) {
+    auto const of = request->id.case_id();
+    if (told.insert(of.str()).second)
+      outbox_.say_in_thread(of, "unwritable",
+                            "The ledger can't be written at the moment: nothing is approved or started until it can. "
+                            "Deny and cancel work.");
+  }
+}
+
+}  // namespace engine

@@ -1,0 +1,222 @@
+// What comes in from the outside: votes and commands of people, the runner's word, orders of the API and the triggers.
+// Each becomes an event in the queue.
+#include <algorithm>
+#include <utility>
+
+#include "bot/core/failpoint.hpp"
+#include "bot/core/policy.hpp"
+#include "bot/engine/command_desk.hpp"
+#include "bot/engine/engine.hpp"
+
+namespace engine {
+
+namespace {
+
+constexpr std::size_t kMaxQueue = 20'000;               // beyond it a click or command is turned away at once (T69)
+constexpr auto kAnswerLimit = std::chrono::seconds(2);  // design, section 7: acknowledge anyway
+
+char const* word_of(ports::Answer::State state) {
+  switch (state) {
+    case ports::Answer::State::recorded: return "recorded";
+    case ports::Answer::State::refused: return "refused";
+    case ports::Answer::State::not_recorded: return "not_recorded";
+    case ports::Answer::State::still_recording: return "still_recording";
+  }
+  return "";
+}
+
+}  // namespace
+
+// --- chat -----------------------------------------------------------------------------------------------------------
+
+void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
+  clean(vote.note);
+  core::reached(core::Failpoint::K1_event_received, "vote");
+  answered = [this, began = parts_.loop.now(), platform = vote.account.platform,
+              answered = std::move(answered)](ports::Answer answer) {
+    votes_answered_[{platform, word_of(answer.state)}] += 1;
+    if (answer.state == ports::Answer::State::recorded)
+      vote_time_.observe(std::chrono::duration<double>(parts_.loop.now() - began).count());
+    answered(std::move(answer));
+  };
+  if (stopping_ || !started_ || queue_.size() >= kMaxQueue)
+    return answered(
+        {.state = ports::Answer::State::not_recorded, .text = "Not recorded, try again: too much is going on."});
+  struct Progress {
+    ports::Loop::TimerId timer = 0;
+    bool parked = false;  // waits for the look-up of a message
+  };
+  auto const progress = std::make_shared<Progress>();
+  auto const ticket = open_ticket([this, progress, answered](core::Reply const& reply) {
+    if (progress->timer != 0) parts_.loop.cancel(progress->timer);
+    auto const state = reply.code == core::Errc{}              ? ports::Answer::State::recorded
+                       : reply.code == core::Errc::unavailable ? ports::Answer::State::not_recorded
+                                                               : ports::Answer::State::refused;
+    answered({.state = state, .text = reply.text});
+  });
+  progress->timer = parts_.loop.call_after(kAnswerLimit, [this, progress, ticket, answered] {
+    progress->timer = 0;
+    bool const queued = std::ranges::any_of(queue_, [&](Waiting const& waiting) { return waiting.ticket == ticket; });
+    if (!queued && !progress->parked)
+      return answered(
+          {.state = ports::Answer::State::still_recording, .text = "Still being recorded; you will be told."});
+    tickets_.erase(ticket);  // pump() leaves it out, and so does who waits for a look-up: it never counts later
+    answered({.state = ports::Answer::State::not_recorded,
+              .text = progress->parked ? "Not recorded, try again: after a restart its message is still looked for."
+                                       : "Not recorded, try again: the ledger is slow at the moment."});
+  });
+  core::VoteCast cast{.ticket = ticket,
+                      .platform = vote.account.platform,
+                      .account = vote.account.id,
+                      .channel = vote.channel,
+                      .request = vote.request,
+                      .binding = vote.binding,
+                      .verdict = vote.verdict,
+                      .note = vote.note,
+                      .via = vote.via,
+                      .rendering = vote.rendering,
+                      .envelope = vote.envelope,
+                      .delivery = vote.delivery,
+                      .foreign = vote.foreign};
+  auto const id = core::RequestId::parse(vote.request);
+  if (!id || !outbox_.in_doubt(*id)) return enqueue(std::move(cast), ticket);
+  // A click on a message whose post is still in doubt waits for its look-up, 2.0 s at most.
+  progress->parked = true;
+  bool const waits = outbox_.when_settled(*id, [this, progress, ticket, cast = std::move(cast)]() mutable {
+    if (!tickets_.contains(ticket)) return;  // its person was told that it is not recorded
+    progress->parked = false;
+    enqueue(std::move(cast), ticket);
+  });
+  if (!waits)
+    reply(
+        {.ticket = ticket, .code = core::Errc::unavailable, .text = "Not recorded, try again: too much is going on."});
+}
+
+void Engine::command(ports::IncomingCommand command, ports::Answered answered) {
+  core::reached(core::Failpoint::K1_event_received, "command");
+  CommandDesk(*this).handle(std::move(command), std::move(answered));
+}
+
+core::Result<core::VoteView> Engine::view(ports::Account const& account, std::string const& request,
+                                          std::string const& binding, core::Verdict verdict) {
+  auto const id = core::RequestId::parse(request);
+  auto const* found = id ? state_.request(*id) : nullptr;
+  auto const person = state_.rules.person_of(account.platform, account.id);
+  if (!person)
+    return core::make_error(core::Errc::forbidden,
+                            "You are not known here: no person in the configuration has this account.");
+  if (!found) return core::make_error(core::Errc::not_found, "This request is not known here.");
+  if (found->phase != core::Phase::pending || found->binding != binding)
+    return core::make_error(core::Errc::conflict, found->id.short_name() + " is no longer open: it is " +
+                                                      core::to_string(found->phase) + ".");
+  if (auto why = core::why_not_vote(*found->pinned, state_.rules, found->behind(), *person))
+    return core::make_error(core::Errc::forbidden, std::move(*why));
+  return core::make_vote_view(*found, verdict);
+}
+
+void Engine::connection(std::string const& platform, bool connected, std::string const& detail) {
+  bool const before = std::exchange(connected_[platform], connected);
+  if (before != connected || !detail.empty())
+    parts_.log.info(connected ? "platform connected" : "platform not connected",
+                    {{"platform", platform}, {"detail", detail}});
+}
+
+std::map<std::string, bool> Engine::platforms() const {
+  auto result = connected_;
+  for (auto& [platform, fine] : result) fine = fine && !outbox_.reconciling(platform);
+  return result;
+}
+
+bool Engine::ready() const {
+  if (!started_ || !parts_.runner.ready() || degraded_) return false;
+  auto const all = platforms();
+  bool const connected = std::ranges::all_of(all, [](auto const& entry) { return entry.second; });
+  return connected || parts_.loop.now() - started_at_ >= std::chrono::seconds(10);
+}
+
+std::optional<core::Actor> Engine::actor_of(ports::Account const& account) const {
+  if (auto person = state_.rules.person_of(account.platform, account.id))
+    return core::Actor::person(std::move(*person));
+  return std::nullopt;
+}
+
+// --- runner ---------------------------------------------------------------------------------------------------------
+
+void Engine::runner_ready() {
+  asked_runner_.clear();
+  enqueue(core::Tick{});  // asks about everything that is approved
+}
+
+void Engine::runner_gone(std::string const& why) {
+  parts_.log.error("the runner is gone", {{"why", why}});
+  asked_runner_.clear();
+  for (auto const* request : state_.open_requests()) {
+    if (request->phase == core::Phase::running)
+      enqueue(core::RunLost{request->id, "the runner ended while it was running: " + why});
+  }
+}
+
+void Engine::runner_accepted(std::string const& request) {
+  if (auto const id = core::RequestId::parse(request)) enqueue(core::RunnerAccepted{*id});
+}
+
+void Engine::runner_refused(std::string const& request, std::string const& why) {
+  if (auto const id = core::RequestId::parse(request)) {
+    asked_runner_.erase(*id);
+    enqueue(core::RunnerRefused{*id, why});
+  }
+}
+
+void Engine::runner_output(std::string const& request, std::string const& step, std::string const& text) {
+  parts_.log.debug("output", {{"request", request}, {"step", step}, {"bytes", std::uint64_t{text.size()}}});
+}
+
+void Engine::runner_finished(std::string const& request, core::Json const& result, std::string const& output) {
+  auto const id = core::RequestId::parse(request);
+  if (!id) return;
+  auto text = output;  // the runner knows the built-in kinds of secrets; the configured ones are ours
+  clean(text);
+  auto report = result;
+  if (auto explanation = report["explanation"].text(); !explanation.empty()) {
+    clean(explanation);
+    report.set("explanation", std::move(explanation));
+  }
+  enqueue(core::RunEnded{*id, std::move(report), std::move(text)});
+}
+
+// --- desk -----------------------------------------------------------------------------------------------------------
+
+void Engine::ask(core::Asked ask, std::function<void(core::Reply)> done) {
+  if (stopping_ || queue_.size() >= kMaxQueue)
+    return done({.code = core::Errc::unavailable, .text = "Too much is going on; try again."});
+  clean(ask.reason);
+  for (auto& [name, value] : ask.labels) clean(value);
+  ask.ticket = open_ticket([done = std::move(done)](core::Reply const& reply) { done(reply); });
+  auto const ticket = ask.ticket;
+  enqueue(std::move(ask), ticket);
+}
+
+void Engine::cancel(core::CancelAsked cancel, std::function<void(core::Reply)> done) {
+  if (stopping_) return done({.code = core::Errc::unavailable, .text = "The service is stopping; try again."});
+  clean(cancel.reason);
+  cancel.ticket = open_ticket([done = std::move(done)](core::Reply const& reply) { done(reply); });
+  auto const ticket = cancel.ticket;
+  enqueue(std::move(cancel), ticket);
+}
+
+void Engine::refused(core::CommandRefused refused) {
+  if (queue_.size() < kMaxQueue / 2) enqueue(std::move(refused));  // nobody crowds out the votes of others with it
+}
+
+void Engine::signal(core::SignalFired signal) {
+  clean(signal.title);
+  clean(signal.text);
+  enqueue(std::move(signal));
+}
+
+void Engine::recovered(core::SignalRecovered signal) {
+  clean(signal.text);
+  enqueue(std::move(signal));
+}
+
+}  // namespace engine
