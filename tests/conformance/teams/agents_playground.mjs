@@ -21,7 +21,7 @@ export const bot = { id: "28:c0047e00-5167-4000-8000-000000000001", name: "Count
 
 const person = (one, dash) => ["id: " + one.id, "name: " + one.name, `userPrincipleName: ${one.name}@acme.example`, "aadObjectId: " + one.aadObjectId,
   "givenName: " + one.name, "surname: Test", `email: ${one.name}@acme.example`].map((line, i) => (dash ? (i === 0 ? "  - " : "    ") : "  ") + line).join("\n");
-const settings = (chosen) => `version: "0.1.1"
+const settings = (chosen, incidents) => `version: "0.1.1"
 tenantId: ${tenant}
 bot:
   id: ${bot.id}
@@ -40,7 +40,7 @@ team:
   name: Operations
   aadGroupId: 6e000000-0000-4000-8000-000000000001
   channels:
-    - id: ${channel}
+    - id: ${incidents}
       name: incidents
 `;
 
@@ -53,11 +53,11 @@ const freePort = () => new Promise((resolve) => {
   });
 });
 
-// `clientId`, `clientSecret`: then it signs as Entra's emulator tokens, which asks login.microsoftonline.com.
-export async function startPlayground(endpoint, { chosen = people, clientId, clientSecret } = {}) {
+// `incidents`: its channel's id. `clientId`, `clientSecret`: then it signs as Entra's emulator tokens, which asks login.microsoftonline.com.
+export async function startPlayground(endpoint, { chosen = people, incidents = channel, clientId, clientSecret } = {}) {
   const home = mkdtempSync(join(tmpdir(), "agents-playground-"));
   const config = join(home, "settings.yml");
-  writeFileSync(config, settings(chosen));
+  writeFileSync(config, settings(chosen, incidents));
   const auth = clientId ? ["--client-id", clientId, "--client-secret", clientSecret, "--tenant-id", tenant] : [];
   const child = spawn(process.execPath, [cli, "start", "-e", endpoint, "-c", "msteams", "-p", String(await freePort()), "--disable-telemetry", ...auth], {
     cwd: home, stdio: ["ignore", "pipe", "pipe"],
@@ -85,7 +85,7 @@ export async function startPlayground(endpoint, { chosen = people, clientId, cli
     return { status: answer.status, told };
   };
   return {
-    origin, connector: origin + "/_connector", tenant, channel, people: chosen,
+    origin, connector: origin + "/_connector", tenant, channel: incidents, people: chosen,
     config: async () => (await fetch(origin + "/_internal/v1/config")).json(),
     stream,
     // Mentions the bot if the text holds its mention.

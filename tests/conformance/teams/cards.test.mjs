@@ -1,82 +1,48 @@
 // Every golden card of the renderer, drawn by Microsoft's own adaptivecards package in a real Chromium: nothing that it
 // warns of, nothing that it drops. Cards stand anywhere inside the JSON files of GOLDEN.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
 import { card } from "./bot.mjs";
-import { require } from "./support.mjs";
+import { cardsIn, startJudge } from "./judge.mjs";
 
-const executablePath = process.env.CHROMIUM, golden = process.env.GOLDEN;
+const folder = process.env.GOLDEN;
+const files = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".json")).sort();
+const golden = files.flatMap((name) => [...cardsIn(JSON.parse(readFileSync(join(folder, name), "utf8")))].map((json, i) => ({ name, where: `${name} card ${i + 1}`, json })));
 
-let browser, page;
-const complaints = [];
-before(async () => {
-  browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
-  page = await browser.newPage();
-  page.on("console", (message) => { if (message.type() !== "log") complaints.push(message.text()); });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.setContent("<!doctype html><title>cards</title><main></main>");
-  await page.addScriptTag({ path: require.resolve("adaptivecards/dist/adaptivecards.js") });
-});
-after(() => browser?.close());
-
-// What the package says of the card: as parsed for a 1.5 host, validated, and drawn.
-const judge = (json) => page.evaluate((content) => {
-  const { AdaptiveCard, SerializationContext, Versions } = AdaptiveCards;
-  AdaptiveCard.onProcessMarkdown = (text, result) => { result.outputHtml = text.replace(/&/g, "&amp;").replace(/</g, "&lt;"); result.didProcess = true; };
-  const card = new AdaptiveCard(), context = new SerializationContext(Versions.v1_5);
-  card.parse(content, context);
-  const events = [];
-  for (let i = 0; i < context.eventCount; ++i) events.push(context.getEventAt(i).message);
-  for (const one of card.validateProperties().validationEvents) events.push(one.message);
-  const drawn = card.render();
-  document.querySelector("main").replaceChildren(...(drawn ? [drawn] : []));
-  return { events, text: drawn?.innerText ?? "", buttons: drawn?.querySelectorAll("button").length ?? 0, inputs: drawn?.querySelectorAll("input, textarea").length ?? 0 };
-}, json);
-
-function* cardsIn(node) {
-  if (Array.isArray(node)) for (const one of node) yield* cardsIn(one);
-  else if (node !== null && typeof node === "object") {
-    if (node.type === "AdaptiveCard") yield node;
-    else for (const one of Object.values(node)) yield* cardsIn(one);
-  }
-}
-
-function* files(folder) {
-  if (!existsSync(folder)) return;
-  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile() && entry.name.endsWith(".json")) yield join(entry.parentPath ?? entry.path, entry.name);
-  }
-}
-
-// Actions that old clients show instead, in the order of the card.
-const actionsOf = (node) => Array.isArray(node) ? node.flatMap(actionsOf)
-  : node === null || typeof node !== "object" ? []
-    : [...(String(node.type).startsWith("Action.") && node.title ? [node] : []), ...Object.entries(node).filter(([key]) => key !== "fallback" && key !== "refresh").flatMap(([, one]) => actionsOf(one))];
+let judge;
+before(async () => { judge = await startJudge(); });
+after(() => judge?.stop());
 
 test("the package sees what is wrong with a wrong card", async () => {
-  assert.deepEqual((await judge(card("fine"))).events, []);
+  assert.deepEqual((await judge.judge(card("fine"))).events, []);
   const wrong = { ...card("wrong"), body: [{ type: "Carousel" }, { type: "TextBlock", text: "x", size: "Enormous" }, { type: "Input.Text", label: "no id" }] };
-  assert.equal((await judge(wrong)).events.length, 3);
-  assert.notDeepEqual((await judge({ ...card("new"), version: "1.7" })).events, []);
+  assert.equal((await judge.judge(wrong)).events.length, 3);
+  assert.notDeepEqual((await judge.judge({ ...card("new"), version: "1.7" })).events, []);
 });
 
-test("every golden card is drawn without a warning", async (t) => {
-  const found = [...files(golden)].flatMap((path) => [...cardsIn(JSON.parse(readFileSync(path, "utf8")))].map((json, i) => ({ path, i, json })));
-  if (found.length === 0) {
-    t.diagnostic(`there are no cards in ${golden}: one of our own instead`);
-    found.push({ path: "bot.mjs", i: 0, json: card("Restart web?") });
+test("every golden file but one holds a card, and every golden card is drawn without a warning", async (t) => {
+  assert.deepEqual(files.filter((name) => !golden.some((one) => one.name === name)), ["plain.json"]);  // words alone, for a card that is refused
+  assert.ok(golden.length > 0, `there are no cards in ${folder}`);
+  for (const { json, where } of golden) await judge.approve(json, where);
+  t.diagnostic(`${golden.length} cards`);
+});
+
+// One thing wrong at a time, deep inside: the test above would have seen it.
+test("a golden card that is spoiled is not", async () => {
+  const spoil = {
+    "an element that 1.5 doesn't know": (json) => json.body.at(-1).type = "Carousel",
+    "a value that none takes": (json) => json.body[0].spacing = "Enormous",
+    "an input without an id": (json) => json.body.push({ type: "Input.Text", label: "Why?" }),
+    "too much": (json) => json.body.push({ type: "TextBlock", text: "x".repeat(28 * 1024), wrap: true }),
+    "an action of a new version": (json) => json.body.push({ type: "ActionSet", actions: [{ type: "Action.Later", title: "Later" }] }),
+  };
+  for (const { json, where } of golden) {
+    for (const [what, change] of Object.entries(spoil)) {
+      const bad = structuredClone(json);
+      change(bad);
+      await assert.rejects(judge.approve(bad, where), undefined, `${where} with ${what} was drawn`);
+    }
   }
-  complaints.length = 0;
-  for (const { path, i, json } of found) {
-    const told = await judge(json), where = `${path} card ${i}`;
-    assert.deepEqual(told.events, [], where);
-    assert.notEqual(told.text.trim(), "", where);
-    for (const action of actionsOf(json.body).concat(actionsOf(json.actions))) assert.ok(told.text.includes(action.title), `${where}: ${action.title} isn't shown`);
-    assert.ok(JSON.stringify(json).length <= 28 * 1024, where + " is larger than 28 KiB");
-  }
-  assert.deepEqual(complaints, []);
-  t.diagnostic(`${found.length} cards`);
 });
