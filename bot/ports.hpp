@@ -20,6 +20,7 @@
 #include "bot/core/error.hpp"
 #include "bot/core/evidence.hpp"
 #include "bot/core/json.hpp"
+#include "bot/core/long_evidence.hpp"
 #include "bot/core/step.hpp"
 #include "bot/core/time.hpp"
 
@@ -71,6 +72,14 @@ struct Ledger {
   // fsync_failed or io every further append fails with the same error. The engine gives the next batch only when it has
   // heard of the last one, so an event that waits is still in the engine's own queue and can be dropped there.
   virtual void append(std::vector<core::Entry> entries, Appended done) = 0;
+};
+
+// Reads files of the ledger back.
+struct Papers {
+  virtual ~Papers() = default;
+  // The file at that path as it stands in the ledger now; `done` runs on the loop. Errors: not_found, too_large (more
+  // than `most` bytes), or why the ledger can't be read.
+  virtual void read(std::string path, std::uint64_t most, std::function<void(Result<std::string>)> done) = 0;
 };
 
 // What collectors are asked about.
@@ -197,11 +206,8 @@ struct Rendered {
 
 // A file to show: an exhibit that is too long for a card. Redacted, as the ledger keeps it.
 struct ChatFile {
-  std::string name;        // "01-web-log.txt"
-  std::string media_type;  // "text/plain; charset=utf-8"
+  core::LongExhibit exhibit;
   std::string bytes;
-  std::string sha256;  // hex, of the bytes
-  std::string path;    // where the ledger keeps it
 };
 
 // Small durable notes of an adapter's own: how far it has read, which click may be taken back, where a conversation is.
@@ -237,14 +243,13 @@ struct ChatAdapter {
   // Looks for a message of ours with this key, posted at or after `since`.
   virtual void find(std::string channel, std::optional<MessageRef> thread, std::string key, Time since,
                     std::function<void(Result<std::optional<MessageRef>>)> done) = 0;
-  // Puts files into the thread of a message of ours, in order, each once as far as the platform can tell by the key. A
-  // platform that takes no file from a bot shows the text of each instead: as much as messages hold, and where the
-  // whole is. `done`: once all stand, or with the first error.
-  virtual void attach(std::string channel, MessageRef thread, std::vector<ChatFile> files, std::string key,
-                      std::function<void(Result<void>)> done) {
-    (void)channel, (void)thread, (void)files, (void)key;
-    done({});
-  }
+  // Whether find() can look at all. False: it always answers that nothing is there.
+  virtual bool can_find() const { return true; }
+  // Puts a file into the thread of a message of ours, after everything else that waits. `key` and `since` as for
+  // post(): find() recognises it by the key. A platform that takes no file from a bot, or not this one, is shown the
+  // text instead: as much as messages hold, and where the whole is. `done`: once it stands.
+  virtual void attach(std::string channel, MessageRef thread, ChatFile file, std::string key, Time since,
+                      std::function<void(Result<void>)> done) = 0;
   // A person's messages by accident or on purpose: shown to that person only, may be lost.
   virtual void whisper(Account const& to, std::string channel, std::string text) = 0;
   virtual std::vector<Figure> figures() const { return {}; }  // names begin with the platform's

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "adapters/matrix/files.hpp"
 #include "adapters/matrix/interactions.hpp"
 #include "adapters/matrix/session.hpp"
 #include "adapters/matrix/sync_source.hpp"
@@ -70,6 +71,7 @@ struct Adapter::Impl {
         rooms(parts, settings, client, [this] { report(); }),
         outbox(parts, settings, client, queue, own, counters,
                [this](std::string const& room) { return rooms.why_closed(room); }),
+        files(parts, client, outbox, counters, [this](std::string const& room) { return rooms.why_closed(room); }),
         clicks(parts),
         inbox(parts, settings, counters,
               [this](Event const& event, std::function<void()> handed, std::function<void()> answered) {
@@ -142,6 +144,7 @@ struct Adapter::Impl {
     if (interactions) interactions->stop();
     inbox.stop();
     clicks.stop();
+    files.stop();
     outbox.stop();
     rooms.stop();
     own.stop();
@@ -160,6 +163,7 @@ struct Adapter::Impl {
   OwnMessages own;
   Rooms rooms;
   Outbox outbox;
+  Files files;
   Clicks clicks;
   Inbox inbox;
   std::unique_ptr<Interactions> interactions;
@@ -194,6 +198,10 @@ void Adapter::find(std::string channel, std::optional<ports::MessageRef> /*threa
                    std::string key, ports::Time since,
                    std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) {
   impl_->outbox.find(std::move(channel), std::move(key), since, std::move(done));
+}
+void Adapter::attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key,
+                     ports::Time since, std::function<void(ports::Result<void>)> done) {
+  impl_->files.attach(std::move(channel), thread, std::move(file), std::move(key), since, std::move(done));
 }
 void Adapter::whisper(ports::Account const& to, std::string channel, std::string text) {
   if (impl_->interactions) impl_->interactions->whisper(to.id, channel, text);
@@ -245,6 +253,9 @@ std::vector<ports::Figure> Adapter::figures() const {
       figure("events_total", "Events taken", c.events),
       figure("duplicates_total", "Events that had come before", c.duplicates),
       figure("refused_events_total", "Events and frames that could not be read", c.refused_events),
+      figure("files_total", "Files uploaded for threads", c.files),
+      figure("files_as_text_total", "Files whose text was shown because the homeserver did not take them",
+             c.files_as_text),
       figure("calls_total", "Calls of the client-server API", c.calls),
       figure("rate_limited_total", "Calls that the homeserver put off (429)", c.rate_limited),
       figure("call_failures_total", "Calls that failed", c.call_failures),

@@ -93,6 +93,9 @@ void Client::send(Ref const& waiting) {
   if (call.body) {
     request.headers.emplace_back("Content-Type", "application/json");
     request.body = core::dump(*call.body);
+  } else if (call.bytes) {
+    request.headers.emplace_back("Content-Type", call.media_type);
+    request.body = *call.bytes;
   }
   request.timeout = call.timeout;
   request.max_response_bytes = call.max_bytes;

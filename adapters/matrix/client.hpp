@@ -35,6 +35,8 @@ class Client {
     std::string path;  // begins with "/_matrix/"; its segments are encoded already
     Query query{};     // encoded here
     std::optional<core::Json> body{};
+    std::shared_ptr<std::string const> bytes{};  // in place of `body`: as they are, as `media_type`
+    std::string media_type{};
     Auth auth = Auth::session;
     bool wait = true;    // false: a 429 is an answer like any other
     unsigned tries = 1;  // with transient failures; only for calls that may be repeated

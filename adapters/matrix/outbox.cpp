@@ -32,7 +32,7 @@ Outbox::Outbox(Parts const& parts, Settings const& settings, Client& client, Sen
       client_(client),
       queue_(queue),
       own_(own),
-      seeds_(parts, queue, counters),
+      seeds_(parts, settings, queue, counters),
       counters_(counters),
       closed_(std::move(closed)) {}
 
@@ -79,7 +79,7 @@ void Outbox::stop() {
 // ------------------------------------------------------------------------------------------------------------
 
 void Outbox::post(std::string room, std::optional<ports::MessageRef> const& thread, Json body, std::string key,
-                  core::Time since, Posted done) {
+                  core::Time since, Posted done, bool patient) {
   auto post = std::make_shared<Post>();
   post->room = std::move(room);
   // The time tells apart the messages of two ledgers that count from one.
@@ -89,7 +89,8 @@ void Outbox::post(std::string room, std::optional<ports::MessageRef> const& thre
   post->since = since;
   post->done = std::move(done);
   auto const meaning = meaning_of(post->content);
-  if (!meaning || meaning->kind == Meaning::Kind::note) post->urgency = Urgency::note;
+  if (!meaning || !meaning->takes_clicks()) post->urgency = Urgency::note;
+  if (patient) post->urgency = Urgency::tidy;
   if (thread) {
     auto const root = (*thread)["event_id"].text();
     if (!is_event_id(root))

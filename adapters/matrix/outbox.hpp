@@ -35,8 +35,9 @@ class Outbox {
   void fail(core::Error error);
   void stop();
 
+  // `patient`: after everything else.
   void post(std::string room, std::optional<ports::MessageRef> const& thread, core::Json body, std::string key,
-            core::Time since, Posted done);
+            core::Time since, Posted done, bool patient = false);
   void update(ports::MessageRef const& message, core::Json body, Updated done);
   void find(std::string room, std::string key, core::Time since, Found done);
 

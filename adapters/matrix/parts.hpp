@@ -55,6 +55,7 @@ struct Counters {
   std::uint64_t events = 0, duplicates = 0, refused_events = 0;
   std::uint64_t calls = 0, rate_limited = 0, call_failures = 0, logins = 0, refreshes = 0;
   std::uint64_t posts = 0, posts_found_again = 0, updates = 0, updates_coalesced = 0, seeds = 0, fallbacks = 0;
+  std::uint64_t files = 0, files_as_text = 0;
   std::uint64_t clicks = 0, withdrawals = 0, commands = 0, notes_asked = 0, actions_shown = 0, answers_kept_back = 0;
 };
 

@@ -68,7 +68,7 @@ void Interactions::reacted(Event const& event, Turn const& turn) {
   if (event.relation.type != "m.annotation" || event.relation.event.empty() || !verdict) return turn.finish();
   own_.find(event.room, event.relation.event,
             alive_.guard([this, event, verdict, turn](std::optional<OwnMessage> const& message) {
-              if (!message || message->meaning.kind == Meaning::Kind::note) return turn.finish();
+              if (!message || !message->meaning.takes_clicks()) return turn.finish();
               clicked(event, *message, *verdict, turn);
             }));
 }

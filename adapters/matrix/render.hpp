@@ -30,13 +30,20 @@ using People = std::map<std::string, std::string>;  // person key → Matrix use
 ports::Rendered render_card(core::Card const& card, std::string const& key, People const& people);
 ports::Rendered render_note(core::Note const& note, std::string const& key, People const& people);
 
+// A file that the homeserver holds at `mxc`.
+// What it is uploaded as: text, or bytes. Whatever else it says it is, a browser is to make nothing of it.
+std::string_view media_type_of(core::LongExhibit const& exhibit);
+core::Json render_file(core::LongExhibit const& exhibit, std::string const& mxc, std::string const& key);
+
 // What a message of ours says about itself.
 struct Meaning {
-  enum class Kind { card, note, action };
+  enum class Kind { card, note, action, file };
   enum class Form { none, direct, with_note, view };  // what the reaction does
   Kind kind = Kind::note;
   std::string key, request, binding, rendering;
   Form approve = Form::none, deny = Form::none;
+
+  bool takes_clicks() const { return kind == Kind::card || kind == Kind::action; }
 };
 // Nothing when it holds none, or one of a later form.
 std::optional<Meaning> meaning_of(core::Json const& content);

@@ -22,6 +22,7 @@ Json message_json(Meaning const& meaning) {
   switch (meaning.kind) {
     case Meaning::Kind::card: out.set("kind", "card"); break;
     case Meaning::Kind::note: out.set("kind", "note"); return out;
+    case Meaning::Kind::file: out.set("kind", "file"); return out;
     case Meaning::Kind::action: out.set("kind", "action"); break;
   }
   out.set("request", meaning.request).set("binding", meaning.binding).set("rendering", meaning.rendering);
@@ -43,6 +44,25 @@ Json content_of(Text const& text, std::vector<std::string> const& mentions, Mean
        {"formatted_body", text.html()},
        {"m.mentions", mentions.empty() ? Json::object({}) : Json::object({{"user_ids", std::move(users)}})},
        {std::string(kOurs), message_json(meaning)}});
+}
+
+Json render_file(core::LongExhibit const& exhibit, std::string const& mxc, std::string const& key) {
+  Meaning meaning;
+  meaning.kind = Meaning::Kind::file;
+  meaning.key = key;
+  // `body` beside another `filename` is a caption (v1.10).
+  return Json::object({{"msgtype", "m.file"},
+                       {"body", clean_line(core::about(exhibit))},
+                       {"filename", clean_line(exhibit.name)},
+                       {"url", mxc},
+                       {"info", Json::object({{"mimetype", std::string(media_type_of(exhibit))},
+                                              {"size", std::uint64_t{exhibit.bytes}}})},
+                       {"m.mentions", Json::object({})},
+                       {std::string(kOurs), message_json(meaning)}});
+}
+
+std::string_view media_type_of(core::LongExhibit const& exhibit) {
+  return core::is_text(exhibit) ? "text/plain" : "application/octet-stream";
 }
 
 bool fits(Json const& content) { return core::dump(content).size() <= kMaxCopyBytes; }
@@ -70,6 +90,8 @@ std::optional<Meaning> meaning_of(Json const& content) {
     meaning.kind = Meaning::Kind::card;
   } else if (kind == "action") {
     meaning.kind = Meaning::Kind::action;
+  } else if (kind == "file") {
+    meaning.kind = Meaning::Kind::file;
   } else if (kind != "note") {
     return std::nullopt;
   }

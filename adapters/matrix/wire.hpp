@@ -119,6 +119,10 @@ struct Whoami {
 core::Result<Whoami> parse_whoami(std::string_view bytes);
 core::Result<std::vector<std::string>> parse_versions(std::string_view bytes);
 core::Result<std::string> parse_event_id(std::string_view bytes);
+// The answer to an upload: "mxc://example.org/AbC123", of no other form.
+core::Result<std::string> parse_content_uri(std::string_view bytes);
+// m.upload.size of /media/config; nothing where there is no limit.
+core::Result<std::optional<std::uint64_t>> parse_upload_limit(std::string_view bytes);
 core::Result<std::vector<std::string>> parse_joined_rooms(std::string_view bytes);
 core::Result<std::map<std::string, std::string>> parse_members(std::string_view bytes);  // user → display name
 core::Result<core::Json> parse_content(std::string_view bytes);                          // of one state event

@@ -201,6 +201,33 @@ core::Result<std::string> parse_event_id(std::string_view bytes) {
   return id;
 }
 
+core::Result<std::string> parse_content_uri(std::string_view bytes) {
+  auto const json = small_object(bytes, "answer to an upload");
+  if (json.has_error()) return json.error();
+  auto uri = (*json)["content_uri"].text();
+  constexpr std::string_view kScheme = "mxc://";
+  auto const slash = uri.find('/', std::min(uri.size(), kScheme.size()));
+  auto const all = [](std::string_view text, std::string_view marks) {
+    return !text.empty() && std::ranges::all_of(text, [&](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             marks.find(c) != std::string_view::npos;
+    });
+  };
+  std::string_view const rest = uri;
+  if (uri.size() > 400 || !uri.starts_with(kScheme) || slash == std::string::npos ||
+      !all(rest.substr(kScheme.size(), slash - kScheme.size()), ".:-[]") || !all(rest.substr(slash + 1), "_-"))
+    return make_error(Errc::bad_input, "Matrix's answer to an upload is refused: it names no place of media.");
+  return uri;
+}
+
+core::Result<std::optional<std::uint64_t>> parse_upload_limit(std::string_view bytes) {
+  auto const json = small_object(bytes, "limit of uploads");
+  if (json.has_error()) return json.error();
+  auto const* limit = (*json)["m.upload.size"].if_int();
+  if (!limit || *limit < 0) return std::optional<std::uint64_t>();
+  return std::optional(static_cast<std::uint64_t>(*limit));
+}
+
 core::Result<std::vector<std::string>> parse_joined_rooms(std::string_view bytes) {
   auto const json = small_object(bytes, "list of joined rooms", kMaxMembersBytes);
   if (json.has_error()) return json.error();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "adapters/slack/files.hpp"
 #include "adapters/slack/interactions.hpp"
 #include "adapters/slack/outbox.hpp"
 #include "adapters/slack/socket_mode.hpp"
@@ -45,7 +46,8 @@ struct Adapter::Impl {
       : settings(checked(std::move(given))),
         parts(given_parts),
         api(parts, settings, counters, [this](core::Error const& error) { give_up(error); }),
-        outbox(parts, api, counters) {}
+        outbox(parts, api, counters),
+        files(parts, api, outbox, counters) {}
 
   void start(ports::ChatSink& to) {
     sink = &to;
@@ -114,6 +116,7 @@ struct Adapter::Impl {
   Alive alive;
   WebApi api;
   Outbox outbox;
+  Files files;
   std::unique_ptr<SocketMode> sockets;
   std::unique_ptr<Interactions> interactions;
   ports::ChatSink* sink = nullptr;
@@ -128,6 +131,7 @@ void Adapter::start(ports::ChatSink& sink) { impl_->start(sink); }
 void Adapter::stop() {
   impl_->alive.end();
   impl_->api.stop();
+  impl_->files.stop();
   impl_->outbox.stop();
   if (impl_->sockets) impl_->sockets->stop();
   if (impl_->interactions) impl_->interactions->stop();
@@ -150,6 +154,10 @@ void Adapter::update(ports::MessageRef message, core::Json body, std::function<v
 void Adapter::find(std::string channel, std::optional<ports::MessageRef> thread, std::string key, ports::Time since,
                    std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) {
   impl_->outbox.find(std::move(channel), thread, std::move(key), since, std::move(done));
+}
+void Adapter::attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key,
+                     ports::Time since, std::function<void(ports::Result<void>)> done) {
+  impl_->files.attach(std::move(channel), thread, std::move(file), std::move(key), since, std::move(done));
 }
 void Adapter::whisper(ports::Account const& to, std::string channel, std::string text) {
   if (impl_->interactions) impl_->interactions->whisper(to.id, channel, text);
@@ -193,6 +201,8 @@ std::vector<ports::Figure> Adapter::figures() const {
       figure("posts_found_again_total", "Messages that were found instead of being posted twice", c.posts_found_again),
       figure("updates_total", "Messages updated", c.updates),
       figure("updates_coalesced_total", "Updates that a later one made needless", c.updates_coalesced),
+      figure("files_total", "Files shared in threads", c.files),
+      figure("files_as_text_total", "Files whose text was shown because Slack did not take them", c.files_as_text),
       figure("fallbacks_total", "Messages sent as plain text because Slack refused their blocks", c.fallbacks),
   };
 }

@@ -27,6 +27,8 @@ class Adapter final : public ports::ChatAdapter {
   void update(ports::MessageRef message, core::Json body, std::function<void(ports::Result<void>)> done) override;
   void find(std::string channel, std::optional<ports::MessageRef> thread, std::string key, ports::Time since,
             std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) override;
+  void attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key, ports::Time since,
+              std::function<void(ports::Result<void>)> done) override;
   void whisper(ports::Account const& to, std::string channel, std::string text) override;
 
   std::vector<ports::Figure> figures() const override;

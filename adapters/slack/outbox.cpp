@@ -53,8 +53,9 @@ void Outbox::fail(core::Error error) {
     parts_.loop.post(alive_.guard([done = std::move(done), result = std::move(result)] { done(result); }));
   };
   for (auto& [name, channel] : channels_) {
-    for (auto const& post : channel.waiting) later(post->done, core::Result<ports::MessageRef>(*dead_));
-    channel.waiting.clear();
+    for (auto* queue : {&channel.waiting, &channel.patient}) {
+      for (auto const& post : std::exchange(*queue, {})) later(post->done, core::Result<ports::MessageRef>(*dead_));
+    }
   }
   for (auto const& post : std::exchange(doubtful_, {})) later(post->done, core::Result<ports::MessageRef>(*dead_));
   for (auto& [name, update] : updates_) {
@@ -82,7 +83,7 @@ core::Error Outbox::error_of(std::string const& method, WebApi::Outcome const& o
 // ------------------------------------------------------------------------------------------------------------
 
 void Outbox::post(std::string channel, std::optional<ports::MessageRef> const& thread, Json body, std::string key,
-                  core::Time since, Posted done) {
+                  core::Time since, Posted done, bool patient) {
   if (dead_) {
     parts_.loop.post(alive_.guard([done = std::move(done), error = *dead_] { done(error); }));
     return;
@@ -94,15 +95,31 @@ void Outbox::post(std::string channel, std::optional<ports::MessageRef> const& t
   post->key = std::move(key);
   post->since = since;
   post->done = std::move(done);
-  channels_[channel].waiting.push_back(std::move(post));
+  post->patient = patient;
+  auto& queues = channels_[channel];
+  (patient ? queues.patient : queues.waiting).push_back(std::move(post));
   parts_.loop.post(alive_.guard([this, channel] { pump(channel); }));
 }
 
 void Outbox::pump(std::string const& name) {
   auto& channel = channels_[name];
-  if (!open_ || channel.busy || channel.waiting.empty()) return;
-  channel.busy = true;
+  if (!open_ || channel.busy || (channel.waiting.empty() && channel.patient.empty())) return;
   auto const now = parts_.loop.now();
+  if (channel.waiting.empty()) {
+    // Only while the whole burst is free, so that a card that comes now need not wait.
+    if (channel.full_at > now) {
+      if (channel.quiet != 0) return;
+      channel.quiet = parts_.loop.call_after(channel.full_at - now, alive_.guard([this, name] {
+        channels_[name].quiet = 0;
+        pump(name);
+      }));
+      return;
+    }
+    channel.busy = true;
+    channel.full_at = now + kPostEvery;
+    return send(channel.patient.front());
+  }
+  channel.busy = true;
   auto const free_at = channel.full_at - (kPostBurst - 1) * kPostEvery;
   channel.full_at = std::max(channel.full_at, now) + kPostEvery;
   auto const post = channel.waiting.front();
@@ -183,7 +200,8 @@ void Outbox::look_again(std::shared_ptr<Post> const& post) {
              parts_.log.info("slack had taken a message after all", {{"key", post->key}});
              return post->done(**found);
            }
-           channels_[post->channel].waiting.push_back(post);
+           auto& channel = channels_[post->channel];
+           (post->patient ? channel.patient : channel.waiting).push_back(post);
            pump(post->channel);
          }));
   }));
@@ -198,7 +216,9 @@ void Outbox::finish(std::shared_ptr<Post> const& post, core::Result<ports::Messa
 void Outbox::next(std::shared_ptr<Post> const& post) {
   auto& channel = channels_[post->channel];
   channel.busy = false;
-  if (!channel.waiting.empty() && channel.waiting.front() == post) channel.waiting.pop_front();
+  for (auto* queue : {&channel.waiting, &channel.patient}) {
+    if (!queue->empty() && queue->front() == post) queue->pop_front();
+  }
   parts_.loop.post(alive_.guard([this, name = post->channel] { pump(name); }));
 }
 

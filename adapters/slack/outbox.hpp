@@ -29,8 +29,9 @@ class Outbox {
   void fail(core::Error error);
   void stop();
 
+  // `patient`: after everything else of the channel, and never so that what comes next has to wait for its turn.
   void post(std::string channel, std::optional<ports::MessageRef> const& thread, core::Json body, std::string key,
-            core::Time since, Posted done);
+            core::Time since, Posted done, bool patient = false);
   void update(ports::MessageRef const& message, core::Json body, Updated done);
   void find(std::string channel, std::optional<ports::MessageRef> const& thread, std::string key, core::Time since,
             Found done);
@@ -45,11 +46,13 @@ class Outbox {
     unsigned failures = 0, looks = 0;
     core::Time doubt_ends{};  // of an attempt of which nothing is known
     bool plain = false;       // the fallback without blocks
+    bool patient = false;
   };
   struct Channel {
-    std::deque<std::shared_ptr<Post>> waiting;
+    std::deque<std::shared_ptr<Post>> waiting, patient;
     bool busy = false;
-    core::Time full_at{};  // when the bucket of this channel would be empty again
+    ports::Loop::TimerId quiet = 0;  // runs until the patient ones may go
+    core::Time full_at{};            // when the bucket of this channel would be empty again
   };
   struct Update {
     std::string channel, ts;

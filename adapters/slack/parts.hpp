@@ -43,6 +43,7 @@ struct Counters {
   std::uint64_t acks = 0, acks_by_timer = 0, acks_dropped = 0;
   std::uint64_t calls = 0, rate_limited = 0, call_failures = 0;
   std::uint64_t posts = 0, posts_found_again = 0, updates = 0, updates_coalesced = 0, fallbacks = 0;
+  std::uint64_t files = 0, files_as_text = 0;
 };
 
 // Callbacks made by guard() do nothing once end() was called or the owner is gone.

@@ -12,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr core::Duration kMaxWait = 60s;
+constexpr core::Duration kUploadLimit = 60s;
 
 }  // namespace
 
@@ -171,6 +172,36 @@ void WebApi::post_url(std::string const& url, core::Json const& body, std::funct
         if (!good) ++counters_.call_failures;
         done(good);
       }));
+}
+
+bool WebApi::may_upload_to(std::string const& url) const {
+  auto const target = net::parse_url(url);
+  auto const api = net::parse_url(settings_.api_url);
+  if (target.has_error() || api.has_error() || target->websocket()) return false;
+  if (target->origin() == api->origin()) return true;
+  bool const slacks = target->host.ends_with(".slack.com") || target->host.ends_with(".slack-gov.com");
+  return slacks && target->origin() == "https://" + target->host + ":443";
+}
+
+void WebApi::upload(std::string const& url, std::string bytes, std::function<void(core::Result<void>)> done) {
+  auto const expected = "OK - " + std::to_string(bytes.size());
+  net::HttpRequest request;
+  request.method = "POST";
+  request.url = url;
+  request.headers = {{"Content-Type", "application/octet-stream"}};
+  request.body = std::move(bytes);
+  request.timeout = kUploadLimit;
+  request.max_response_bytes = 64 * 1024;
+  ++counters_.calls;
+  parts_.http.request(std::move(request), alive_.guard([this, done = std::move(done),
+                                                        expected](net::Result<net::HttpResponse> const& response) {
+    if (response.has_value() && response->status == 200 && response->body.starts_with(expected)) return done({});
+    ++counters_.call_failures;
+    done(core::make_error(core::Errc::unavailable,
+                          response.has_error()
+                              ? "Slack could not be given a file: " + response.error().text
+                              : "Slack did not take a file: status " + std::to_string(response->status) + "."));
+  }));
 }
 
 }  // namespace slack

@@ -54,6 +54,10 @@ class WebApi {
   void post_url(std::string const& url, core::Json const& body, std::function<void(bool done)> done);
   // True for URLs that answers may go to: the API's own origin, or Slack's hooks hosts.
   bool may_post_to(std::string const& url) const;
+  // Bytes to an upload URL, without token. One try; the error says why not, and whether another round may help.
+  void upload(std::string const& url, std::string bytes, std::function<void(core::Result<void>)> done);
+  // True for URLs that evidence may go to: the API's own origin, or a host of Slack's by TLS.
+  bool may_upload_to(std::string const& url) const;
   void stop();
 
  private:

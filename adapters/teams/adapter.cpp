@@ -7,6 +7,7 @@
 #include "adapters/teams/connector.hpp"
 #include "adapters/teams/directory.hpp"
 #include "adapters/teams/endpoint.hpp"
+#include "adapters/teams/files.hpp"
 #include "adapters/teams/inbound.hpp"
 #include "adapters/teams/interactions.hpp"
 #include "adapters/teams/outbox.hpp"
@@ -24,6 +25,7 @@ struct Adapter::Impl {
         connector(parts, settings, counters, tokens),
         directory(parts, settings, connector),
         outbox(parts, settings, connector, directory, memory, counters),
+        files(outbox, counters),
         check(parts, settings, counters, [this](std::string const& why) {
           keys_known = true;
           keys_detail = why;
@@ -94,6 +96,7 @@ struct Adapter::Impl {
     if (inbound) inbound->stop();
     if (interactions) interactions->stop();
     check.stop();
+    files.stop();
     outbox.stop();
     directory.stop();
     connector.stop();
@@ -110,6 +113,7 @@ struct Adapter::Impl {
   Connector connector;
   Directory directory;
   Outbox outbox;
+  Files files;
   TokenCheck check;
   std::unique_ptr<Interactions> interactions;
   std::unique_ptr<Inbound> inbound;
@@ -144,6 +148,10 @@ void Adapter::update(ports::MessageRef message, core::Json body, std::function<v
 void Adapter::find(std::string, std::optional<ports::MessageRef>, std::string, ports::Time,
                    std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) {
   impl_->parts.loop.post(impl_->alive.guard([done = std::move(done)] { done(std::optional<ports::MessageRef>{}); }));
+}
+void Adapter::attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key, ports::Time,
+                     std::function<void(ports::Result<void>)> done) {
+  impl_->files.attach(std::move(channel), thread, file, std::move(key), std::move(done));
 }
 void Adapter::whisper(ports::Account const& to, std::string channel, std::string text) {
   if (impl_->interactions) impl_->interactions->whisper(to.id, channel, text);
@@ -205,6 +213,7 @@ std::vector<ports::Figure> Adapter::figures() const {
       figure("posts_repeated_total", "Posts repeated after a doubt", c.posts_repeated),
       figure("updates_total", "Messages updated", c.updates),
       figure("updates_coalesced_total", "Updates that a later one made needless", c.updates_coalesced),
+      figure("files_as_text_total", "Files whose text was shown in a thread", c.files_as_text),
       figure("fallbacks_total", "Messages sent as plain text because Teams refused their card", c.fallbacks),
       figure("answers_dropped_total", "Answers to one person that were left out because too many waited",
              c.answers_dropped),

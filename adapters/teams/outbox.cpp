@@ -18,7 +18,9 @@ using State = Connector::Outcome::State;
 constexpr core::Duration kDoubt = 60s;
 constexpr unsigned kMaxDoubts = 4;
 constexpr core::Duration kLongestPause = 60s, kLongestSlowdown = 20s;
-constexpr std::size_t kMaxWaiting = 1'000;    // posts a conversation
+constexpr std::size_t kMaxWaiting = 1'000;  // posts a conversation
+// Between two patient posts: twice what a conversation's turn takes (pace.hpp), so that its burst stays free.
+constexpr core::Duration kPatience = 2s;
 constexpr std::size_t kMaxWordsWaiting = 20;  // answers to persons, a conversation
 
 std::string member(ports::MessageRef const& ref, std::string_view name) { return ref[name].text(); }
@@ -54,23 +56,25 @@ core::Duration Outbox::pause_after(std::string const& channel, Connector::Outcom
 // --- posts ----------------------------------------------------------------------------------------------------------
 
 void Outbox::post(std::string channel, std::optional<ports::MessageRef> const& thread, Json body, std::string key,
-                  Posted done) {
+                  Posted done, bool patient) {
   auto post = std::make_shared<Post>();
   post->channel = bare_conversation(channel);
   post->body = std::move(body);
   post->key = std::move(key);
   post->done = std::move(done);
+  post->patient = patient;
   if (thread) post->conversation = member(*thread, "conversation");
   // A chat has no threads: what would be a reply stands below, and names the request in its words.
   if (post->conversation.empty() && !is_team_channel(post->channel)) post->conversation = post->channel;
   auto& lane = lanes_[post->channel];
-  if (lane.waiting.size() >= kMaxWaiting) {
+  auto& queue = patient ? lane.patient : lane.waiting;
+  if (queue.size() >= kMaxWaiting) {
     parts_.loop.post(alive_.guard([post] {
       post->done(core::make_error(Errc::unavailable, "Too many messages wait for that Teams conversation."));
     }));
     return;
   }
-  lane.waiting.push_back(post);
+  queue.push_back(post);
   parts_.loop.post(alive_.guard([this, channel = post->channel] { pump(channel); }));
 }
 
@@ -94,12 +98,25 @@ void Outbox::pump(std::string const& channel) {
   auto const found = lanes_.find(channel);
   if (found == lanes_.end() || found->second.busy) return;
   auto& lane = found->second;
-  if (lane.waiting.empty()) {
+  if (lane.waiting.empty() && lane.patient.empty()) {
+    if (lane.quiet != 0) parts_.loop.cancel(lane.quiet);
     lanes_.erase(found);  // there are as many conversations as people who write to us
     return;
   }
+  if (lane.waiting.empty()) {
+    auto& from = patient_from_[channel];
+    if (auto const now = parts_.loop.now(); from > now) {
+      if (lane.quiet != 0) return;
+      lane.quiet = parts_.loop.call_after(from - now, alive_.guard([this, channel] {
+        if (auto const at = lanes_.find(channel); at != lanes_.end()) at->second.quiet = 0;
+        pump(channel);
+      }));
+      return;
+    }
+    from = parts_.loop.now() + kPatience;
+  }
   lane.busy = true;
-  auto const post = lane.waiting.front();
+  auto const post = lane.waiting.empty() ? lane.patient.front() : lane.waiting.front();
   auto const now = parts_.loop.now(), at = pace_.turn(channel, now);
   if (at <= now) return send(post);
   parts_.loop.call_after(at - now, alive_.guard([this, post] { send(post); }));
@@ -187,7 +204,8 @@ void Outbox::doubt(Ref const& post, core::Error const& error) {
   next(post);
   parts_.loop.call_after(wait, alive_.guard([this, post] {
     ++counters_.posts_repeated;
-    lanes_[post->channel].waiting.push_back(post);
+    auto& lane = lanes_[post->channel];
+    (post->patient ? lane.patient : lane.waiting).push_back(post);
     pump(post->channel);
   }));
 }
@@ -201,7 +219,9 @@ void Outbox::finish(Ref const& post, core::Result<ports::MessageRef> result) {
 void Outbox::next(Ref const& post) {
   auto& lane = lanes_[post->channel];
   lane.busy = false;
-  if (!lane.waiting.empty() && lane.waiting.front() == post) lane.waiting.pop_front();
+  for (auto* queue : {&lane.waiting, &lane.patient}) {
+    if (!queue->empty() && queue->front() == post) queue->pop_front();
+  }
   parts_.loop.post(alive_.guard([this, channel = post->channel] { pump(channel); }));
 }
 

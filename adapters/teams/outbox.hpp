@@ -29,9 +29,10 @@ class Outbox {
 
   void stop();
 
-  // `thread`: a message of ours, or nothing for a new post.
+  // `thread`: a message of ours, or nothing for a new post. `patient`: after everything else of the conversation, and
+  // so slowly that what comes next need not wait for its turn.
   void post(std::string channel, std::optional<ports::MessageRef> const& thread, core::Json body, std::string key,
-            Posted done);
+            Posted done, bool patient = false);
   void update(ports::MessageRef const& message, core::Json body, Updated done);
   // Words for one person: one try, and dropped when many wait. `conversation` as an activity named it.
   void say(std::string conversation, core::Json body);
@@ -45,10 +46,12 @@ class Outbox {
     Posted done;  // empty: words for one person
     unsigned failures = 0, doubts = 0;
     bool plain = false;  // the fallback without a card
+    bool patient = false;
   };
   struct Lane {  // of one bare conversation
-    std::deque<std::shared_ptr<Post>> waiting;
+    std::deque<std::shared_ptr<Post>> waiting, patient;
     bool busy = false;
+    ports::Loop::TimerId quiet = 0;  // runs until the patient ones may go
   };
   struct Update {
     std::string channel, conversation, activity;
@@ -80,7 +83,8 @@ class Outbox {
   Counters& counters_;
   Pace pace_;
   std::map<std::string, Lane> lanes_;
-  std::map<std::string, Update> updates_;  // by conversation and activity
+  std::map<std::string, core::Time> patient_from_;  // by channel that was given a patient post: when the next may go
+  std::map<std::string, Update> updates_;           // by conversation and activity
   Alive alive_;
 };
 

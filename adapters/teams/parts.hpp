@@ -75,6 +75,7 @@ struct Counters {
   std::uint64_t key_fetches = 0, token_fetches = 0;
   std::uint64_t calls = 0, rate_limited = 0, call_failures = 0;
   std::uint64_t posts = 0, posts_in_doubt = 0, posts_repeated = 0, updates = 0, updates_coalesced = 0, fallbacks = 0;
+  std::uint64_t files_as_text = 0;
   std::uint64_t answers_dropped = 0;  // to one person: too many were waiting
 };
 

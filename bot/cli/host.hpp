@@ -1,4 +1,5 @@
-// What the host gives to the parts: loop and clock, threads, log, programs, side file, notes. Adapters of ports.hpp to
+// What the host gives to the parts: loop and clock, threads, log, programs, papers, side
+// file, notes. Adapters of ports.hpp to
 // net, process and ledger; only this folder knows both sides.
 #pragma once
 
@@ -48,6 +49,9 @@ class WorkerPool final : public ports::Workers {
 std::unique_ptr<ports::Log> make_log(std::string const& level, std::shared_ptr<ports::Redactor const> redactor);
 
 std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers& workers, ports::Log& log);
+
+// Each read opens the ledger anew on a worker: it is rare, and what a writer merges meanwhile is found all the same.
+std::unique_ptr<ports::Papers> make_papers(std::filesystem::path ledger, ports::Loop& loop, ports::Workers& workers);
 
 std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state);
 

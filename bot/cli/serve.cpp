@@ -114,6 +114,7 @@ class Service {
     http_ = net::make_http_client(io_);
     dialer_ = net::make_websocket_dialer(io_);
     programs_ = make_programs(loop_, workers_, *log_);
+    papers_ = make_papers(config_.ledger.path, loop_, workers_);
     side_ = make_side_file(state_dir_);
     collectors::RoomSettings const room_settings{.overall = config_.evidence_deadline};
     room_ = std::make_unique<collectors::Room>(loop_, workers_, redactor_, make_collectors(config_), room_settings);
@@ -125,6 +126,7 @@ class Service {
     engine_.emplace(
         engine::Parts{.loop = loop_,
                       .ledger = *ledger_,
+                      .papers = *papers_,
                       .evidence = *room_,
                       .programs = *programs_,
                       .runner = keeper_,
@@ -308,6 +310,7 @@ class Service {
   std::unique_ptr<net::WebSocketDialer> dialer_;
   WorkerPool workers_;
   std::unique_ptr<ports::Programs> programs_;
+  std::unique_ptr<ports::Papers> papers_;
   std::unique_ptr<ports::SideFile> side_;
   std::unique_ptr<collectors::Room> room_;
   std::unique_ptr<ledger::AsyncLedger> ledger_;

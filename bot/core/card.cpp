@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bot/core/long_evidence.hpp"
 #include "bot/core/state.hpp"
 #include "bot/core/text.hpp"
 
@@ -137,10 +138,6 @@ std::string history_words(State const& state, RequestState const& request) {
   return words.empty() ? "never run on this target before" : words;
 }
 
-std::string size_words(std::uint64_t bytes) {
-  return bytes < 1024 ? std::to_string(bytes) + " B" : std::to_string(bytes / 1024) + " KiB";
-}
-
 std::vector<Button> buttons_of(RequestState const& request, bool action_fits) {
   auto const wish = request.pinned->approver_justification;
   auto const form = !action_fits                      ? Button::Form::view
@@ -248,9 +245,14 @@ Card make_card(State const& state, RequestState const& request, Time) {
     card.notification = one_line(card.short_id + " " + card.title + ": " + card.status, 150);
   for (auto const& highlight : request.highlights)
     card.highlights.push_back(one_line(highlight.exhibit + ": " + highlight.text, 300));
+  // "More": a platform that takes no file from a bot shows the beginning and the end there.
+  auto const below = long_evidence(state, request);
   for (auto const& exhibit : request.exhibits) {
-    card.evidence.push_back(one_line(
-        exhibit.name + (exhibit.error.empty() ? ", " + size_words(exhibit.bytes) : ": " + exhibit.error), 200));
+    bool const goes_below = std::ranges::any_of(below, [&](LongExhibit const& one) {
+      return one.sha256 == exhibit.sha256 && one.path.ends_with("/" + exhibit.file);
+    });
+    auto const size = ", " + size_words(exhibit.bytes) + (goes_below ? ", more in the thread" : "");
+    card.evidence.push_back(one_line(exhibit.name + (exhibit.error.empty() ? size : ": " + exhibit.error), 200));
   }
   for (auto const& vote : request.votes) card.votes.push_back(vote_line(vote));
   return card;

@@ -45,7 +45,7 @@ struct Card {
   std::vector<std::string> action;      // what will run: a line a step, argv elements quoted visibly; complete
   bool action_fits = true;              // false: the action is longer than a message shows; buttons then open the view
   std::vector<std::string> highlights;  // untrusted lines, the most telling first
-  std::vector<std::string> evidence;    // one line an exhibit: name, size, error
+  std::vector<std::string> evidence;    // one line an exhibit: name, size or error, whether the thread has more of it
   std::vector<std::string> votes;       // "✔ bob 10:15:30 UTC: looks right"; one line a vote
   std::string if_unanswered;            // "If nobody answers: …"; empty once decided
   std::string ledger_path;              // folder of the request in the ledger
@@ -61,6 +61,7 @@ struct Note {
   std::string text;                  // trusted frame, one or two sentences
   std::vector<std::string> mention;  // person keys
   std::string block;                 // untrusted, monospace (the end of the output), may be empty
+  std::string block_label = "The end of its output";
 };
 
 // What a view (modal) shows before a vote is cast in it.

@@ -18,7 +18,8 @@ constexpr std::size_t kMaxBatch = 512;  // events stepped between two writes
 Engine::Engine(Parts parts, core::State folded)
     : parts_(std::move(parts)),
       state_(std::move(folded)),
-      outbox_(parts_.loop, parts_.log, parts_.adapters, state_, [this](auto what) { enqueue(std::move(what)); }),
+      outbox_(parts_.loop, parts_.log, parts_.papers, parts_.adapters, state_,
+              [this](auto what) { enqueue(std::move(what)); }),
       evidence_(parts_.loop, parts_.evidence, parts_.programs,
                 [this](core::Collected collected) { enqueue(std::move(collected)); }) {
   for (auto const* adapter : parts_.adapters) connected_[adapter->platform()] = false;

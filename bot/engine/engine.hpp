@@ -25,6 +25,7 @@ namespace engine {
 struct Parts {
   ports::Loop& loop;
   ports::Ledger& ledger;
+  ports::Papers& papers;
   ports::EvidenceRoom& evidence;
   ports::Programs& programs;
   ports::Runner& runner;

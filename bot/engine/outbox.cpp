@@ -56,6 +56,7 @@ void Outbox::refresh(core::RequestId const& id) {
         intend(*request, "card", channel, platform, address, mention);
       } else if (card->ref) {
         update(*request, *card);
+        enclosures_.card_stands(id, *card, posted_here_.erase(card->key + platform) > 0);
       }
     }
   }
@@ -193,7 +194,10 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
           if (mentions) mention_elsewhere(id, platform);
           return;
         }
-        if (!look.empty()) copies_[copy_key].last_body = look;
+        if (!look.empty()) {  // a card
+          copies_[copy_key].last_body = look;
+          posted_here_.insert(copy_key);
+        }
         intended_.erase(copy_key);
         // Once that is recorded, refresh() brings the message up to what happened meanwhile.
         submit_(core::Posted{id, number, *result});

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bot/core/step.hpp"
+#include "bot/engine/enclosures.hpp"
 #include "bot/ports.hpp"
 
 namespace engine {
@@ -17,9 +18,14 @@ class Outbox {
  public:
   using Submit = std::function<void(decltype(core::Event::what))>;
 
-  Outbox(ports::Loop& loop, ports::Log& log, std::vector<ports::ChatAdapter*> adapters, core::State const& state,
-         Submit submit)
-      : loop_(loop), log_(log), adapters_(std::move(adapters)), state_(state), submit_(std::move(submit)) {}
+  Outbox(ports::Loop& loop, ports::Log& log, ports::Papers& papers, std::vector<ports::ChatAdapter*> adapters,
+         core::State const& state, Submit submit)
+      : loop_(loop),
+        log_(log),
+        adapters_(std::move(adapters)),
+        state_(state),
+        submit_(std::move(submit)),
+        enclosures_(loop, log, papers, adapters_, state) {}
   ~Outbox();
 
   // Compares what should stand for this request with what does and starts what is missing: intents first, then posts,
@@ -38,6 +44,7 @@ class Outbox {
   bool in_doubt(core::RequestId const& id) const;
   // False: too many wait already, `then` never runs.
   bool when_settled(core::RequestId const& id, std::function<void()> then);
+  std::vector<ports::Figure> figures() const { return enclosures_.figures(); }
 
  private:
   struct Copy {             // of a message that stands on a platform
@@ -66,6 +73,8 @@ class Outbox {
   std::vector<ports::ChatAdapter*> adapters_;
   core::State const& state_;
   Submit submit_;
+  Enclosures enclosures_;
+  std::set<std::string> posted_here_;         // copies that this process posted, until their card is known to stand
   std::map<std::string, Copy> copies_;        // by post key
   std::map<std::string, core::Json> bodies_;  // of intents of this process, by post key, until posted
   std::set<std::string> intended_;            // post keys whose intent is on its way to the ledger

@@ -15,11 +15,10 @@
 #include "tests/support/rules_fixture.hpp"
 #include "tests/support/story.hpp"
 #include "tests/support/virtual_loop.hpp"
+#include "tests/unit/engine/fake_chat.hpp"
 
 namespace rig {
 
-using core::Errc;
-using core::Json;
 using namespace std::chrono_literals;
 
 // Folds what was durable, as a restart would. `held`: a write waits for finish() or fail().
@@ -87,12 +86,35 @@ struct FakeLedger : ports::Ledger {
   std::string broken;
 };
 
+// What is durable, as the ledger's files are.
+struct FakePapers : ports::Papers {
+  explicit FakePapers(FakeLedger& of) : ledger(of) {}
+  void read(std::string path, std::uint64_t most, std::function<void(core::Result<std::string>)> done) override {
+    reads.push_back(path);
+    auto act = [this, path, most, done] {
+      auto const found = ledger.files.find(path);
+      if (found == ledger.files.end()) return done(core::make_error(Errc::not_found, "no such file"));
+      if (found->second.size() > most) return done(core::make_error(Errc::too_large, "too large"));
+      done(spoil ? found->second.substr(1) + "y" : found->second);
+    };
+    hold ? held.push_back(act) : ledger.loop.post(act);
+  }
+  void release() {
+    for (auto const& act : std::exchange(held, {})) act();
+  }
+  FakeLedger& ledger;
+  std::vector<std::string> reads;
+  std::vector<std::function<void()>> held;
+  bool hold = false, spoil = false;
+};
+
 struct FakeRoom : ports::EvidenceRoom {
   explicit FakeRoom(ports::Loop& on) : loop(on) {}
   void collect(ports::EvidenceOrder order, std::function<void(core::Evidence)> done) override {
     orders.push_back(order);
     core::Evidence evidence;
     evidence.exhibits = order.attachments;
+    evidence.exhibits.insert(evidence.exhibits.end(), more.begin(), more.end());
     waiting.push_back([this, done = std::move(done), evidence] { loop.post([done, evidence] { done(evidence); }); });
     if (!held) release();
   }
@@ -105,6 +127,7 @@ struct FakeRoom : ports::EvidenceRoom {
   }
   ports::Loop& loop;
   std::vector<ports::EvidenceOrder> orders;
+  std::vector<core::Exhibit> more;  // found each time
   std::vector<std::function<void()>> waiting;
   bool held = false;
 };
@@ -156,97 +179,6 @@ struct FakeSide : ports::SideFile {
   bool broken = false, unreadable = false;
 };
 
-// A platform as a list of messages. Bodies are made of what a person would see.
-struct FakeChat : ports::ChatAdapter {
-  struct Message {
-    std::string channel, thread, key;
-    Json body;
-    int updates = 0;
-  };
-  explicit FakeChat(ports::Loop& on) : loop(on) {}
-  std::string platform() const override { return "slack"; }
-  void start(ports::ChatSink&) override {}
-  void stop() override {}
-  ports::Rendered render(core::Card const& card, std::string const&) const override {
-    Json votes = Json::array(), mention = Json::array();
-    for (auto const& vote : card.votes) votes.push(vote);
-    for (auto const& person : card.mention) mention.push(person);
-    auto body = Json::object({{"title", card.title},
-                              {"status", card.status},
-                              {"votes", votes},
-                              {"mention", mention},
-                              {"buttons", std::uint64_t{card.buttons.size()}},
-                              {"rendering", card.rendering}});
-    auto digest = core::digest_of(core::dump(body));
-    return {std::move(body), std::move(digest)};
-  }
-  ports::Rendered render(core::Note const& note, std::string const&) const override {
-    Json mention = Json::array();
-    for (auto const& person : note.mention) mention.push(person);
-    auto body = Json::object({{"note", note.text}, {"mention", mention}, {"block", note.block}});
-    auto digest = core::digest_of(core::dump(body));
-    return {std::move(body), std::move(digest)};
-  }
-  void post(std::string channel, std::optional<ports::MessageRef> thread, Json body, std::string key, core::Time,
-            std::function<void(core::Result<ports::MessageRef>)> done) override {
-    ++posts;
-    auto act = [this, channel, thread, body, key, done] {
-      if (refuse_posts || channel == refuse_channel)
-        return done(core::make_error(Errc::forbidden, "not in the channel"));
-      messages.push_back({channel, thread ? (*thread)["ts"].text() : "", key, body, 0});
-      done(ref(messages.size()));
-    };
-    hold_posts ? held.push_back(act) : loop.post(act);
-  }
-  void update(ports::MessageRef message, Json body, std::function<void(core::Result<void>)> done) override {
-    ++updates;
-    auto act = [this, message, body, done] {
-      auto& one = messages.at(static_cast<std::size_t>(std::stoul(message["ts"].text())) - 1);
-      one.body = body;
-      ++one.updates;
-      done({});
-    };
-    hold_updates ? held.push_back(act) : loop.post(act);
-  }
-  void find(std::string channel, std::optional<ports::MessageRef>, std::string key, core::Time,
-            std::function<void(core::Result<std::optional<ports::MessageRef>>)> done) override {
-    ++finds;
-    auto act = [this, channel, key, done] {
-      if (refuse_finds) return done(core::make_error(Errc::forbidden, "no right to read the channel"));
-      for (std::size_t i = 0; i < messages.size(); ++i) {
-        if (messages[i].channel == channel && messages[i].key == key)
-          return done(std::optional<ports::MessageRef>(ref(i + 1)));
-      }
-      done(std::optional<ports::MessageRef>());
-    };
-    hold_finds ? held.push_back(act) : loop.post(act);
-  }
-  void whisper(ports::Account const&, std::string, std::string) override {}
-
-  static ports::MessageRef ref(std::size_t number) { return Json::object({{"ts", std::to_string(number)}}); }
-  void release() {
-    for (auto const& act : std::exchange(held, {})) loop.post(act);
-  }
-  std::size_t cards() const {
-    return static_cast<std::size_t>(std::ranges::count_if(
-        messages, [](Message const& message) { return message.body["status"].if_string() != nullptr; }));
-  }
-  std::vector<Message> notes() const {
-    std::vector<Message> found;
-    for (auto const& message : messages) {
-      if (message.body["note"].if_string()) found.push_back(message);
-    }
-    return found;
-  }
-
-  ports::Loop& loop;
-  std::vector<Message> messages;
-  std::vector<std::function<void()>> held;
-  std::string refuse_channel;
-  std::size_t posts = 0, updates = 0, finds = 0;
-  bool hold_posts = false, hold_updates = false, hold_finds = false, refuse_posts = false, refuse_finds = false;
-};
-
 using Answers = std::shared_ptr<std::vector<ports::Answer>>;
 using Replies = std::shared_ptr<std::vector<core::Reply>>;
 using State = ports::Answer::State;
@@ -257,9 +189,11 @@ class Rig {
       : rules(std::move(with)),
         loop(core::parse_time("2026-11-21T10:00:01.000Z").value()),
         ledger(loop, fixture::Story(rules).copy, rules),
+        papers(ledger),
         room(loop),
         programs(loop),
-        chat(loop) {
+        chat(loop),
+        other(loop, "matrix") {
     if (start_now) start();
   }
 
@@ -270,12 +204,13 @@ class Rig {
     runner.runs.clear();
     engine.emplace(engine::Parts{.loop = loop,
                                  .ledger = ledger,
+                                 .papers = papers,
                                  .evidence = room,
                                  .programs = programs,
                                  .runner = runner,
                                  .side = side,
                                  .log = log,
-                                 .adapters = {&chat},
+                                 .adapters = adapters,
                                  .refold = [this]() -> core::Result<core::State> {
                                    if (refold_broken) return core::make_error(Errc::corrupt, "unreadable");
                                    return ledger.folded;
@@ -392,12 +327,15 @@ class Rig {
   core::Rules rules;
   support::VirtualLoop loop;
   FakeLedger ledger;
+  FakePapers papers;
   FakeRoom room;
   FakePrograms programs;
   FakeRunner runner;
   FakeSide side;
   support::MemoryLog log;
   FakeChat chat;
+  FakeChat other;  // a second platform, for who adds it to `adapters`
+  std::vector<ports::ChatAdapter*> adapters{&chat};
   std::optional<engine::Engine> engine;
   std::vector<std::string> forgotten;
   std::optional<Errc> stopped;

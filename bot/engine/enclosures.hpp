@@ -1,0 +1,67 @@
+// Puts the long evidence of a pending request into the thread of each of its cards, once a copy. It comes after
+// everything else: one file at a time a platform, and whatever goes wrong here is logged and counted, never anybody
+// else's trouble. Nothing of it is in the ledger but the exhibits themselves: after a restart the platform is asked.
+// Private to engine.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bot/core/long_evidence.hpp"
+#include "bot/core/step.hpp"
+#include "bot/ports.hpp"
+
+namespace engine {
+
+class Enclosures {
+ public:
+  Enclosures(ports::Loop& loop, ports::Log& log, ports::Papers& papers, std::vector<ports::ChatAdapter*> adapters,
+             core::State const& state)
+      : loop_(loop), log_(log), papers_(papers), adapters_(std::move(adapters)), state_(state) {}
+
+  // This card stands now. `ours`: this process posted it, so nothing can be in its thread yet; else the platform is
+  // asked first, and where it can't be asked nothing is put there.
+  void card_stands(core::RequestId const& id, core::PostState const& card, bool ours);
+
+  std::vector<ports::Figure> figures() const;
+
+ private:
+  struct Enclosure {
+    core::RequestId request;
+    std::string channel;
+    ports::MessageRef thread;
+    core::LongExhibit exhibit;
+    std::string key;  // of its message
+    core::Time since;
+    bool look = false;
+  };
+  struct Lane {  // of one platform
+    ports::ChatAdapter* adapter = nullptr;
+    std::deque<Enclosure> waiting;  // the front one is being put there
+    bool busy = false;
+  };
+
+  void pump(std::string const& platform);
+  void read(std::string const& platform);
+  void attach(std::string const& platform, std::string bytes);
+  void end(std::string const& platform, char const* result, std::string const& why = {});
+  bool decided(Enclosure const& one) const;
+
+  ports::Loop& loop_;
+  ports::Log& log_;
+  ports::Papers& papers_;
+  std::vector<ports::ChatAdapter*> adapters_;
+  core::State const& state_;
+  std::map<std::string, Lane> lanes_;                                    // by platform
+  std::set<std::string> seen_;                                           // cards, by post key and platform
+  std::map<std::pair<std::string, std::string>, std::uint64_t> counts_;  // by platform and result
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);                // workers and the loop may hear of us late
+};
+
+}  // namespace engine

@@ -1,0 +1,141 @@
+// Long evidence in the threads: once a copy, never in anybody's way, and only what the ledger's manifest says.
+#include "tests/support/result_text.hpp"
+#include "tests/unit/engine/rig.hpp"
+
+namespace {
+
+using namespace rig;
+
+core::Exhibit exhibit(std::string const& name, std::size_t bytes) {
+  core::Exhibit made{.name = name, .collector = name, .bytes = std::string(bytes, 'x')};
+  made.total_bytes = bytes;
+  return made;
+}
+
+// A long log and a short one are found for every request.
+struct LongRig : Rig {
+  explicit LongRig(core::Rules with = fixture::rules()) : Rig(std::move(with), /*start_now=*/false) {
+    room.more = {exhibit("web-log", 5'000), exhibit("host", 200)};
+    start();
+  }
+};
+
+core::Rules two_platforms() {
+  auto rules = fixture::rules();
+  rules.channels["incidents"]["matrix"] = "!inc";
+  return rules;
+}
+
+}  // namespace
+
+TEST_CASE("a long exhibit goes into the thread of its card, once, and a short one does not") {
+  LongRig rig;
+  auto const id = rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
+  REQUIRE(rig.chat.files.size() == 1);
+  auto const& file = rig.chat.files[0];
+  CHECK(file.channel == "C0INC");
+  CHECK(file.thread == "1");
+  CHECK(file.path == id.folder() + "/evidence/01-web-log.txt");
+  CHECK(file.bytes == std::string(5'000, 'x'));
+  CHECK(file.key == rig.ledger.folded.request(id)->posts[0].key + ":file:1");
+  rig.approve("bob", id);  // brings updates
+  CHECK(rig.chat.attaches == 1);
+  CHECK(rig.papers.reads.size() == 1);
+}
+
+TEST_CASE("each copy of a card has the files in its own thread, and a platform that hangs or refuses holds nobody up") {
+  LongRig rig(two_platforms());
+  rig.adapters = {&rig.chat, &rig.other};
+  rig.start();
+  bool const hangs = GENERATE(true, false);
+  (hangs ? rig.chat.hold_files : rig.chat.refuse_files) = true;
+  auto const first = rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
+  CHECK(rig.chat.attaches == 1);
+  CHECK(rig.chat.files.empty());
+  CHECK(rig.other.files.size() == 1);
+  auto const second = rig.open("deploy", {{"version", "8"}, {"replicas", "2"}});
+  CHECK(rig.chat.attaches == (hangs ? 1U : 2U));  // one at a time
+  CHECK(rig.other.files.size() == 2);
+  CHECK(rig.chat.cards() == 2);
+  rig.approve("bob", first);
+  CHECK(rig.chat.messages[0].updates == 1);
+  CHECK(rig.approve("carol", first)->front().state == State::recorded);
+  CHECK(rig.log.has("a file could not be put into a thread") == !hangs);
+  CHECK(rig.phase(second) == core::Phase::pending);
+}
+
+TEST_CASE("after a restart only what is not there is put into the thread") {
+  LongRig rig;
+  rig.room.more = {exhibit("web-log", 5'000), exhibit("app-log", 6'000)};
+  rig.chat.hold_files = true;
+  rig.open();
+  REQUIRE(rig.chat.attaches == 1);
+  rig.chat.held.clear();  // of the second nothing was tried
+  rig.chat.hold_files = false;
+  SECTION("nothing stands there") {
+    rig.start();
+    CHECK(rig.chat.files.size() == 2);
+  }
+  SECTION("the first stands there after all") {
+    rig.chat.files.push_back(
+        {"C0INC", "1", rig.ledger.folded.requests.begin()->second.posts[0].key + ":file:1", "", ""});
+    rig.start();
+    REQUIRE(rig.chat.files.size() == 2);
+    CHECK(rig.chat.files[1].key.ends_with(":file:2"));
+    rig.start();
+    CHECK(rig.chat.files.size() == 2);
+  }
+  SECTION("a platform that can't be asked gets nothing twice") {
+    rig.chat.can_look = false;
+    rig.start();
+    CHECK(rig.chat.attaches == 1);
+  }
+  SECTION("a look that is refused puts nothing there") {
+    rig.chat.refuse_finds = true;
+    rig.start();
+    CHECK(rig.chat.attaches == 1);
+    CHECK(rig.log.has("a file could not be put into a thread"));
+  }
+}
+
+TEST_CASE("what is not byte for byte what the manifest says is shown nowhere, and logged as an error") {
+  LongRig rig;
+  rig.papers.spoil = true;
+  rig.open();
+  CHECK(rig.papers.reads.size() == 1);
+  CHECK(rig.chat.attaches == 0);
+  REQUIRE(rig.log.has("a file could not be put into a thread"));
+  for (auto const& line : rig.log.lines()) {
+    if (line.message == "a file could not be put into a thread") CHECK(line.level == ports::Log::Level::error);
+  }
+  bool counted = false;
+  for (auto const& figure : rig.engine->figures())
+    counted = counted || (figure.name == "thread_files_total" && figure.labels.at("result") == "corrupt");
+  CHECK(counted);
+}
+
+TEST_CASE("a decided request gets no file any more") {
+  LongRig rig;
+  rig.papers.hold = true;
+  auto const id = rig.open();
+  REQUIRE(rig.papers.reads.size() == 1);
+  rig.deny("bob", id);
+  rig.papers.release();
+  rig.settle();
+  CHECK(rig.chat.attaches == 0);
+  rig.start();
+  CHECK(rig.papers.reads.size() == 1);
+  CHECK(rig.chat.attaches == 0);
+}
+
+TEST_CASE("the engine may go while a file is being read or put into a thread") {
+  LongRig rig;
+  bool const reading = GENERATE(true, false);
+  (reading ? rig.papers.hold : rig.chat.hold_files) = true;
+  rig.open();
+  rig.engine.reset();
+  rig.papers.release();
+  rig.chat.release();
+  rig.settle();
+  CHECK(rig.chat.files.size() == (reading ? 0U : 1U));
+}
