@@ -108,6 +108,10 @@ std::vector<Rooms::Problem> Rooms::problems_of(std::string const& name, Room con
       warns(place + " has members of other homeservers (" + few + (servers.size() > 3 ? ", …" : "") +
             "): their administrators can act as any of them. Only accounts that the configuration maps count; "
             "better use a room made with m.federate false.");
+    } else {
+      warns(place +
+            " is open to other homeservers: whoever is invited from one can be acted for by its administrator. Nobody "
+            "of another one is in it; better use a room made with m.federate false, which can't be set later.");
     }
   }
   return list;

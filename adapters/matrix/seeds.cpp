@@ -10,20 +10,26 @@ namespace {
 using core::Json;
 
 constexpr std::size_t kMaxPlaced = 2000;
+constexpr std::string_view kClient = "/_matrix/client";
 
 }  // namespace
 
 void Seeds::place(std::string const& room, std::string const& event, Meaning const& meaning) {
-  if (meaning.kind == Meaning::Kind::note) return;
+  if (!meaning.takes_clicks()) return;
   bool const approve = meaning.approve != Meaning::Form::none, deny = meaning.deny != Meaning::Form::none;
-  if ((!approve && !deny) || !placed_.try_emplace(event).second) return;
+  if ((!approve && !deny) || placed_.contains(event)) return;
+  remember(event);
+  if (approve) react(room, event, kApproveKey);
+  if (deny && meaning.kind == Meaning::Kind::card) react(room, event, kDenyKey);
+}
+
+Seeds::Placed& Seeds::remember(std::string const& event) {
   order_.push_back(event);
   if (order_.size() > kMaxPlaced) {
     placed_.erase(order_.front());
     order_.pop_front();
   }
-  if (approve) react(room, event, kApproveKey);
-  if (deny && meaning.kind == Meaning::Kind::card) react(room, event, kDenyKey);
+  return placed_[event];
 }
 
 void Seeds::react(std::string const& room, std::string const& event, std::string_view key) {
@@ -44,8 +50,11 @@ void Seeds::react(std::string const& room, std::string const& event, std::string
           ++counters_.seeds;
           auto const id = parse_event_id(outcome.body);
           if (auto const known = placed_.find(event); id.has_value() && known != placed_.end())
-            known->second.insert(*id);
-        } else if (outcome.status == 0 || outcome.error_class() != ErrorClass::already) {
+            known->second.reactions.insert(*id);
+        } else if (outcome.status != 0 && outcome.error_class() == ErrorClass::already) {
+          // By an earlier process, as another device: a transaction id says nothing across those.
+          if (auto const known = placed_.find(event); known != placed_.end()) known->second.all = false;
+        } else {
           parts_.log.warn("matrix took no reaction of ours: people must place their own",
                           {{"reason", outcome.to_error("a reaction in " + core::printable_ascii(room, 255)).message}});
         }
@@ -54,8 +63,37 @@ void Seeds::react(std::string const& room, std::string const& event, std::string
 
 void Seeds::take_away(std::string const& room, std::string const& event) {
   auto const known = placed_.find(event);
-  if (known == placed_.end()) return;
-  for (auto const& reaction : std::exchange(known->second, {})) {
+  if (known == placed_.end()) remember(event).all = false;
+  auto& placed = placed_[event];
+  remove(room, std::exchange(placed.reactions, {}));
+  if (!std::exchange(placed.all, true)) look_for(room, event);
+}
+
+// Oldest first: ours were the first ones.
+void Seeds::look_for(std::string const& room, std::string const& event) {
+  auto const make = [room, event] {
+    Client::Call call;
+    call.path = room_path(room, {"relations", event, "m.annotation", "m.reaction"});
+    call.path.replace(0, kClient.size() + 3, std::string(kClient) + "/v1");  // it never was in v3
+    call.query = {{"dir", "f"}, {"limit", "20"}};
+    call.max_bytes = kMaxPageBytes;
+    call.tries = 3;
+    return call;
+  };
+  queue_.send(room, Urgency::tidy, make, alive_.guard([this, room](Client::Outcome const& outcome) {
+    auto const page = outcome.ok() ? parse_page(outcome.body, room) : core::Result<Page>(core::Error{});
+    if (page.has_error()) return;
+    std::set<std::string> ours;
+    for (auto const& reaction : page->events) {
+      if (reaction.sender == settings_.user && reaction.type == "m.reaction" && !reaction.relation.key.empty())
+        ours.insert(reaction.id);
+    }
+    remove(room, ours);
+  }));
+}
+
+void Seeds::remove(std::string const& room, std::set<std::string> const& reactions) {
+  for (auto const& reaction : reactions) {
     queue_.send(
         room, Urgency::tidy,
         [room, reaction] {

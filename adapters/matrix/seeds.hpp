@@ -12,22 +12,33 @@ namespace matrix {
 
 class Seeds {
  public:
-  Seeds(Parts const& parts, SendQueue& queue, Counters& counters) : parts_(parts), queue_(queue), counters_(counters) {}
+  Seeds(Parts const& parts, Settings const& settings, SendQueue& queue, Counters& counters)
+      : parts_(parts), settings_(settings), queue_(queue), counters_(counters) {}
 
   // Once a message; after a restart once more, which the homeserver knows to be no news.
   void place(std::string const& room, std::string const& event, Meaning const& meaning);
-  // Where nothing is to be decided any more nothing invites to tap. Best effort: those of an earlier process stay.
+  // Where nothing is to be decided any more nothing invites to tap. The homeserver is asked for those of an earlier
+  // process. Best effort.
   void take_away(std::string const& room, std::string const& event);
   void stop() { alive_.end(); }
 
  private:
+  struct Placed {
+    std::set<std::string> reactions;
+    bool all = true;  // false: there are more, whose ids only the homeserver knows
+  };
+
+  Placed& remember(std::string const& event);
+  void look_for(std::string const& room, std::string const& event);
+  void remove(std::string const& room, std::set<std::string> const& reactions);
   void react(std::string const& room, std::string const& event, std::string_view key);
 
   Parts parts_;
+  Settings const& settings_;
   SendQueue& queue_;
   Counters& counters_;
-  std::map<std::string, std::set<std::string>> placed_;  // message → our reactions on it, as far as we know them
-  std::deque<std::string> order_;                        // of placed_, oldest first
+  std::map<std::string, Placed> placed_;  // by message
+  std::deque<std::string> order_;         // of placed_, oldest first
   Alive alive_;
 };
 

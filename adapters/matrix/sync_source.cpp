@@ -113,7 +113,12 @@ void SyncSource::answered(Client::Outcome const& outcome) {
       if (!again) return poll();
       return failed("the homeserver takes no position of /sync", kCap);
     }
-    return failed(outcome.to_error("a sync").message, core::Duration(outcome.error.retry_after_ms.value_or(0)));
+    auto why = outcome.to_error("a sync").message;
+    if (outcome.status == 500 && !settings_.as_token.empty())
+      why +=
+          " A Synapse answers so to the user that an application service's registration names as sender_localpart: "
+          "give another user of its namespace as chat.matrix.user, or use transport: websocket.";
+    return failed(why, core::Duration(outcome.error.retry_after_ms.value_or(0)));
   }
   auto parsed = parse_sync(outcome.body);
   if (parsed.has_error()) {
