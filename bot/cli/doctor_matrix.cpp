@@ -181,9 +181,25 @@ class Examination {
 
   void look_at_transport() {
     if (chat_.transport == config::Matrix::Transport::websocket) return look_at_proxy();
+    if (chat_.as_token && !token_.speaks_for_user) return look_at_own_poll();
     // Not tried: two polls of one device would get into each other's way.
     findings_.ok("transport", chat_.as_token ? "sync: the service logs in as its user when it starts, and polls."
                                              : "sync: the client API answers, and polling needs no more.");
+  }
+
+  // The user that the registration names as sender_localpart. Asked with the service's token, which is no device's, so
+  // a running service's poll is not disturbed.
+  void look_at_own_poll() {
+    auto const nothing = R"({"room":{"rooms":[]},"presence":{"not_types":["*"]},"account_data":{"not_types":["*"]}})";
+    auto const outcome = ask("/_matrix/client/v3/sync", {{"timeout", "0"}, {"filter", nothing}});
+    if (outcome.status == 500)
+      return findings_.must_mend(
+          "transport",
+          "sync: the homeserver does not serve /sync to " + shown(chat_.user) +
+              ", which the application service's registration names as sender_localpart (no Synapse does).",
+          "Give another user of the registration's namespace as user, an ordinary account with access_token or "
+          "password, or use transport: websocket.");
+    findings_.ok("transport", "sync: the service logs in as its user when it starts, and polls.");
   }
 
   // A whole handshake would push a running service off the proxy. The same request without the upgrade is refused, and

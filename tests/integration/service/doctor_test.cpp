@@ -315,5 +315,10 @@ TEST_CASE("doctor: each thing that is missing on Matrix is said with its way out
     CHECK(kit.matrix.service_connections() == 0);
     support::write_file(kit / "as_token", "wrong");
     says(doctor(kit), "  mend     as_token: ", "registration");
+    // An application service's own user, which a homeserver may know nothing to poll for.
+    support::write_file(kit / "as_token", kit.matrix.world().as_token);
+    edit(kit, "transport: websocket", "transport: sync");
+    edit(kit, "\n    proxy: \"ws" + kit.matrix.origin().substr(4) + "\"", "");
+    says(doctor(kit), "  mend     transport: sync: the homeserver does not serve /sync to ", "sender_localpart");
   }
 }

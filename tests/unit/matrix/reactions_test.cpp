@@ -70,6 +70,47 @@ TEST_CASE("matrix clicks: after a restart an update sees to it that there is som
   CHECK_FALSE(bench.log.has("matrix took no reaction of ours: people must place their own"));
 }
 
+TEST_CASE("matrix clicks: what an earlier process gave to tap is taken away at the end too, and nothing else") {
+  Bench bench;
+  bench.connected();
+  auto const event = bench.post(cards::waiting());
+  bench.restart();
+  SECTION("decided at once") {}
+  SECTION("placed again as another device: the homeserver knows better") {
+    for (int i = 0; i < 2; ++i) bench.hs.fault("send/m.reaction", Homeserver::refusal(400, "M_DUPLICATE_ANNOTATION"));
+    bench.update(event, cards::waiting());
+  }
+  auto const reaction = [&](std::string const& id, std::string const& sender) {
+    return Json::object(
+        {{"event_id", id},
+         {"type", "m.reaction"},
+         {"sender", sender},
+         {"origin_server_ts", 1},
+         {"content",
+          Json::object({{"m.relates_to",
+                         Json::object({{"rel_type", "m.annotation"}, {"event_id", event}, {"key", "\u2705"}})}})}});
+  };
+  auto gone = reaction("$gone", kBot);
+  gone.set("content", Json::object({}));
+  bench.hs.fault(
+      "/relations/",
+      net::HttpResponse{
+          200,
+          {},
+          core::dump(Json::object({{"chunk", Json::array({reaction("$ours-1", kBot), reaction("$ours-2", kBot),
+                                                          reaction("$theirs", kBob), gone})}}))});
+  bench.update(event, cards::Request().vote("bob").updated());
+  bench.loop.advance(1s);
+  CHECK(bench.hs.calls("GET /_matrix/client/v1/rooms/!inc:example.org/relations/" + event + "/m.annotation/m.reaction")
+            .size() == 1);
+  auto const taken = bench.hs.calls("/redact/");
+  REQUIRE(taken.size() == 2);
+  CHECK_THAT(taken[0].path, Catch::Contains("/redact/$ours-1/"));
+  CHECK_THAT(taken[1].path, Catch::Contains("/redact/$ours-2/"));
+  bench.update(event, cards::Request().vote("bob").updated());  // asked for once
+  CHECK(bench.hs.calls("/relations/").size() == 1);
+}
+
 TEST_CASE("matrix clicks: emoji are compared without what clients add to them") {
   Bench bench;
   bench.connected();

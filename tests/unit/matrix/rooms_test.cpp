@@ -84,6 +84,14 @@ TEST_CASE("matrix rooms: public ones and strangers' servers are warned of") {
   CHECK_THAT(problems(bench), !Catch::Contains("is public"));
 }
 
+TEST_CASE("matrix rooms: one that is open to other homeservers is warned of before anybody comes from there") {
+  Bench bench;
+  bench.hs.say("@alice:example.org", "m.room.create", Json::object({{"room_version", "11"}}), kRoom, "");
+  bench.connected();
+  CHECK_THAT(problems(bench), Catch::Contains("is open to other homeservers") && Catch::Contains("m.federate false"));
+  CHECK(bench.engine.states.back().second.empty());
+}
+
 TEST_CASE("matrix rooms: power that is missing is named with its number") {
   Bench bench;
   bench.connected();
