@@ -37,8 +37,10 @@ class Server:
         self.process = await asyncio.create_subprocess_exec(*self.arguments, stdin=pipe, stdout=pipe, stderr=pipe)
         line = await self.process.stdout.readline()
         if not line:
-            said = (await self.process.stderr.read()).decode()
-            raise SystemExit(f"{self.arguments[0]}: {said}") if await self.process.wait() != 77 else LookupError(said.strip())
+            said = (await self.process.stderr.read()).decode().strip()
+            if await self.process.wait() == 77:
+                raise LookupError(said)
+            raise RuntimeError(f"{self.arguments[0]}: {said}")
         self.where = json.loads(line)
         self.session = aiohttp.ClientSession(self.where["homeserver"])
         return self
@@ -104,7 +106,6 @@ class StandIn(Server):
 class Tally:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
-        self.reports = []
 
 
 async def act(server, transport, binary, folder, say):
@@ -154,6 +155,9 @@ async def pair(name, make, transport, binary, folder, tally):
     except LookupError as reason:  # can't be had here
         tally.skipped += 1
         lines.append(str(reason))
+    except Exception:
+        tally.failed += 1
+        say("FAILED: " + traceback.format_exc())
     finally:
         await server.end()
     print("\n".join(lines), flush=True)
