@@ -34,6 +34,7 @@ class MatrixApi {
   void restart();              // forgets what Synapse keeps in memory alone
   void forget_transactions();  // and what it keeps for a day
   core::Json media() const;    // by content URI: type, name, size
+  core::Json texts() const;    // by content URI, of what a client would show: text
 
   std::vector<MatrixFault> faults;
   std::deque<MatrixCall> calls;

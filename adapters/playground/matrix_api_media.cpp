@@ -9,6 +9,7 @@ using core::Json;
 namespace {
 
 constexpr std::size_t kMaxMediaBytes = 256u << 20;  // of all that one stand-in holds
+constexpr std::size_t kMaxShownText = 64u << 10;
 
 net::HttpResponse fine(Json body = Json(Json::Object{})) { return json_response(body); }
 
@@ -101,6 +102,16 @@ Json MatrixApi::media() const {
   for (auto const& [id, medium] : media_) {
     out.set("mxc://" + context_.world().server_name + "/" + id,
             Json::object({{"type", medium.type}, {"name", medium.name}, {"size", std::uint64_t{medium.bytes.size()}}}));
+  }
+  return out;
+}
+
+Json MatrixApi::texts() const {
+  Json out(Json::Object{});
+  for (auto const& [id, medium] : media_) {
+    if (!medium.filled || !medium.type.starts_with("text/plain") || medium.bytes.size() > kMaxShownText) continue;
+    if (!core::parse_json(core::dump(Json(medium.bytes)))) continue;  // no UTF-8
+    out.set("mxc://" + context_.world().server_name + "/" + id, medium.bytes);
   }
   return out;
 }

@@ -237,7 +237,9 @@ std::deque<MatrixCall> const& MatrixStandIn::calls() const { return impl_->api.c
 std::vector<std::string> const& MatrixStandIn::findings() const { return impl_->context.findings; }
 Json MatrixStandIn::state(std::string_view user) const {
   // Of a bot that polls, one with a /sync under way is connected.
-  return impl_->people.state(user, impl_->service.sockets() + impl_->sync.waiting(world().bot.id));
+  auto state = impl_->people.state(user, impl_->service.sockets() + impl_->sync.waiting(world().bot.id));
+  if (state.is_object()) state.set("media", impl_->api.texts());
+  return state;
 }
 std::uint64_t MatrixStandIn::revision() const { return impl_->context.revision; }
 std::uint64_t MatrixStandIn::on_change(std::function<void()> fn) {

@@ -14,6 +14,7 @@ struct SlackStandIn::Impl {
 
   void handle(net::HttpRequestIn const& request, std::shared_ptr<net::Responder> const& responder);
   core::Json state(std::string_view user) const;
+  core::Json with_texts(core::Json message) const;
 
   SlackContext context;
   SlackStore store;

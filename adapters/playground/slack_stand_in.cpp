@@ -32,6 +32,7 @@ SlackStandIn::Impl::Impl(net::Io& io, StandInOptions options)
 void SlackStandIn::Impl::handle(net::HttpRequestIn const& request, std::shared_ptr<net::Responder> const& responder) {
   auto const& path = request.path;
   if (path.starts_with("/api/")) return api.handle(request, responder);
+  if (path.starts_with("/upload/v1/")) return api.take_upload(request, responder);
   if (path == "/link/" || path == "/link") return hub.accept(request, responder);
   if (path.starts_with("/actions/") || path.starts_with("/commands/")) {
     auto const body = core::parse_json(request.body);
@@ -53,6 +54,17 @@ void SlackStandIn::Impl::handle(net::HttpRequestIn const& request, std::shared_p
   responder->respond({404, {{"Content-Type", "text/plain"}}, "not found"});
 }
 
+// What a client would fetch to show a file.
+Json SlackStandIn::Impl::with_texts(Json message) const {
+  if (!message["files"].is_array()) return message;
+  Json files = Json::array();
+  for (auto file : *message["files"].if_array()) {
+    if (auto const text = api.text_of(file["id"].text())) file.set("text", *text);
+    files.push(std::move(file));
+  }
+  return message.set("files", std::move(files));
+}
+
 Json SlackStandIn::Impl::state(std::string_view user) const {
   auto const& world = context.options.world;
   auto users = Json::array(), channels = Json::array(), groups = Json::array();
@@ -72,7 +84,7 @@ Json SlackStandIn::Impl::state(std::string_view user) const {
     channels.push(Json::object({{"id", channel.id}, {"name", channel.name}, {"direct", !channel.im_with.empty()}}));
     auto list = Json::array();
     for (auto const& message : store.in(channel.id)) {
-      if (message.only_for.empty() || message.only_for == user) list.push(store.shown(message, false));
+      if (message.only_for.empty() || message.only_for == user) list.push(with_texts(store.shown(message, false)));
     }
     messages.set(channel.id, list);
   }
@@ -199,6 +211,7 @@ std::optional<Json> SlackStandIn::message(std::string_view channel, std::string_
   if (found == nullptr) return std::nullopt;
   return impl_->store.shown(*found, true);
 }
+std::optional<std::string> SlackStandIn::file(std::string const& id) const { return impl_->api.file(id); }
 std::vector<Json> SlackStandIn::modals(std::string_view user) const {
   std::vector<Json> list;
   auto const found = impl_->people.modals.find(user);

@@ -44,10 +44,12 @@ struct StandInOptions {
   int approximate_connection_time = 18'060;  // seconds, told in hello
   std::size_t max_sockets = 10;
 
-  bool limit_posts = false;     // chat.postMessage: 1 a second a channel, burst of 4
-  bool limit_tiers = false;     // Slack's tiers, a method a minute
-  bool extra_fields = true;     // unknown fields now and then: clients must tolerate them
-  bool leave_tcp_open = false;  // after the close handshake, as Slack does
+  net::Duration file_share_delay{20};  // from the answer of files.completeUploadExternal to the message
+  bool files = true;                   // false: there are no files.* methods
+  bool limit_posts = false;            // chat.postMessage: 1 a second a channel, burst of 4
+  bool limit_tiers = false;            // Slack's tiers, a method a minute
+  bool extra_fields = true;            // unknown fields now and then: clients must tolerate them
+  bool leave_tcp_open = false;         // after the close handshake, as Slack does
 };
 
 // What goes wrong, for calls of one method. Faults of a method are used up in the order they were added.
@@ -203,6 +205,7 @@ class SlackStandIn {
   // Messages as stored, oldest first; ephemeral ones have "is_ephemeral" and "ephemeral_user". Metadata is included.
   std::vector<core::Json> messages(std::string_view channel) const;
   std::optional<core::Json> message(std::string_view channel, std::string_view ts) const;
+  std::optional<std::string> file(std::string const& id) const;    // bytes, once uploaded
   std::vector<core::Json> modals(std::string_view user) const;     // the stack, top last; with "errors" if shown
   std::vector<std::string> warnings(std::string_view user) const;  // "… didn't respond" and the like
   std::vector<std::string> const& findings() const;  // what the app did that the real service would object to

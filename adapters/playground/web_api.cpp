@@ -78,7 +78,7 @@ Json Arguments::nested(std::string_view key, bool* bad) const {
 
 Json Arguments::recorded() const {
   Json out = values_;
-  for (auto const* key : {"blocks", "attachments", "metadata", "view"}) {
+  for (auto const* key : {"blocks", "attachments", "metadata", "view", "files"}) {
     if (has(key)) out.set(key, nested(key));
   }
   return out;
@@ -138,6 +138,9 @@ std::map<std::string, WebApi::Entry, std::less<>> const& WebApi::methods() {
       {"usergroups.users.list", {&WebApi::usergroup_users, 20, true, false}},
       {"bots.info", {&WebApi::bot_info, 50, true, false}},
       {"team.info", {&WebApi::team_info, 50, true, false}},
+      {"files.getUploadURLExternal", {&WebApi::upload_url, 100, true, false}},
+      {"files.completeUploadExternal", {&WebApi::complete_upload, 100, true, false}},
+      {"files.info", {&WebApi::file_info, 100, true, false}},
       {"views.open", {&WebApi::open_view, 100, false, false}},
       {"views.push", {&WebApi::push_view, 100, false, false}},
       {"views.update", {&WebApi::update_view, 100, false, false}},
@@ -186,7 +189,9 @@ std::string WebApi::check_token(Entry const& entry, Arguments const& arguments,
 
 Answer WebApi::call(std::string_view name, Arguments const& arguments, net::HttpRequestIn const& request) {
   auto const found = methods().find(name);
-  if (found == methods().end()) return Answer::error("unknown_method");
+  bool const hidden = !context_.options.files && name.starts_with("files.");
+  if (found == methods().end() || hidden) return Answer::error("unknown_method");
+  host_ = request.header("Host").value_or("127.0.0.1");
   if (!arguments.error.empty()) return Answer::error(arguments.error);
   if (name != "api.test") {
     if (auto const word = check_token(found->second, arguments, request); !word.empty()) return Answer::error(word);

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,10 @@ class WebApi {
   WebApi(SlackContext& context, SlackStore& store, People& people, SocketHub& hub);
 
   void handle(net::HttpRequestIn const& request, std::shared_ptr<net::Responder> const& responder);
+  // Bytes sent to an upload URL; faults for them are named "upload".
+  void take_upload(net::HttpRequestIn const& request, std::shared_ptr<net::Responder> const& responder);
+  std::optional<std::string> file(std::string const& id) const;
+  std::optional<std::string> text_of(std::string const& id) const;  // of a file that a client would show
 
   std::deque<ApiCall> calls;
   std::deque<Fault> faults;
@@ -111,6 +116,22 @@ class WebApi {
   core::Json user_json(SlackUser const& user) const;
   core::Json channel_json(SlackChannel const& channel) const;
 
+  // web_api_files.cpp
+  static constexpr std::size_t kMaxShownText = 64u << 10;
+  struct StoredFile {
+    std::string name, title, ticket, bytes;
+    std::size_t length = 0;  // as announced
+    bool uploaded = false;
+    std::vector<std::pair<std::string, std::string>> shares;  // channel and ts
+  };
+  Answer may_write_files() const;
+  Answer upload_url(Arguments const& arguments);
+  Answer complete_upload(Arguments const& arguments);
+  Answer file_info(Arguments const& arguments);
+  void share(std::string const& channel, std::string const& thread, std::string const& comment,
+             std::vector<std::string> const& ids);
+  core::Json file_json(std::string const& id) const;
+
   // web_api_views.cpp
   Answer open_view(Arguments const& arguments);
   Answer push_view(Arguments const& arguments);
@@ -123,6 +144,9 @@ class WebApi {
   People& people_;
   SocketHub& hub_;
   std::map<std::string, Bucket> buckets_;
+  std::map<std::string, StoredFile> files_;  // by id
+  std::size_t files_bytes_ = 0;
+  std::string host_;  // as the caller of now addresses us
 };
 
 }  // namespace playground

@@ -21,6 +21,8 @@ constexpr std::array kScopes = {
     Scope{"commands", "/countersign needs it"},
     Scope{"channels:history", "it finds its own messages again with it after a crash"},
     Scope{"groups:history", "private channels need it in place of channels:history", false},
+    Scope{"files:write", "without it long evidence stands in the thread as text, beginning and end, not as a file",
+          false},
 };
 
 std::set<std::string, std::less<>> split(std::string_view list) {

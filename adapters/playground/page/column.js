@@ -82,3 +82,10 @@ export class Column {
 
 export const emptyLine = (words) => () => make("li", { class: "empty" }, words);
 export const thread = (label, nodes) => make("div", { class: "thread" }, make("ol", { "aria-label": label }, ...nodes));
+
+// A file as a client shows it: name and size, and the text behind it where there is one.
+export function fileNode(name, size, text) {
+  const words = "⎙ " + name + (Number.isInteger(size) ? " (" + size + " B)" : "");
+  if (typeof text !== "string") return make("div", { class: "text file" }, words);
+  return make("details", { class: "file" }, make("summary", {}, words), make("pre", {}, text));
+}

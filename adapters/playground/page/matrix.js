@@ -1,6 +1,6 @@
 // The Matrix column: a room's timeline with threads, edits, and reactions that one can press, and press again to take back.
 import { avatar, clock, make } from "./dom.js";
-import { Column, act, emptyLine, thread } from "./column.js";
+import { Column, act, emptyLine, fileNode, thread } from "./column.js";
 import { matrixHtml } from "./matrix_html.js";
 import { pictured } from "./pictures.js";
 import { placeOf } from "./people.js";
@@ -21,8 +21,8 @@ const pill = (id) => make("span", { class: id === state.me ? "mention me" : "men
 function words(content) {
   const quiet = content.msgtype === "m.notice" ? " notice" : "";
   if (["m.file", "m.image", "m.audio", "m.video"].includes(content.msgtype)) {
-    const size = content.info?.size;
-    return make("div", { class: "text file" }, "⎙ " + (content.filename ?? content.body ?? "file") + (Number.isInteger(size) ? " (" + size + " B)" : ""));
+    const caption = content.filename !== undefined && content.filename !== content.body ? make("div", { class: "text" }, ...pictured(String(content.body ?? ""))) : null;
+    return make("div", {}, caption, fileNode(String(content.filename ?? content.body ?? "file"), content.info?.size, state.media?.[content.url]));
   }
   if (content.format === "org.matrix.custom.html" && typeof content.formatted_body === "string") {
     return make("div", { class: "html" + quiet }, ...matrixHtml(content.formatted_body, pill));

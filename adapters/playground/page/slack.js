@@ -1,6 +1,6 @@
 // The Slack column: channels, messages with blocks and threads, modals, what the client complains about.
 import { $, avatar, clock, make, openOutside } from "./dom.js";
-import { Column, act, emptyLine, thread } from "./column.js";
+import { Column, act, emptyLine, fileNode, thread } from "./column.js";
 import { blockNode, inputNode } from "./block_kit.js";
 import { mrkdwn, plain, plainText, textObject } from "./mrkdwn.js";
 import { named, pictured } from "./pictures.js";
@@ -41,7 +41,8 @@ function messageNode(message, replies) {
   body.append(make("div", { class: "who" }, make("b", {}, author.name), message.bot_id ? make("span", { class: "app" }, "APP") : null,
     make("time", {}, clock(Number(message.ts.split(".")[0]) * 1000)), message.edited ? make("span", { class: "edited" }, "(edited)") : null));
   if (message.blocks) body.append(...message.blocks.map((block) => blockNode(block, names, press)));
-  else body.append(mrkdwn(message.text, names));
+  else if (message.text) body.append(mrkdwn(message.text, names));
+  body.append(...(message.files ?? []).map((file) => fileNode(file.title ?? file.name, file.size, file.text)));
   if (message.reactions) body.append(make("div", { class: "reactions" }, ...message.reactions.map((one) => make("span", {}, ...pictured(named(":" + one.name + ":")), " " + one.count))));
   if (!message.thread_root) {
     if (replies.length > 0) body.append(thread("Thread", replies.map((reply) => messageNode({ ...reply, channel: message.channel, thread_root: message.ts }, []))));
