@@ -80,3 +80,16 @@ test("the SDK waits as Retry-After says, and tries again after a 500", async () 
   await slack.control("fault", { method: "users.info", kind: "status", status: 500 });
   assert.ok((await client.users.info({ user: "U0BOB" })).ok);
 });
+
+test("a file in a thread, by the SDK's own three steps", async () => {
+  const root = await client.chat.postMessage({ channel: "C0INC", text: "see below" });
+  const content = "line of évidence\n".repeat(300);
+  const { files } = await client.files.uploadV2({ channel_id: "C0INC", thread_ts: root.ts, filename: "01-web-log.txt", title: "01-web-log.txt", content });
+  const id = files[0].files[0].id;
+  let shared;
+  for (let tries = 0; !shared && tries < 50; ++tries) shared = (await client.conversations.replies({ channel: "C0INC", ts: root.ts })).messages.find((one) => one.files?.[0]?.id === id);
+  assert.equal(shared.files[0].name, "01-web-log.txt");
+  assert.equal(shared.files[0].size, Buffer.byteLength(content));
+  const { file } = await client.files.info({ file: id });
+  assert.equal(file.shares.public.C0INC[0].ts, shared.ts);
+});

@@ -29,7 +29,8 @@ struct Homeserver : net::HttpClient {
     std::string method, path;  // decoded, without query
     std::map<std::string, std::string> query;
     Json body;
-    std::string authorization, url;
+    std::string authorization, url, media_type;
+    std::string bytes;  // of a body that is no JSON
   };
   using Answer = net::Result<net::HttpResponse>;
   // What the next calls whose "METHOD path" contains a text are answered with, instead of what the server would do;
@@ -130,7 +131,7 @@ struct Homeserver : net::HttpClient {
   // --- the bot's side
   CallId request(net::HttpRequest request, Done done) override {
     auto const id = ++last_call;
-    Seen call{loop.now(), request.method, {}, {}, {}, {}, request.url};
+    Seen call{loop.now(), request.method, {}, {}, {}, {}, request.url, {}, {}};
     auto const path_at = request.url.find('/', request.url.find("//") + 2);
     auto const mark = request.url.find('?', path_at);
     call.path = decode(request.url.substr(path_at, mark - path_at));
@@ -142,8 +143,13 @@ struct Homeserver : net::HttpClient {
     }
     for (auto const& [name, value] : request.headers) {
       if (name == "Authorization") call.authorization = value;
+      if (name == "Content-Type") call.media_type = value;
     }
-    if (!request.body.empty()) call.body = core::parse_json(request.body).value();
+    if (call.media_type == "application/json") {
+      call.body = core::parse_json(request.body).value();
+    } else {
+      call.bytes = request.body;
+    }
     seen.push_back(call);
     for (auto at = faults.begin(); at != faults.end(); ++at) {
       if ((call.method + ' ' + call.path).find(at->where) == std::string::npos) continue;
@@ -166,7 +172,7 @@ struct Homeserver : net::HttpClient {
   std::map<std::string, std::string> transactions;
   std::map<std::string, Json> filter;
   std::set<std::string> known_tokens;
-  std::size_t stream = 0, last_event = 0, logins = 0;
+  std::size_t stream = 0, last_event = 0, logins = 0, last_upload = 0, upload_limit = 50'000'000;
   bool forget_positions = false;  // every `since` is refused
 
  private:
@@ -218,6 +224,11 @@ struct Homeserver : net::HttpClient {
       join(kBot, name);
       return answer(done, ok(Json::object({{"room_id", name}})));
     }
+    if (call.path == "/_matrix/client/v1/media/config")
+      return answer(done, ok(Json::object({{"m.upload.size", std::uint64_t{upload_limit}}})));
+    if (call.path == "/_matrix/media/v3/upload")
+      return answer(done,
+                    ok(Json::object({{"content_uri", "mxc://example.org/media" + std::to_string(++last_upload)}})));
     if (call.path.starts_with(base + "rooms/")) return in_room(call, done);
     answer(done, no(404, "M_UNRECOGNIZED"));
   }
