@@ -31,6 +31,9 @@ class OwnMessages {
   void learn(Event const& event);
   // From memory alone.
   std::optional<OwnMessage> known(std::string const& room, std::string const& event) const;
+  // Somebody with the power to do so took it away: from now on it is none of ours to click on, as it is to the
+  // homeserver, which keeps nothing of what it said.
+  void taken_away(std::string const& event) { remember(event, std::nullopt); }
   // Asks the homeserver where memory doesn't know; nothing when it is none of ours or can't be seen.
   void find(std::string const& room, std::string const& event, Found found);
   void stop() { alive_.end(); }

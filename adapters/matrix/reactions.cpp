@@ -126,9 +126,11 @@ void Interactions::cast(Ballot ballot, Place const& place, Turn const& turn) {
 
 // A reaction that its own person takes away. Others may take it away too: that says nothing about the vote.
 void Interactions::redacted(Event const& event, Turn const& turn) {
-  if (own_.known(event.room, event.redacts))
-    parts_.log.warn("matrix message of ours was taken away; deciding by text still works",
+  if (own_.known(event.room, event.redacts)) {
+    own_.taken_away(event.redacts);
+    parts_.log.warn("matrix message of ours was taken away; no click on it counts, deciding by text still works",
                     {{"by", core::printable_ascii(event.sender, 255)}});
+  }
   auto const act = clicks_.find(event.redacts);
   if (!act || act->user != event.sender || act->room != event.room) {
     clicks_.withdraw_ask(event.redacts, event.sender);

@@ -390,3 +390,19 @@ TEST_CASE("matrix clicks: T2 another account of one person is handed over as it 
   bench.loop.advance(1s);
   CHECK(bench.engine.votes.at(0).account.id == "@Bob.Two=x/y:example.org");
 }
+
+TEST_CASE("matrix clicks: a card that a moderator took away takes no click any more, also after a restart") {
+  Bench bench;
+  bench.connected();
+  auto const event = bench.post(cards::waiting());
+  bench.hs.redact("@alice:example.org", event);
+  bench.loop.advance(1s);
+  CHECK_THAT(bench.log_text(), Catch::Contains("no click on it counts"));
+  bench.hs.react("@bob:example.org", event);
+  bench.loop.advance(5s);
+  CHECK(bench.engine.votes.empty());
+  bench.restart();
+  bench.hs.react("@bob:example.org", event);
+  bench.loop.advance(5s);
+  CHECK(bench.engine.votes.empty());
+}
