@@ -139,6 +139,10 @@ class Service:
         async with self.session.get(self.url + "/readyz") as answer:
             return answer.status == 200
 
+    def freeze(self):
+        """It takes no more from its sockets, and they stay open; to be followed by stop(hard=True)."""
+        self.process.send_signal(signal.SIGSTOP)
+
     async def stop(self, hard=False):
         if self.process and self.process.returncode is None:
             self.process.send_signal(signal.SIGKILL if hard else signal.SIGTERM)
