@@ -1,9 +1,8 @@
 // The Matrix stand-in's controls over HTTP: a name and JSON arguments. README.md lists them.
-#include <functional>
 #include <map>
 
+#include "adapters/playground/control_parts.hpp"
 #include "adapters/playground/matrix_impl.hpp"
-#include "adapters/playground/same_origin.hpp"
 
 namespace playground {
 
@@ -11,16 +10,9 @@ using core::Json;
 
 namespace {
 
-net::HttpResponse fine(Json members = Json(Json::Object{})) {
-  members.set("ok", true);
-  return json_response(members);
-}
-net::HttpResponse refused(std::string const& why, unsigned status = 200) {
-  return json_response(Json::object({{"ok", false}, {"error", why}}), status);
-}
-net::HttpResponse done(MatrixStandIn::Done const& result) {
-  return result ? fine(Json::object({{"event_id", *result}})) : refused(result.error().message);
-}
+using namespace control;
+
+net::HttpResponse done(MatrixStandIn::Done const& result) { return made("event_id", result); }
 
 Json to_json(MatrixPing const& one) {
   return Json::object({{"room", one.room},
@@ -48,27 +40,7 @@ Json to_json(MatrixAccount const& one) {
                        {"device_id", one.device_id}});
 }
 
-template <class List>
-Json texts(List const& list) {
-  auto out = Json::array();
-  for (auto const& one : list) out.push(Json(one));
-  return out;
-}
-template <class List>
-Json objects(List const& list) {
-  auto out = Json::array();
-  for (auto const& one : list) out.push(to_json(one));
-  return out;
-}
-
-std::int64_t number(Json const& value, std::int64_t otherwise) {
-  if (auto const* n = value.if_int()) return *n;
-  auto const text = value.text();
-  if (text.empty() || text.size() > 12 || text.find_first_not_of("0123456789") != std::string::npos) return otherwise;
-  return std::stoll(text);
-}
-
-using Act = std::function<net::HttpResponse(MatrixStandIn&, Json const&)>;
+auto const as_json = [](auto const& one) { return to_json(one); };
 
 net::HttpResponse world(MatrixStandIn& m, Json const&) {
   auto const& w = m.world();
@@ -164,47 +136,21 @@ net::HttpResponse set_options(MatrixStandIn& m, Json const& a) {
   return fine();
 }
 
-template <class Do>
-Act plain(Do act) {
-  return [act](MatrixStandIn& m, Json const& a) {
-    act(m, a);
-    return fine();
-  };
-}
-
-std::map<std::string, Act, std::less<>> const& looks() {
-  static std::map<std::string, Act, std::less<>> const kLooks{
+Acts<MatrixStandIn> const& looks() {
+  static Acts<MatrixStandIn> const kLooks{
       {"world", world},
       {"state", [](auto& m, Json const& a) { return json_response(m.state(a["as"].text("alice"))); }},
-      {"messages",
-       [](auto& m, Json const& a) {
-         return fine(Json::object({{"messages", texts(m.messages(a["room"].text()))}}));
-       }},
-      {"thread",
-       [](auto& m, Json const& a) {
-         return fine(Json::object({{"messages", texts(m.thread(a["root"].text()))}}));
-       }},
+      {"messages", shown("messages", [](auto& m, Json const& a) { return texts(m.messages(a["room"].text())); })},
+      {"thread", shown("messages", [](auto& m, Json const& a) { return texts(m.thread(a["root"].text())); })},
       {"message",
        [](auto& m, Json const& a) {
          auto const found = m.message(a["event"].text());
          return found ? fine(Json::object({{"message", *found}})) : refused("There is no such event.", 404);
        }},
-      {"events",
-       [](auto& m, Json const& a) {
-         return fine(Json::object({{"events", texts(m.events(a["room"].text()))}}));
-       }},
-      {"pings",
-       [](auto& m, Json const&) {
-         return fine(Json::object({{"pings", objects(m.pings())}}));
-       }},
-      {"calls",
-       [](auto& m, Json const&) {
-         return fine(Json::object({{"calls", objects(m.calls())}}));
-       }},
-      {"findings",
-       [](auto& m, Json const&) {
-         return fine(Json::object({{"findings", texts(m.findings())}}));
-       }},
+      {"events", shown("events", [](auto& m, Json const& a) { return texts(m.events(a["room"].text())); })},
+      {"pings", shown("pings", [](auto& m, Json const&) { return objects(m.pings(), as_json); })},
+      {"calls", shown("calls", [](auto& m, Json const&) { return objects(m.calls(), as_json); })},
+      {"findings", shown("findings", [](auto& m, Json const&) { return texts(m.findings()); })},
       {"service",
        [](auto& m, Json const&) {
          return fine(Json::object({{"sockets", std::uint64_t{m.service_sockets()}},
@@ -215,8 +161,8 @@ std::map<std::string, Act, std::less<>> const& looks() {
   return kLooks;
 }
 
-std::map<std::string, Act, std::less<>> const& acts() {
-  static std::map<std::string, Act, std::less<>> const kActs{
+Acts<MatrixStandIn> const& acts() {
+  static Acts<MatrixStandIn> const kActs{
       {"say", say},
       {"fault", fault},
       {"options", set_options},
@@ -275,10 +221,7 @@ net::HttpResponse MatrixStandIn::control(std::string_view what, Json const& argu
     impl_->context.after(net::Duration{20}, [this, all = what == "restart"] { all ? restart() : cut_sockets(); });
     return fine();
   }
-  for (auto const* list : {&looks(), &acts()}) {
-    if (auto const found = list->find(what); found != list->end()) return found->second(*this, arguments);
-  }
-  return refused("There is no such control.", 404);
+  return run({&looks(), &acts()}, what, *this, arguments);
 }
 
 }  // namespace playground

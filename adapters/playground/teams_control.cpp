@@ -1,9 +1,8 @@
 // The Teams stand-in's controls over HTTP: a name and JSON arguments. README.md lists them.
 #include <algorithm>
-#include <functional>
 #include <map>
 
-#include "adapters/playground/same_origin.hpp"
+#include "adapters/playground/control_parts.hpp"
 #include "adapters/playground/teams_impl.hpp"
 
 namespace playground {
@@ -12,32 +11,11 @@ using core::Json;
 
 namespace {
 
-net::HttpResponse fine(Json members = Json(Json::Object{})) {
-  members.set("ok", true);
-  return json_response(members);
-}
-net::HttpResponse refused(std::string const& why, unsigned status = 200) {
-  return json_response(Json::object({{"ok", false}, {"error", why}}), status);
-}
-
-// Numbers come as strings from a query.
-std::uint64_t number(Json const& value, std::uint64_t otherwise = 0) {
-  if (auto const* n = value.if_int()) return *n < 0 ? 0 : static_cast<std::uint64_t>(*n);
-  auto const text = value.text();
-  if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos) return otherwise;
-  return std::stoull(text);
-}
-int count(Json const& value, int otherwise) { return static_cast<int>(value.integer(otherwise)); }
+using namespace control;
 
 constexpr char const* kIncidents = "19:incidents@thread.tacv2";  // where nothing else is named
 std::string conversation_of(Json const& a) { return a["conversation"].text(kIncidents); }
 
-template <class List>
-Json texts(List const& list) {
-  auto out = Json::array();
-  for (auto const& one : list) out.push(one);
-  return out;
-}
 Json to_json(TeamsDelivery const& one) {
   static constexpr char const* kStates[] = {"waiting", "answered", "refused", "late", "undelivered"};
   auto statuses = Json::array();
@@ -86,18 +64,9 @@ Json to_json(TeamsCall const& one) {
                        {"at", core::format_time(one.at)}});
 }
 
-template <class List>
-Json objects(List const& list) {
-  auto out = Json::array();
-  for (auto const& one : list) out.push(to_json(one));
-  return out;
-}
+auto const as_json = [](auto const& one) { return to_json(one); };
 
-net::HttpResponse with_id(core::Result<std::uint64_t> const& result) {
-  return result ? fine(Json::object({{"delivery", *result}})) : refused(result.error().message);
-}
-
-using Act = std::function<net::HttpResponse(TeamsStandIn&, Json const&)>;
+net::HttpResponse with_id(core::Result<std::uint64_t> const& result) { return made("delivery", result); }
 
 net::HttpResponse world(TeamsStandIn& t, Json const&) {
   auto const& w = t.world();
@@ -208,60 +177,28 @@ net::HttpResponse set_options(TeamsStandIn& t, Json const& a) {
   return fine();
 }
 
-// Acts that answer nothing but that they are done.
-template <class Do>
-Act plain(Do act) {
-  return [act](TeamsStandIn& t, Json const& a) {
-    act(t, a);
-    return fine();
-  };
-}
-
-std::map<std::string, Act, std::less<>> const& looks() {
-  static std::map<std::string, Act, std::less<>> const kLooks{
+Acts<TeamsStandIn> const& looks() {
+  static Acts<TeamsStandIn> const kLooks{
       {"world", world},
       {"state", [](auto& t, Json const& a) { return json_response(t.state(a["as"].text("alice"))); }},
       {"messages",
-       [](auto& t, Json const& a) {
-         return fine(Json::object({{"messages", texts(t.messages(conversation_of(a), a["as"].text()))}}));
-       }},
-      {"deliveries",
-       [](auto& t, Json const&) {
-         return fine(Json::object({{"deliveries", objects(t.deliveries())}}));
-       }},
+       shown("messages", [](auto& t, Json const& a) { return texts(t.messages(conversation_of(a), a["as"].text())); })},
+      {"deliveries", shown("deliveries", [](auto& t, Json const&) { return objects(t.deliveries(), as_json); })},
       {"delivery",
        [](auto& t, Json const& a) {
          auto const* one = t.delivery(number(a["id"]));
          return one == nullptr ? refused("There is no such delivery.", 404)
                                : fine(Json::object({{"delivery", to_json(*one)}}));
        }},
-      {"pings",
-       [](auto& t, Json const&) {
-         return fine(Json::object({{"pings", objects(t.pings())}}));
-       }},
-      {"calls",
-       [](auto& t, Json const&) {
-         return fine(Json::object({{"calls", objects(t.calls())}}));
-       }},
-      {"findings",
-       [](auto& t, Json const&) {
-         return fine(Json::object({{"findings", texts(t.findings())}}));
-       }},
-      {"warnings",
-       [](auto& t, Json const& a) {
-         return fine(Json::object({{"warnings", texts(t.warnings(a["user"].text()))}}));
-       }},
-      {"dialog",
-       [](auto& t, Json const& a) {
-         return fine(Json::object({{"dialog", t.dialog(a["user"].text()).value_or(Json())}}));
-       }},
-      {"bad-tokens",
-       [](auto&, Json const&) {
-         return fine(Json::object({{"names", texts(TeamsStandIn::bad_tokens())}}));
-       }},
+      {"pings", shown("pings", [](auto& t, Json const&) { return objects(t.pings(), as_json); })},
+      {"calls", shown("calls", [](auto& t, Json const&) { return objects(t.calls(), as_json); })},
+      {"findings", shown("findings", [](auto& t, Json const&) { return texts(t.findings()); })},
+      {"warnings", shown("warnings", [](auto& t, Json const& a) { return texts(t.warnings(a["user"].text())); })},
+      {"dialog", shown("dialog", [](auto& t, Json const& a) { return t.dialog(a["user"].text()).value_or(Json()); })},
+      {"bad-tokens", shown("names", [](auto&, Json const&) { return texts(TeamsStandIn::bad_tokens()); })},
       {"listeners",
        [](auto& t, Json const&) {
-         return fine(Json::object({{"listeners", objects(t.listeners())},
+         return fine(Json::object({{"listeners", objects(t.listeners(), as_json)},
                                    {"upgrades", t.upgrades()},
                                    {"refused_accepts", t.refused_accepts()}}));
        }},
@@ -269,8 +206,8 @@ std::map<std::string, Act, std::less<>> const& looks() {
   return kLooks;
 }
 
-std::map<std::string, Act, std::less<>> const& acts() {
-  static std::map<std::string, Act, std::less<>> const kActs{
+Acts<TeamsStandIn> const& acts() {
+  static Acts<TeamsStandIn> const kActs{
       {"click", click},
       {"say", say},
       {"deliver", deliver},
@@ -330,10 +267,7 @@ std::map<std::string, Act, std::less<>> const& acts() {
 bool TeamsStandIn::only_looks(std::string_view what) { return looks().contains(what); }
 
 net::HttpResponse TeamsStandIn::control(std::string_view what, Json const& arguments) {
-  for (auto const* list : {&looks(), &acts()}) {
-    if (auto const found = list->find(what); found != list->end()) return found->second(*this, arguments);
-  }
-  return refused("There is no such control.", 404);
+  return run({&looks(), &acts()}, what, *this, arguments);
 }
 
 }  // namespace playground

@@ -1,9 +1,7 @@
 // The stand-in's controls over HTTP: a name and JSON arguments. README.md lists them.
-#include <algorithm>
-#include <functional>
 #include <map>
 
-#include "adapters/playground/same_origin.hpp"
+#include "adapters/playground/control_parts.hpp"
 #include "adapters/playground/slack_impl.hpp"
 
 namespace playground {
@@ -12,22 +10,7 @@ using core::Json;
 
 namespace {
 
-net::HttpResponse fine(Json members = Json(Json::Object{})) {
-  members.set("ok", true);
-  return json_response(members);
-}
-net::HttpResponse refused(std::string const& why, unsigned status = 200) {
-  return json_response(Json::object({{"ok", false}, {"error", why}}), status);
-}
-
-// Numbers come as strings from a query.
-std::uint64_t number(Json const& value, std::uint64_t otherwise = 0) {
-  if (auto const* n = value.if_int()) return *n < 0 ? 0 : static_cast<std::uint64_t>(*n);
-  auto const text = value.text();
-  if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos) return otherwise;
-  return std::stoull(text);
-}
-int count(Json const& value, int otherwise) { return static_cast<int>(value.integer(otherwise)); }
+using namespace control;
 
 char const* word(Interaction::State state) {
   switch (state) {
@@ -87,14 +70,7 @@ Json to_json(ApiCall const& call) {
                        {"at", core::format_time(call.at)}});
 }
 
-template <class List, class Convert>
-Json list_of(List const& list, Convert convert) {
-  auto out = Json::array();
-  for (auto const& one : list) out.push(convert(one));
-  return out;
-}
 auto const as_json = [](auto const& one) { return to_json(one); };
-auto const as_is = [](auto const& one) { return Json(one); };
 
 std::optional<Fault::Kind> fault_kind(std::string const& text) {
   static std::map<std::string, Fault::Kind> const kKinds{{"status", Fault::Kind::status},
@@ -111,11 +87,7 @@ std::optional<Fault::Kind> fault_kind(std::string const& text) {
   return found == kKinds.end() ? std::nullopt : std::optional(found->second);
 }
 
-net::HttpResponse with_id(core::Result<std::uint64_t> const& result) {
-  return result ? fine(Json::object({{"interaction", *result}})) : refused(result.error().message);
-}
-
-using Act = std::function<net::HttpResponse(SlackStandIn&, Json const&)>;
+net::HttpResponse with_id(core::Result<std::uint64_t> const& result) { return made("interaction", result); }
 
 net::HttpResponse click(SlackStandIn& slack, Json const& a) {
   Click click;
@@ -167,8 +139,8 @@ net::HttpResponse set_options(SlackStandIn& slack, Json const& a) {
   return fine();
 }
 
-std::map<std::string, Act, std::less<>> const& acts() {
-  static std::map<std::string, Act, std::less<>> const kActs{
+Acts<SlackStandIn> const& looks() {
+  static Acts<SlackStandIn> const kLooks{
       {"state", [](auto& s, Json const& a) { return json_response(s.state(a["as"].text("U0ALICE"))); }},
       {"world",
        [](auto& s, Json const&) {
@@ -181,44 +153,30 @@ std::map<std::string, Act, std::less<>> const& acts() {
                                    {"bot_user_id", w.bot_user_id}}));
        }},
       {"messages",
-       [](auto& s, Json const& a) {
-         return fine(Json::object({{"messages", list_of(s.messages(a["channel"].text("C0INC")), as_is)}}));
-       }},
-      {"interactions",
-       [](auto& s, Json const&) {
-         return fine(Json::object({{"interactions", list_of(s.interactions(), as_json)}}));
-       }},
+       shown("messages", [](auto& s, Json const& a) { return texts(s.messages(a["channel"].text("C0INC"))); })},
+      {"interactions", shown("interactions", [](auto& s, Json const&) { return objects(s.interactions(), as_json); })},
       {"interaction",
        [](auto& s, Json const& a) {
          auto const* one = s.interaction(number(a["id"]));
          return one == nullptr ? refused("There is no such interaction.", 404)
                                : fine(Json::object({{"interaction", to_json(*one)}}));
        }},
-      {"pings",
-       [](auto& s, Json const&) {
-         return fine(Json::object({{"pings", list_of(s.pings(), as_json)}}));
-       }},
-      {"calls",
-       [](auto& s, Json const&) {
-         return fine(Json::object({{"calls", list_of(s.calls(), as_json)}}));
-       }},
-      {"findings",
-       [](auto& s, Json const&) {
-         return fine(Json::object({{"findings", list_of(s.findings(), as_is)}}));
-       }},
+      {"pings", shown("pings", [](auto& s, Json const&) { return objects(s.pings(), as_json); })},
+      {"calls", shown("calls", [](auto& s, Json const&) { return objects(s.calls(), as_json); })},
+      {"findings", shown("findings", [](auto& s, Json const&) { return texts(s.findings()); })},
       {"sockets",
        [](auto& s, Json const&) {
          return fine(Json::object(
-             {{"sockets", list_of(s.sockets(), as_json)}, {"hellos", s.hellos()}, {"least", s.least_sockets()}}));
+             {{"sockets", objects(s.sockets(), as_json)}, {"hellos", s.hellos()}, {"least", s.least_sockets()}}));
        }},
-      {"modals",
-       [](auto& s, Json const& a) {
-         return fine(Json::object({{"modals", list_of(s.modals(a["user"].text()), as_is)}}));
-       }},
-      {"warnings",
-       [](auto& s, Json const& a) {
-         return fine(Json::object({{"warnings", list_of(s.warnings(a["user"].text()), as_is)}}));
-       }},
+      {"modals", shown("modals", [](auto& s, Json const& a) { return texts(s.modals(a["user"].text())); })},
+      {"warnings", shown("warnings", [](auto& s, Json const& a) { return texts(s.warnings(a["user"].text())); })},
+  };
+  return kLooks;
+}
+
+Acts<SlackStandIn> const& acts() {
+  static Acts<SlackStandIn> const kActs{
       {"click", click},
       {"slash",
        [](auto& s, Json const& a) {
@@ -232,34 +190,16 @@ std::map<std::string, Act, std::less<>> const& acts() {
       {"close", [](auto& s, Json const& a) { return with_id(s.close_modal(a["user"].text(), a["all"].boolean())); }},
       {"say",
        [](auto& s, Json const& a) {
-         auto const ts = s.say(a["user"].text(), a["channel"].text("C0INC"), a["text"].text(), a["thread_ts"].text());
-         return ts ? fine(Json::object({{"ts", *ts}})) : refused(ts.error().message);
+         return made("ts",
+                     s.say(a["user"].text(), a["channel"].text("C0INC"), a["text"].text(), a["thread_ts"].text()));
        }},
-      {"dismiss",
-       [](auto& s, Json const& a) {
-         s.dismiss(a["user"].text());
-         return fine();
-       }},
-      {"deliver",
-       [](auto& s, Json const& a) {
-         return fine(Json::object({{"interaction", s.deliver(a["type"].text("interactive"), a["payload"])}}));
-       }},
+      {"dismiss", plain([](auto& s, Json const& a) { s.dismiss(a["user"].text()); })},
+      {"deliver", shown("interaction",
+                        [](auto& s, Json const& a) { return s.deliver(a["type"].text("interactive"), a["payload"]); })},
       {"redeliver", [](auto& s, Json const& a) { return with_id(s.redeliver(number(a["id"]))); }},
-      {"duplicate",
-       [](auto& s, Json const& a) {
-         s.duplicate_envelopes(count(a["count"], 1));
-         return fine();
-       }},
-      {"hold",
-       [](auto& s, Json const&) {
-         s.hold_envelopes();
-         return fine();
-       }},
-      {"release",
-       [](auto& s, Json const& a) {
-         s.release_envelopes(a["reverse"].boolean());
-         return fine();
-       }},
+      {"duplicate", plain([](auto& s, Json const& a) { s.duplicate_envelopes(count(a["count"], 1)); })},
+      {"hold", plain([](auto& s, Json const&) { s.hold_envelopes(); })},
+      {"release", plain([](auto& s, Json const& a) { s.release_envelopes(a["reverse"].boolean()); })},
       {"choose", choose},
       {"disconnect",
        [](auto& s, Json const& a) {
@@ -267,32 +207,14 @@ std::map<std::string, Act, std::less<>> const& acts() {
                       net::Duration{a["close_in_ms"].integer(10'000)});
          return fine();
        }},
-      {"kill",
-       [](auto& s, Json const& a) {
-         s.kill_tcp(number(a["socket"]));
-         return fine();
-       }},
-      {"half-open",
-       [](auto& s, Json const& a) {
-         s.half_open(number(a["socket"]));
-         return fine();
-       }},
-      {"refuse-upgrades",
-       [](auto& s, Json const& a) {
+      {"kill", plain([](auto& s, Json const& a) { s.kill_tcp(number(a["socket"])); })},
+      {"half-open", plain([](auto& s, Json const& a) { s.half_open(number(a["socket"])); })},
+      {"refuse-upgrades", plain([](auto& s, Json const& a) {
          s.refuse_upgrades(count(a["count"], 1), static_cast<unsigned>(number(a["status"], 409)));
-         return fine();
-       }},
-      {"mark-sockets",
-       [](auto& s, Json const&) {
-         s.mark_sockets();
-         return fine();
-       }},
+       })},
+      {"mark-sockets", plain([](auto& s, Json const&) { s.mark_sockets(); })},
       {"fault", fault},
-      {"clear-faults",
-       [](auto& s, Json const&) {
-         s.clear_faults();
-         return fine();
-       }},
+      {"clear-faults", plain([](auto& s, Json const&) { s.clear_faults(); })},
       {"options", set_options},
   };
   return kActs;
@@ -300,15 +222,10 @@ std::map<std::string, Act, std::less<>> const& acts() {
 
 }  // namespace
 
-bool SlackStandIn::only_looks(std::string_view what) {
-  static constexpr std::string_view kLooks[] = {"state", "world",    "messages", "interactions", "interaction", "pings",
-                                                "calls", "findings", "sockets",  "modals",       "warnings"};
-  return std::find(std::begin(kLooks), std::end(kLooks), what) != std::end(kLooks);
-}
+bool SlackStandIn::only_looks(std::string_view what) { return looks().contains(what); }
 
 net::HttpResponse SlackStandIn::control(std::string_view what, Json const& arguments) {
-  auto const found = acts().find(what);
-  return found == acts().end() ? refused("There is no such control.", 404) : found->second(*this, arguments);
+  return run({&looks(), &acts()}, what, *this, arguments);
 }
 
 }  // namespace playground
