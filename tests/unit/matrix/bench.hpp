@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/fake_sink.hpp"
 #include "tests/unit/matrix/cards.hpp"
 #include "tests/unit/matrix/homeserver.hpp"
 
@@ -45,32 +46,9 @@ struct Proxy : net::WebSocketDialer {
 };
 
 // The engine: answers votes at once unless told to wait.
-struct Engine : ports::ChatSink {
-  void vote(ports::IncomingVote vote, ports::Answered answered) override {
-    votes.push_back(std::move(vote));
-    answers.push_back(answered);
-    if (at_once) answered({at_once->state, at_once->text});
-  }
-  void command(ports::IncomingCommand command, ports::Answered answered) override {
-    commands.push_back(std::move(command));
-    answers.push_back(answered);
-    if (at_once) answered({at_once->state, at_once->text});
-  }
-  core::Result<core::VoteView> view(ports::Account const&, std::string const&, std::string const&,
-                                    core::Verdict) override {
-    return view_answer;
-  }
-  void connection(std::string const&, bool connected, std::string const& detail) override {
-    states.emplace_back(connected, detail);
-  }
-  bool connected() const { return !states.empty() && states.back().first; }
-
-  std::vector<ports::IncomingVote> votes;
-  std::vector<ports::IncomingCommand> commands;
-  std::vector<ports::Answered> answers;
-  std::vector<std::pair<bool, std::string>> states;
-  std::optional<ports::Answer> at_once = ports::Answer{ports::Answer::State::recorded, ""};
-  core::Result<core::VoteView> view_answer = core::VoteView{};
+// Records at once whatever it is told.
+struct Engine : support::FakeSink {
+  Engine() { at_once = ports::Answer{ports::Answer::State::recorded, ""}; }
 };
 
 struct Bench {
@@ -167,15 +145,7 @@ struct Bench {
     auto const all = hs.sent();
     return all.empty() ? Json() : all.back();
   }
-  std::string log_text() const {
-    std::string text;
-    for (auto const& line : log.lines()) {
-      text += line.message;
-      for (auto const& [name, value] : line.fields) text += ' ' + name + '=' + core::dump(value);
-      text += '\n';
-    }
-    return text;
-  }
+  std::string log_text() const { return support::text_of(log); }
 
   support::VirtualLoop loop;
   Homeserver hs;

@@ -1,12 +1,9 @@
 #include "adapters/matrix/render.hpp"
 
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
 #include "adapters/matrix/render_text.hpp"
 #include "bot/core/rendering.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/golden.hpp"
 #include "tests/unit/matrix/cards.hpp"
 
 using namespace matrix;
@@ -14,19 +11,7 @@ using core::Json;
 
 namespace {
 
-// Compares with golden/NAME.json; UPDATE_GOLDEN=1 writes it instead.
-void check_golden(std::string const& name, Json const& body) {
-  auto const path = std::string(MATRIX_GOLDEN) + "/" + name + ".json";
-  auto const bytes = core::dump_pretty(body);
-  if (std::getenv("UPDATE_GOLDEN")) {
-    std::ofstream(path) << bytes;
-    return;
-  }
-  std::ostringstream stored;
-  stored << std::ifstream(path).rdbuf();
-  CAPTURE(path);
-  CHECK(stored.str() == bytes);
-}
+void check_golden(std::string const& name, Json const& body) { support::check_golden(MATRIX_GOLDEN, name, body); }
 
 Json const& said(Json const& body) { return body[kOurs]; }
 

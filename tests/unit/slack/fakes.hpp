@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/slack/adapter.hpp"
+#include "tests/support/fake_sink.hpp"
 #include "tests/support/virtual_loop.hpp"
 #include "tests/unit/slack/frames.hpp"
 
@@ -117,29 +118,7 @@ struct FakeDialer : net::WebSocketDialer {
   std::vector<std::shared_ptr<Wire>> wires;
 };
 
-struct FakeSink : ports::ChatSink {
-  void vote(ports::IncomingVote vote, ports::Answered answered) override {
-    votes.push_back(std::move(vote));
-    answers.push_back(std::move(answered));
-  }
-  void command(ports::IncomingCommand command, ports::Answered answered) override {
-    commands.push_back(std::move(command));
-    answers.push_back(std::move(answered));
-  }
-  core::Result<core::VoteView> view(ports::Account const&, std::string const&, std::string const&,
-                                    core::Verdict) override {
-    return view_answer;
-  }
-  void connection(std::string const&, bool connected, std::string const& detail) override {
-    states.emplace_back(connected, detail);
-  }
-
-  std::vector<ports::IncomingVote> votes;
-  std::vector<ports::IncomingCommand> commands;
-  std::vector<ports::Answered> answers;
-  std::vector<std::pair<bool, std::string>> states;
-  core::Result<core::VoteView> view_answer = core::VoteView{};
-};
+using support::FakeSink;
 
 // An adapter with everything around it.
 struct Bench {
@@ -200,15 +179,7 @@ struct Bench {
     loop.run_posted();
   }
   std::vector<Json> const& sent(std::size_t wire) const { return dialer.wires.at(wire)->sent; }
-  std::string log_text() const {
-    std::string text;
-    for (auto const& line : log.lines()) {
-      text += line.message;
-      for (auto const& [name, value] : line.fields) text += ' ' + name + '=' + core::dump(value);
-      text += '\n';
-    }
-    return text;
-  }
+  std::string log_text() const { return support::text_of(log); }
 
   support::VirtualLoop loop;
   FakeHttp http;

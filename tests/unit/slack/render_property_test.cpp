@@ -1,10 +1,11 @@
 // Random hostile cards: whatever they hold, every limit is kept, nobody is pinged, nothing hides, and the whole action
 // can be read. The checker below knows Slack's limits by itself and shares nothing with the renderer.
-#include <random>
+#include <set>
 
 #include "adapters/slack/render.hpp"
 #include "bot/core/text.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/hostile_words.hpp"
 #include "tests/support/rounds.hpp"
 #include "tests/unit/slack/cards.hpp"
 
@@ -22,87 +23,13 @@ std::size_t utf16(std::string_view text) {
   return units;
 }
 
-class Random {
- public:
-  explicit Random(unsigned seed) : engine_(seed) {}
-  std::size_t below(std::size_t n) { return engine_() % n; }
-  std::string text(std::size_t most) {
-    static std::string const kPieces[] = {"<!channel>",
-                                          "<!here>",
-                                          "<@U0ALICE>",
-                                          "<!subteam^S1>",
-                                          "<#C1>",
-                                          "<https://e|x>",
-                                          "&amp;",
-                                          "&",
-                                          "<",
-                                          ">",
-                                          "```",
-                                          "`",
-                                          "*",
-                                          "_",
-                                          "~",
-                                          ":bomb:",
-                                          "|",
-                                          "\n",
-                                          "\t",
-                                          "\\",
-                                          "\x1b[31m",
-                                          "\u202e",
-                                          "\u2066",
-                                          "\u200b",
-                                          "\u0085",
-                                          "\ufeff",
-                                          "\x7f",
-                                          "\xff\xfe",
-                                          "\xed\xa0\x80",
-                                          "\U0001f600",
-                                          "\u00e9",
-                                          "word",
-                                          " ",
-                                          "rm -rf /",
-                                          "@channel",
-                                          "a\u0301"};
-    std::string out;
-    for (auto n = below(most + 1); n > 0; --n) out += kPieces[below(std::size(kPieces))];
-    return out;
-  }
-  std::vector<std::string> lines(std::size_t count, std::size_t most) {
-    std::vector<std::string> out;
-    for (auto n = below(count + 1); n > 0; --n) out.push_back(text(most));
-    return out;
-  }
-
- private:
-  std::mt19937 engine_;
+struct Random : support::HostileWords {
+  explicit Random(unsigned seed)
+      : HostileWords(seed, {"<!channel>", "<!here>", "<@U0ALICE>", "<!subteam^S1>", "<#C1>", "<https://e|x>", "~",
+                            ":bomb:", "|", "@channel"}) {}
 };
 
-core::Card random_card(Random& random) {
-  auto card = cards::waiting();
-  auto const long_one = [&] { return random.below(10) == 0 ? std::size_t{1500} : std::size_t{30}; };
-  card.title = random.text(long_one());
-  card.status = random.text(long_one());
-  card.notification = random.text(long_one());
-  card.reason = random.text(long_one());
-  card.if_unanswered = random.text(long_one());
-  card.how_by_text = random.text(10);
-  card.ledger_path = random.text(30);
-  card.facts.clear();
-  for (auto n = random.below(14); n > 0; --n)
-    card.facts.push_back({random.text(10), random.text(long_one()), random.below(2) ? "bob" : ""});
-  card.action = random.lines(random.below(8) == 0 ? 300 : 8, long_one());
-  for (std::size_t bytes = 0, i = 0; i < card.action.size(); ++i) {  // core::kMaxActionBytes
-    bytes += card.action[i].size();
-    if (bytes > 32 * 1024) card.action.resize(i);
-  }
-  card.action.push_back("last step " + std::to_string(random.below(1000)));
-  card.highlights = random.lines(60, long_one());
-  card.evidence = random.lines(40, long_one());
-  card.votes = random.lines(30, long_one());
-  card.mention = random.below(2) ? std::vector<std::string>{"bob", "carol"} : std::vector<std::string>{};
-  if (random.below(4) == 0) card.buttons.clear();
-  return card;
-}
+core::Card random_card(Random& random) { return random.card(cards::waiting()); }
 
 struct Seen {
   std::size_t total = 0;

@@ -4,36 +4,13 @@
 #include <optional>
 
 #include "bot/net/io.hpp"
+#include "tests/support/fake_sink.hpp"
 #include "tests/unit/teams/cards.hpp"
 #include "tests/unit/teams/cloud.hpp"
 
 namespace cloud {
 
-struct Sink : ports::ChatSink {
-  void vote(ports::IncomingVote vote, ports::Answered answered) override {
-    votes.push_back(std::move(vote));
-    answers.push_back(std::move(answered));
-  }
-  void command(ports::IncomingCommand command, ports::Answered answered) override {
-    commands.push_back(std::move(command));
-    answers.push_back(std::move(answered));
-  }
-  core::Result<core::VoteView> view(ports::Account const& account, std::string const& request, std::string const&,
-                                    core::Verdict) override {
-    views.emplace_back(account.id, request);
-    return view_answer;
-  }
-  void connection(std::string const&, bool connected, std::string const& detail) override {
-    states.emplace_back(connected, detail);
-  }
-
-  std::vector<ports::IncomingVote> votes;
-  std::vector<ports::IncomingCommand> commands;
-  std::vector<ports::Answered> answers;
-  std::vector<std::pair<bool, std::string>> states;
-  std::vector<std::pair<std::string, std::string>> views;
-  core::Result<core::VoteView> view_answer = core::VoteView{};
-};
+using Sink = support::FakeSink;
 
 struct Answer {
   unsigned status = 0;
@@ -145,15 +122,7 @@ struct Bench {
     sink.answers.at(index)({state, std::move(text)});
     loop.run_posted();
   }
-  std::string log_text() const {
-    std::string all;
-    for (auto const& line : log.lines()) {
-      all += line.message;
-      for (auto const& [name, value] : line.fields) all += ' ' + name + '=' + core::dump(value);
-      all += '\n';
-    }
-    return all;
-  }
+  std::string log_text() const { return support::text_of(log); }
 
   support::VirtualLoop loop;
   net::Io io;

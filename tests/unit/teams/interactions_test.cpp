@@ -189,7 +189,7 @@ TEST_CASE("teams looks: the newest card, at once, from memory, and never a vote"
   bench.connected();
   auto scene = cards::Scene();
   ports::MessageRef ref;
-  auto const origin = posted(bench, scene.first(), &ref);
+  auto const origin = posted(bench, scene.card(), &ref);
   // Who may not decide sees why instead of buttons.
   bench.sink.view_answer = core::make_error(core::Errc::forbidden, "You asked for this yourself.");
   auto const own = bench.ask(execute(with(origin, "refresh"), "l1", {kAlice, "29:1-alice"}, {}, "automatic"));
@@ -201,7 +201,7 @@ TEST_CASE("teams looks: the newest card, at once, from memory, and never a vote"
   CHECK(has_element(bench.ask(execute(with(origin, "refresh"), "l2", {}, {}, "automatic")).body["value"], "decide"));
   // An update counts from the moment that it is known, whatever data the client still has.
   scene.vote("bob", core::Verdict::approve);
-  bench.adapter->update(ref, bench.adapter->render(scene.now(), "key").body, [](auto const&) {});
+  bench.adapter->update(ref, bench.adapter->render(scene.updated(), "key").body, [](auto const&) {});
   auto const later = bench.ask(execute(with(origin, "refresh"), "l3", {}, {}, "automatic"));
   CHECK_THAT(texts(later.body["value"]), Catch::Contains("Approved by bob"));
   CHECK_FALSE(has_element(later.body["value"], "decide"));
@@ -221,7 +221,7 @@ TEST_CASE("teams views: the whole action page by page, and only who was shown al
   bench.connected();
   auto const scene = cards::Scene("restart-long-why");
   auto long_scene = cards::Scene("restart-long");
-  auto const origin = posted(bench, long_scene.first());
+  auto const origin = posted(bench, long_scene.card());
   bench.sink.view_answer = long_scene.view();
   auto page_data = [&](std::int64_t page) {
     auto wanted = origin;
@@ -258,7 +258,7 @@ TEST_CASE("teams views: a refusal is recorded like one, and a client that only s
   Bench bench;
   bench.connected();
   auto const scene = cards::Scene("restart-long");
-  auto const origin = posted(bench, scene.first());
+  auto const origin = posted(bench, scene.card());
   SECTION("refused") {
     bench.sink.view_answer = core::make_error(core::Errc::forbidden, "You asked for this yourself.");
     bench.send(execute(with(origin, "show"), "v1"));

@@ -1,12 +1,9 @@
 #include "adapters/teams/render.hpp"
 
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
 #include "adapters/teams/render_text.hpp"
 #include "bot/core/rendering.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/golden.hpp"
 #include "tests/unit/teams/cards.hpp"
 
 using namespace teams;
@@ -14,19 +11,7 @@ using core::Json;
 
 namespace {
 
-// Compares with golden/NAME.json; UPDATE_GOLDEN=1 writes it instead.
-void check_golden(std::string const& name, Json const& value) {
-  auto const path = std::string(TEAMS_GOLDEN) + "/" + name + ".json";
-  auto const bytes = core::dump_pretty(value);
-  if (std::getenv("UPDATE_GOLDEN")) {
-    std::ofstream(path) << bytes;
-    return;
-  }
-  std::ostringstream stored;
-  stored << std::ifstream(path).rdbuf();
-  CAPTURE(path);
-  CHECK(stored.str() == bytes);
-}
+void check_golden(std::string const& name, Json const& body) { support::check_golden(TEAMS_GOLDEN, name, body); }
 
 ports::Rendered render(core::Card const& card) { return render_card(card, cards::people(), cards::watchers()); }
 
@@ -52,10 +37,10 @@ TEST_CASE("teams render: the message in each state is as it was") {
     CAPTURE(name);
     check_golden(name, render(card).body);
   }
-  auto const succeeded = cards::Scene().vote("bob", core::Verdict::approve).run("succeeded");
+  auto const succeeded = cards::Scene().vote("bob", core::Verdict::approve).start().end("succeeded");
   check_golden("outcome", render_note(succeeded.outcome(), cards::people()).body);
   auto const long_one = cards::Scene("restart-long-why");
-  auto const from = origin_of(card_in(render(long_one.first()).body)).value();
+  auto const from = origin_of(card_in(render(long_one.card()).body)).value();
   check_golden("page_last", render_page(long_one.view(), from, 9));
   check_golden("answer", render_answer("bob", cards::people().at("bob"), "CS-1: one\n  CS-2: two"));
   auto const base = card_in(render(cards::waiting()).body);
@@ -115,7 +100,7 @@ TEST_CASE("teams render: the note is an input of the card, needed only where the
   CHECK(action(optional, "approve")["associatedInputs"].text() == "auto");
   CHECK(element(optional, "decide")["actions"].if_array()->size() == 2);  // no second pair "with a note"
 
-  auto const required = card_in(render(cards::Scene("restart-why").first()).body);
+  auto const required = card_in(render(cards::Scene("restart-why").card()).body);
   CHECK(element(required, "note")["isRequired"] == Json(true));
   CHECK_FALSE(element(required, "note")["errorMessage"].text().empty());
   CHECK(action(required, "deny")["associatedInputs"].text() == "auto");
@@ -129,7 +114,7 @@ TEST_CASE("teams render: the note is an input of the card, needed only where the
 
 TEST_CASE("teams render: T4 an action that does not fit is approved only on the last of its pages") {
   auto const scene = cards::Scene("restart-long");
-  auto const content = card_in(render(scene.first()).body);
+  auto const content = card_in(render(scene.card()).body);
   CHECK(action(content, "approve").is_null());
   CHECK(action(content, "show")["data"]["page"] == Json(1));
   CHECK_FALSE(action(content, "deny").is_null());  // a no needs no reading
