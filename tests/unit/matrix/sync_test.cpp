@@ -204,6 +204,24 @@ TEST_CASE("matrix sync: failures are said, waited out, and lose nothing") {
   CHECK(bench.engine.votes.size() == 2);
 }
 
+TEST_CASE("matrix sync: an application service's own user is told what else there is") {
+  Bench bench;
+  bool const service = GENERATE(true, false);
+  if (service) {
+    bench.settings.as_token = bench.hs.token;
+    bench.settings.access_token.clear();
+  }
+  bench.start();
+  REQUIRE(bench.engine.connected());
+  bench.hs.fault("/sync", Homeserver::refusal(500, "M_UNKNOWN"));
+  bench.hs.text(kBob, "ends the poll that is on its way");
+  bench.loop.advance(100ms);
+  CHECK_FALSE(bench.engine.connected());
+  auto const& why = bench.engine.states.back().second;
+  CHECK((why.find("sender_localpart") != why.npos) == service);
+  CHECK((why.find("transport: websocket") != why.npos) == service);
+}
+
 TEST_CASE("matrix sync: a rate limit is waited out without a word") {
   Bench bench;
   bench.connected();
