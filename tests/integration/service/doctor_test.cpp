@@ -76,6 +76,8 @@ TEST_CASE("doctor: each thing that is missing on Slack is said with its way out,
   auto told = doctor(kit);
   CHECK(told.code == 0);
   CHECK(has(told.text, "  advice   scopes: The scope groups:history is missing"));
+  CHECK(has(told.text,
+            "  advice   scopes: The scope files:write is missing: without it long evidence stands in the thread"));
   support::write_file(kit / "app_token", "xapp-1-A0-another\n");
   says("  mend     app_token: Slack refused apps.connections.open with \"invalid_auth\".\n", "install the app again");
   support::write_file(kit / "app_token", world.app_token);
