@@ -79,10 +79,11 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
                       .delivery = vote.delivery,
                       .foreign = vote.foreign};
   auto const id = core::RequestId::parse(vote.request);
-  if (!id || !outbox_.in_doubt(*id)) return enqueue(std::move(cast), ticket);
+  if (!id || !outbox_.in_doubt(*id, cast.platform)) return enqueue(std::move(cast), ticket);
   // A click on a message whose post is still in doubt waits for its look-up, 2.0 s at most.
   progress->parked = true;
-  bool const waits = outbox_.when_settled(*id, [this, progress, ticket, cast = std::move(cast)]() mutable {
+  auto const from = cast.platform;
+  bool const waits = outbox_.when_settled(*id, from, [this, progress, ticket, cast = std::move(cast)]() mutable {
     if (!tickets_.contains(ticket)) return;  // its person was told that it is not recorded
     progress->parked = false;
     enqueue(std::move(cast), ticket);

@@ -306,13 +306,14 @@ void Outbox::say_in_thread(core::CaseId const& of, std::string const& purpose, s
 }
 
 void Outbox::settled(core::RequestId const& id, std::uint32_t number) {
-  for (auto& [platform, posts] : doubtful_) posts.erase({id, number});
-  if (in_doubt(id)) return;
-  auto const found = waiting_.find(id);
-  if (found == waiting_.end()) return;
-  auto const then = std::move(found->second);
-  waiting_.erase(found);
-  for (auto const& work : then) work();
+  for (auto& [platform, posts] : doubtful_) {
+    if (posts.erase({id, number}) == 0 || in_doubt(id, platform)) continue;
+    auto const found = waiting_.find({id, platform});
+    if (found == waiting_.end()) continue;
+    auto const then = std::move(found->second);
+    waiting_.erase(found);
+    for (auto const& work : then) work();
+  }
 }
 
 bool Outbox::reconciling(std::string const& platform) const {
@@ -320,14 +321,14 @@ bool Outbox::reconciling(std::string const& platform) const {
   return found != doubtful_.end() && !found->second.empty();
 }
 
-bool Outbox::in_doubt(core::RequestId const& id) const {
-  return std::ranges::any_of(doubtful_, [&](auto const& entry) {
-    return std::ranges::any_of(entry.second, [&](auto const& post) { return post.first == id; });
-  });
+bool Outbox::in_doubt(core::RequestId const& id, std::string const& platform) const {
+  auto const found = doubtful_.find(platform);
+  return found != doubtful_.end() &&
+         std::ranges::any_of(found->second, [&](auto const& post) { return post.first == id; });
 }
 
-bool Outbox::when_settled(core::RequestId const& id, std::function<void()> then) {
-  auto& waiting = waiting_[id];
+bool Outbox::when_settled(core::RequestId const& id, std::string const& platform, std::function<void()> then) {
+  auto& waiting = waiting_[{id, platform}];
   if (waiting.size() == kMaxWaiting) return false;
   waiting.push_back(std::move(then));
   return true;

@@ -40,10 +40,11 @@ class Outbox {
   void say_in_thread(core::CaseId const& of, std::string const& purpose, std::string const& text);
   // Has a post of an earlier process on this platform not been looked for yet?
   bool reconciling(std::string const& platform) const;
-  // Has a post of this request not been looked for yet? A vote on it waits (design, section 7).
-  bool in_doubt(core::RequestId const& id) const;
+  // Has a post of this request on that platform not been looked for yet? A vote from there waits (design, section 7);
+  // one from a platform that is well does not wait for another that is down.
+  bool in_doubt(core::RequestId const& id, std::string const& platform) const;
   // False: too many wait already, `then` never runs.
-  bool when_settled(core::RequestId const& id, std::function<void()> then);
+  bool when_settled(core::RequestId const& id, std::string const& platform, std::function<void()> then);
   std::vector<ports::Figure> figures() const { return enclosures_.figures(); }
 
  private:
@@ -85,7 +86,7 @@ class Outbox {
   std::set<std::pair<core::RequestId, std::string>>
       unmentioned_;             // by platform: their card failed, no other stands yet
   core::Time reconciled_at_{};  // when this process began to look
-  std::map<core::RequestId, std::vector<std::function<void()>>> waiting_;
+  std::map<std::pair<core::RequestId, std::string>, std::vector<std::function<void()>>> waiting_;  // and by platform
 };
 
 }  // namespace engine

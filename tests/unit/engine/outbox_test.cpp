@@ -187,6 +187,31 @@ TEST_CASE("a click on a message whose post is in doubt waits for its look-up") {
   CHECK(answers->size() == 1);
 }
 
+TEST_CASE("a click waits for no other platform than its own: one that is down holds nobody up") {
+  auto rules = fixture::rules();
+  rules.channels["incidents"]["matrix"] = "!room:example.org";
+  Rig rig(rules, /*start_now=*/false);
+  rig.adapters = {&rig.chat, &rig.other};
+  rig.start();
+  rig.chat.hold_posts = true;
+  auto const id = rig.open();
+  rig.chat.held.clear();  // nobody knows whether it stands
+  rig.chat.hold_posts = false;
+  rig.chat.hold_finds = true;  // and Slack answers nothing
+  rig.start();
+  auto const& posts = rig.ledger.folded.request(id)->posts;
+  auto const there = std::ranges::find(posts, "matrix", &core::PostState::platform);
+  REQUIRE(there != posts.end());
+  auto vote = rig.click("bob", id);
+  vote.account = {"matrix", rules.people.at("bob").accounts.at("matrix")};
+  vote.channel = "!room:example.org";
+  vote.rendering = there->rendering;
+  auto const answers = rig.cast(vote);
+  REQUIRE(answers->size() == 1);
+  CHECK(answers->front().state == State::recorded);
+  CHECK(rig.approve("carol", id)->empty());  // Slack's own waits
+}
+
 TEST_CASE("a click that waits for a look-up is dropped at 2.0 s, its person is told, and it never counts later") {
   Rig rig;
   auto const id = crash_while_posting(rig);
