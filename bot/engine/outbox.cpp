@@ -12,6 +12,10 @@ namespace {
 // is not found may still come. After a restart that moment is our own start: the process before us may have tried until
 // it ended.
 constexpr core::Duration kDoubt = std::chrono::seconds(60);
+// What a platform refused or could not take is tried again, first after a minute, in the end each ten; a week later
+// nobody cares.
+constexpr core::Duration kRetryAfter = std::chrono::minutes(1), kRetryAtMost = std::chrono::minutes(10);
+constexpr core::Duration kCares = std::chrono::hours(24 * 7);
 constexpr std::size_t kMaxWaiting = 1000;  // clicks a request that wait for a look-up
 
 std::string post_key(core::RequestId const& id, std::string const& purpose, std::string const& channel) {
@@ -22,6 +26,7 @@ std::string post_key(core::RequestId const& id, std::string const& purpose, std:
 
 Outbox::~Outbox() {
   for (auto const& [post, timer] : next_looks_) loop_.cancel(timer);
+  for (auto const& [post, retry] : retries_) loop_.cancel(retry.timer);
 }
 
 ports::ChatAdapter* Outbox::adapter(std::string const& platform) const {
@@ -138,11 +143,15 @@ void Outbox::looked(core::RequestId const& id, std::uint32_t number,
     submit_(core::Posted{id, number, **found});
   } else {
     // Without a look nothing is posted again: two cards are worse than a request that says it was not delivered.
-    log_.error("an earlier message can't be looked for, so it is not posted again; the next start tries anew",
+    log_.error("an earlier message can't be looked for, so it is not posted again before it can",
                {{"request", id.str()}, {"post", std::uint64_t{number}}, {"why", found.error().message}});
   }
   settled(id, number);
   sending_.erase({id, number});
+  if (found) return static_cast<void>(retries_.erase({id, number}));
+  auto const* request = state_.request(id);
+  auto const post = std::ranges::find(request->posts, number, &core::PostState::number);
+  if (post != request->posts.end()) try_later(id, *post, found.error());
 }
 
 ports::Rendered Outbox::render(core::RequestState const& request, core::PostState const& post) const {
@@ -192,8 +201,13 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
           log_.error("a message could not be posted",
                      {{"request", id.str()}, {"platform", platform}, {"why", result.error().message}});
           if (mentions) mention_elsewhere(id, platform);
+          auto const* known = state_.request(id);
+          if (!known) return;
+          auto const failed = std::ranges::find(known->posts, number, &core::PostState::number);
+          if (failed != known->posts.end()) try_later(id, *failed, result.error());
           return;
         }
+        retries_.erase({id, number});
         if (!look.empty()) {  // a card
           copies_[copy_key].last_body = look;
           posted_here_.insert(copy_key);
@@ -255,11 +269,34 @@ void Outbox::update(core::RequestState const& request, core::PostState const& po
   });
 }
 
+void Outbox::try_later(core::RequestId const& id, core::PostState const& post, core::Error const& error) {
+  bool const may_succeed = error.code == core::Errc::unavailable || error.code == core::Errc::forbidden ||
+                           error.code == core::Errc::timed_out;
+  if (!may_succeed || loop_.now() - post.at >= kCares) return static_cast<void>(retries_.erase({id, post.number}));
+  auto& retry = retries_[{id, post.number}];
+  if (retry.timer != 0) return;
+  auto const wait = std::min<core::Duration>(kRetryAtMost, kRetryAfter * (1U << std::min(retry.failures++, 4U)));
+  retry.timer = loop_.call_after(wait, [this, id, number = post.number] {
+    retries_[{id, number}].timer = 0;
+    auto const* request = state_.request(id);
+    if (!request) return;
+    auto const again = std::ranges::find(request->posts, number, &core::PostState::number);
+    if (again == request->posts.end()) return;
+    // Looked for first: of a call that failed in the end nobody knows what it did on the way.
+    again->ref ? update(*request, *again) : send(id, number, /*in_doubt=*/true);
+  });
+}
+
 void Outbox::update_done(core::RequestId const& id, core::PostState const& post, std::string const& body,
                          core::Result<void> const& result) {
   if (result) {
     copies_[post.key + post.platform].last_body = body;
+    if (auto const retry = retries_.find({id, post.number}); retry != retries_.end()) {
+      loop_.cancel(retry->second.timer);
+      retries_.erase(retry);
+    }
   } else {
+    try_later(id, post, result.error());
     log_.warn("a message could not be updated",
               {{"request", id.str()}, {"platform", post.platform}, {"why", result.error().message}});
   }
@@ -279,7 +316,7 @@ void Outbox::reconcile() {
   std::vector<std::pair<core::RequestId, std::uint32_t>> open;
   for (auto const& [id, request] : state_.requests) {
     for (auto const& post : request.posts) {
-      bool const recent = loop_.now() - post.at < std::chrono::hours(24 * 7);
+      bool const recent = loop_.now() - post.at < kCares;
       if (!post.ref && recent && adapter(post.platform)) open.emplace_back(id, post.number);
     }
   }

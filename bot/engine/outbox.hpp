@@ -66,6 +66,9 @@ class Outbox {
   void post_now(core::RequestId const& id, std::uint32_t number);
   void mention_elsewhere(core::RequestId const& id, std::string const& platform);
   void settled(core::RequestId const& id, std::uint32_t number);
+  // The platform took neither a post nor an update and may take it later (it is down, or an operator has to mend
+  // something): tried again with growing pauses for as long as somebody may care.
+  void try_later(core::RequestId const& id, core::PostState const& post, core::Error const& error);
   core::PostState const* card_on(core::RequestState const& request, std::string const& platform,
                                  std::string const& channel) const;
 
@@ -82,6 +85,11 @@ class Outbox {
   std::set<std::pair<core::RequestId, std::uint32_t>> sending_;
   std::map<std::string, std::set<std::pair<core::RequestId, std::uint32_t>>> doubtful_;  // by platform: not looked for
   std::map<std::pair<core::RequestId, std::uint32_t>, ports::Loop::TimerId> next_looks_;
+  struct Retry {
+    unsigned failures = 0;
+    ports::Loop::TimerId timer = 0;  // 0: under way
+  };
+  std::map<std::pair<core::RequestId, std::uint32_t>, Retry> retries_;  // of what failed last time
   std::set<std::string> mentioning_;  // post keys of this process's cards that mention people
   std::set<std::pair<core::RequestId, std::string>>
       unmentioned_;             // by platform: their card failed, no other stands yet

@@ -63,6 +63,7 @@ struct FakeChat : ports::ChatAdapter {
   void update(ports::MessageRef message, Json body, std::function<void(core::Result<void>)> done) override {
     ++updates;
     auto act = [this, message, body, done] {
+      if (refuse_updates) return done(core::make_error(Errc::unavailable, "down"));
       auto& one = messages.at(static_cast<std::size_t>(std::stoul(message["ts"].text())) - 1);
       one.body = body;
       ++one.updates;
@@ -123,7 +124,8 @@ struct FakeChat : ports::ChatAdapter {
   std::string refuse_channel;
   std::size_t posts = 0, updates = 0, finds = 0, attaches = 0;
   bool can_look = true, hold_files = false, refuse_files = false;
-  bool hold_posts = false, hold_updates = false, hold_finds = false, refuse_posts = false, refuse_finds = false;
+  bool hold_posts = false, hold_updates = false, hold_finds = false, refuse_posts = false, refuse_updates = false,
+       refuse_finds = false;
 };
 
 }  // namespace rig

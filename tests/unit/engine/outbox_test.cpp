@@ -163,8 +163,57 @@ TEST_CASE("a post in doubt is repeated only 60 s after a restart, after looking 
     rig.chat.refuse_finds = true;
     rig.loop.advance(5min);
     CHECK(rig.chat.posts == 1);
-    CHECK(rig.log.has("an earlier message can't be looked for, so it is not posted again; the next start tries anew"));
+    CHECK(rig.log.has("an earlier message can't be looked for, so it is not posted again before it can"));
     CHECK(rig.approve("bob", id)->front().state == State::recorded);
+  }
+}
+
+TEST_CASE("a post that was refused comes once the platform takes it, and tells whom to notify") {
+  Rig rig;
+  rig.chat.refuse_posts = true;
+  auto const id = rig.open();
+  CHECK(rig.chat.posts == 1);
+  rig.loop.advance(59s);
+  CHECK(rig.chat.posts == 1);
+  rig.loop.advance(1s);
+  CHECK(rig.chat.finds == 1);  // nobody knows what a call did that failed in the end
+  CHECK(rig.chat.posts == 2);
+  rig.loop.advance(119s);
+  CHECK(rig.chat.posts == 2);
+  rig.chat.refuse_posts = false;
+  rig.loop.advance(1s);
+  REQUIRE(rig.chat.cards() == 1);
+  REQUIRE(rig.chat.notes().size() == 1);
+  CHECK(rig.chat.notes()[0].body["mention"].if_array()->size() > 0);
+  CHECK(rig.ledger.count("request.post_intent") == 1);
+  CHECK(rig.approve("bob", id)->front().state == State::recorded);
+  rig.loop.advance(30min);
+  CHECK(rig.chat.cards() == 1);
+}
+
+TEST_CASE("an update that failed is made once the platform takes it, and a newer one makes it needless") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.chat.refuse_updates = true;
+  rig.approve("bob", id);
+  auto const tries = rig.chat.updates;
+  CHECK(rig.chat.messages[0].body["buttons"] != Json(0));
+  SECTION("later") {
+    rig.loop.advance(59s);
+    CHECK(rig.chat.updates == tries);
+    rig.chat.refuse_updates = false;
+    rig.loop.advance(1s);
+    CHECK(rig.chat.updates == tries + 1);
+    CHECK(rig.chat.messages[0].body["buttons"] == Json(0));
+  }
+  SECTION("sooner, with news") {
+    rig.chat.refuse_updates = false;
+    rig.engine->runner_refused(id.str(), "no");
+    rig.settle();
+    CHECK(rig.chat.messages[0].body["buttons"] == Json(0));
+    auto const then = rig.chat.updates;
+    rig.loop.advance(30min);
+    CHECK(rig.chat.updates == then);
   }
 }
 
