@@ -146,7 +146,7 @@ void TeamsCourier::failed(std::uint64_t id, State why) {
   }
   if (details_[id].settled) return;
   bool const once_more = !delivery.automatic && !details_[id].is_copy && options.new_id_after >= net::Duration{0};
-  settle(id, why, {});
+  settle(id, why, {0, {}, {}});  // no answer
   if (!once_more) return;
   context_.after(options.new_id_after, [this, id] {
     auto copy = *find(id);

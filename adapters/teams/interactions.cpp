@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adapters/teams/command_text.hpp"
+#include "bot/core/failpoint.hpp"
 #include "bot/core/text.hpp"
 
 namespace teams {
@@ -257,6 +258,7 @@ void Interactions::vote(ports::IncomingVote vote, Who const& who, Answer const& 
       answer(!who.executes ? nothing()
              : fine        ? json_response(answer_with_message(result.text))
                            : refusal(copy, result.text));
+      core::reached(core::Failpoint::K2_platform_acked, "vote");
     }
     // What is recorded shows on the card itself; what was long in doubt, or refused without a view, is worth a word.
     if (!shown && (result.state != State::recorded || !first || who.executes)) tell(who, result.text);

@@ -1,7 +1,7 @@
 #include "tests/faults/fault_story.hpp"
 
+#include <algorithm>
 #include <fstream>
-#include <map>
 
 namespace faults {
 
@@ -50,22 +50,24 @@ std::string broken_invariants(ServiceKit& kit, std::string const& id) {
   if (state == "succeeded" && witnessed != 1) broken += "succeeded, but the action did not run\n";
   if (!finished.empty() && core::dump(finished.back()).find("not_started") != std::string::npos && witnessed != 0)
     broken += "reported as not started, but the action ran\n";
-  std::map<std::string, int> posted;
-  for (auto const& message : kit.slack().messages("C0INC")) {
-    if (message["metadata"]["event_payload"]["key"].text().empty()) continue;
-    ++posted[message["metadata"]["event_payload"]["key"].text()];
+  for (auto const& chat : kit.chats()) {
+    for (auto const& [key, count] : chat->standing()) {
+      if (count > 1) broken += "the message " + key + " stands " + std::to_string(count) + " times\n";
+    }
+    if (!is_final(state)) continue;
+    // By a message in the thread that really notifies.
+    auto const told = [&] {
+      auto const rings = chat->rings();
+      return std::ranges::count_if(chat->replies(id), [&](auto const& reply) {
+        return std::ranges::count(rings, std::pair(reply.message, std::string("alice"))) == 1;
+      });
+    };
+    if (!kit.wait([&] { return told() > 0; }, std::chrono::seconds(8)))
+      broken += "the requester was not told on " + chat->platform() + "\n";
+    else if (told() > 1)
+      broken += "the requester was told twice on " + chat->platform() + "\n";
   }
-  for (auto const& [key, count] : posted) {
-    if (count > 1) broken += "the message " + key + " stands " + std::to_string(count) + " times\n";
-  }
-  if (is_final(state)) {
-    if (!kit.wait([&] { return !kit.replies(id, "<@U0ALICE>").empty(); }, std::chrono::seconds(8)))
-      broken += "the requester was not told\n";
-    else if (kit.replies(id, "<@U0ALICE>").size() > 1)
-      broken += "the requester was told twice\n";
-  } else {
-    broken += "it did not settle: " + state + "\n";
-  }
+  if (!is_final(state)) broken += "it did not settle: " + state + "\n";
   if (!broken.empty()) broken += "state " + state + "\n" + kit.process().log_text();
   return broken;
 }

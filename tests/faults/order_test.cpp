@@ -94,28 +94,6 @@ TEST_CASE("F23 K2 comes after K8, or before it only past 2.0 s") {
   CHECK(kit.witnessed() == 1);
 }
 
-TEST_CASE("T13 the same click many times, across a restart and for a decided request, runs once") {
-  ServiceKit kit;
-  kit.start();
-  auto const id = kit.ask("witness");
-  kit.slack().duplicate_envelopes(2);
-  auto const click = kit.click("U0BOB", id);
-  REQUIRE(click);
-  REQUIRE(kit.slack().redeliver(*click).has_value());
-  REQUIRE(kit.wait([&] { return kit.state(id) == "succeeded"; }));
-  kit.kill();
-  kit.start();
-  auto const late = kit.slack().redeliver(*click);
-  REQUIRE(late.has_value());
-  REQUIRE(kit.wait([&] { return kit.slack().interaction(*late)->state == playground::Interaction::State::acked; }));
-  CHECK(kit.stop() == 0);
-  CHECK(kit.witnessed() == 1);
-  CHECK(kit.entries("request.approved", id).size() == 1);
-  CHECK(kit.entries("run.started", id).size() == 1);
-  CHECK(kit.entries("run.finished", id).size() == 1);
-  CHECK(kit.ledger_problems() == "");
-}
-
 TEST_CASE("T20 a program that was swapped after the approval is refused, and nothing ran") {
   ServiceKit kit;
   Failpoint const fail(kit, "serve", 8, "request.approved", "pause");

@@ -7,6 +7,7 @@
 
 #include "bot/core/digest.hpp"
 #include "bot/core/text.hpp"
+#include "tests/support/slack_floor.hpp"
 
 namespace support {
 
@@ -16,31 +17,6 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string quoted(std::string const& text) { return core::dump(Json(text)); }  // a JSON string is a YAML string
-
-playground::StandInOptions with_erin(playground::StandInOptions options) {
-  if (options.world.user("U0ERIN") != nullptr) return options;
-  playground::SlackUser erin;
-  erin.id = "U0ERIN";
-  erin.name = "erin";
-  erin.real_name = "Erin Sato";
-  erin.email = "erin@example.org";
-  options.world.users.push_back(erin);
-  if (auto* incidents = options.world.channel("C0INC")) incidents->members.push_back(erin.id);
-  return options;
-}
-
-std::string button_of(Json const& card, std::string const& verb) {
-  auto const* blocks = card["blocks"].if_array();
-  if (!blocks) return {};
-  for (auto const& block : *blocks) {
-    auto const* elements = block["elements"].if_array();
-    if (!elements) continue;
-    for (auto const& element : *elements) {
-      if (element["action_id"].text().starts_with(verb)) return element["action_id"].text();
-    }
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -53,11 +29,7 @@ ServiceKit::ServiceKit(KitOptions options) : http_(net::make_http_client(io_)) {
       .value();
   fs::create_directories(dir_ / "bin");
   fs::copy_file(WITNESS_BINARY, witness_program());
-  slack_ = std::make_unique<playground::SlackStandIn>(io_, with_erin(options.slack));
-  write_file(dir_ / "app_token", slack_->world().app_token);
-  write_file(dir_ / "bot_token", slack_->world().bot_token);
-  for (auto const* name : {"app_token", "bot_token"})
-    fs::permissions(dir_ / name, fs::perms::owner_read | fs::perms::owner_write);
+  for (auto const platform : options.platforms) chats_.push_back(make_floor(io_, platform, options.slack));
   write_config(options);
 }
 
@@ -90,21 +62,27 @@ void ServiceKit::write_config(KitOptions const& options) const {
            "    justification: {approver: " +
            why + ", requester: required}\n" + "    expires: " + expires + "\n";
   };
-  auto text =
-      std::string("version: 1\npeople:\n  alice: {name: Alice Ng, groups: [dev], slack: U0ALICE, token_sha256: ") +
-      core::sha256_hex("token-of-alice") +
-      "}\n"
-      "  bob: {name: Bob Roy, groups: [sre], slack: U0BOB}\n"
-      "  carol: {name: Carol Diaz, groups: [sre], slack: U0CAROL}\n"
-      "  dave: {name: Dave Okoye, groups: [lead], slack: U0DAVE}\n"
-      "  erin: {name: Erin Sato, groups: [sre], slack: U0ERIN}\n"
-      "robots:\n  ci: {groups: [pipelines], token_sha256: " +
-      core::sha256_hex("token-of-ci") +
-      "}\n"
-      "chat:\n  slack: {workspace: T0COUNTER, api_url: " +
-      quoted(slack_->api_url()) + ", app_token: {file: " + at("app_token") + "}, bot_token: {file: " + at("bot_token") +
-      "}, connections: 2}\n"
-      "channels:\n  incidents: {slack: C0INC}\n";
+  auto const person = [&](std::string const& key, std::string const& name, std::string const& group) {
+    auto line = "  " + key + ": {name: " + name + ", groups: [" + group + "]";
+    for (auto const& chat : chats_) {
+      if (auto const account = chat->account(key); !account.empty()) line += ", " + chat->platform() + ": " + account;
+    }
+    return line + (key == "alice" ? ", token_sha256: " + core::sha256_hex("token-of-alice") : "") + "}\n";
+  };
+  auto text = "version: 1\npeople:\n" + person("alice", "Alice Ng", "dev") + person("bob", "Bob Roy", "sre") +
+              person("carol", "Carol Diaz", "sre") + person("dave", "Dave Okoye", "lead") +
+              person("erin", "Erin Sato", "sre") +
+              "robots:\n  ci: {groups: [pipelines], token_sha256: " + core::sha256_hex("token-of-ci") + "}\nchat:\n";
+  std::string channel;
+  for (auto const& chat : chats_) {
+    text += chat->section([&](std::string const& name, std::string const& value) {
+      write_file(dir_ / name, value);
+      fs::permissions(dir_ / name, fs::perms::owner_read | fs::perms::owner_write);
+      return "{file: " + at(name) + "}";
+    });
+    channel += (channel.empty() ? "" : ", ") + chat->platform() + ": " + chat->channel();
+  }
+  text += "channels:\n  incidents: {" + channel + "}\n";
   if (!options.extra_collectors.empty()) text += "collectors:\n" + options.extra_collectors;
   if (!options.extra_triggers.empty()) text += "triggers:\n" + options.extra_triggers;
   text += "runbooks:\n" + runbook("witness", "one-sre", "") + runbook("witness-two", "two-sre", "") +
@@ -183,15 +161,7 @@ pid_t ServiceKit::runner_pid() const {
 }
 
 bool ServiceKit::wait(std::function<bool()> const& done, std::chrono::milliseconds limit) {
-  auto const until = std::chrono::steady_clock::now() + limit;
-  bool reached = done();
-  while (!reached && std::chrono::steady_clock::now() < until) {
-    bool tick = false;
-    io_.call_after(10ms, [&tick] { tick = true; });
-    io_.run_until([&tick] { return tick; }, 1s);
-    reached = done();
-  }
-  return reached;
+  return wait_on(io_, done, limit);
 }
 
 // --- HTTP
@@ -241,8 +211,10 @@ std::string ServiceKit::post(std::string const& runbook, Json const& parameters,
 std::string ServiceKit::ask(std::string const& runbook, Json const& parameters) {
   auto const id = post(runbook, parameters);
   auto const posted = wait([&] {
-    auto const found = card(id);
-    return found && !button_of(*found, "approve").empty();
+    return std::ranges::all_of(chats_, [&](auto const& chat) {
+      auto const found = chat->card(id);
+      return found && found->open;
+    });
   });
   if (!posted) throw std::runtime_error("no message for " + id + " was posted:\n" + process_->log_text());
   return id;
@@ -251,26 +223,28 @@ std::string ServiceKit::ask(std::string const& runbook, Json const& parameters) 
 Json ServiceKit::view(std::string const& id) { return http("GET", "/v1/requests/" + id).body; }
 std::string ServiceKit::state(std::string const& id) { return view(id)["state"].text(); }
 
-// --- Slack
-// ------------------------------------------------------------------------------------------------------------
+// --- chat
+// -------------------------------------------------------------------------------------------------------------
 
-std::optional<Json> ServiceKit::card(std::string const& id) {
-  auto const all = slack_->messages("C0INC");
-  for (auto it = all.rbegin(); it != all.rend(); ++it) {
-    auto const thread = (*it)["thread_ts"].text();
-    if ((thread.empty() || thread == (*it)["ts"].text()) && !(*it)["is_ephemeral"].boolean() &&
-        core::dump(*it).find(id) != std::string::npos)
-      return *it;
+ChatFloor& ServiceKit::chat(std::string const& platform) {
+  for (auto const& chat : chats_) {
+    if (chat->platform() == platform) return *chat;
   }
-  return std::nullopt;
+  throw std::logic_error("this kit has no " + platform);
 }
+
+SlackFloor& ServiceKit::slack_floor() { return dynamic_cast<SlackFloor&>(chat("slack")); }
+playground::SlackStandIn& ServiceKit::slack() { return slack_floor().stand_in(); }
+std::optional<Json> ServiceKit::card(std::string const& id) { return slack_floor().stored(id); }
 
 std::optional<std::uint64_t> ServiceKit::click(std::string const& user, std::string const& id,
                                                std::string const& verb) {
   auto const found = card(id);
   if (!found) return std::nullopt;
-  auto const clicked = slack_->click(
-      {.user = user, .channel = "C0INC", .ts = (*found)["ts"].text(), .action_id = button_of(*found, verb)});
+  auto const clicked = slack().click({.user = user,
+                                      .channel = SlackFloor::kChannel,
+                                      .ts = (*found)["ts"].text(),
+                                      .action_id = SlackFloor::button_of(*found, verb)});
   return clicked ? std::optional(*clicked) : std::nullopt;
 }
 
@@ -278,20 +252,17 @@ bool ServiceKit::press(std::string const& user, std::string const& id, std::stri
   auto const interaction = click(user, id, verb);
   if (!interaction) return false;
   using State = playground::Interaction::State;
+  auto const state = [&] { return slack().interaction(*interaction)->state; };
   static_cast<void>(wait(
-      [&] {
-        auto const state = slack_->interaction(*interaction)->state;
-        return state == State::acked || state == State::not_acked || state == State::undelivered;
-      },
-      10s));
-  return slack_->interaction(*interaction)->state == State::acked;
+      [&] { return state() == State::acked || state() == State::not_acked || state() == State::undelivered; }, 10s));
+  return state() == State::acked;
 }
 
 std::vector<Json> ServiceKit::replies(std::string const& id, std::string const& word) {
   std::vector<Json> found;
   auto const top = card(id);
   if (!top) return found;
-  for (auto& message : slack_->messages("C0INC")) {
+  for (auto& message : slack().messages(SlackFloor::kChannel)) {
     if (message["thread_ts"].text() == (*top)["ts"].text() && message["ts"].text() != (*top)["ts"].text() &&
         !message["is_ephemeral"].boolean() && message["text"].text().find(word) != std::string::npos)
       found.push_back(std::move(message));
@@ -301,7 +272,7 @@ std::vector<Json> ServiceKit::replies(std::string const& id, std::string const& 
 
 std::vector<std::string> ServiceKit::whispers(std::string const& user) {
   std::vector<std::string> texts;
-  for (auto const& message : slack_->messages("C0INC")) {
+  for (auto const& message : slack().messages(SlackFloor::kChannel)) {
     if (message["is_ephemeral"].boolean() && message["ephemeral_user"].text() == user)
       texts.push_back(message["text"].text());
   }

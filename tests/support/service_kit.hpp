@@ -1,16 +1,16 @@
-// The whole service under test: a temporary folder with key, ledger and configuration, a Slack stand-in in this
-// process, the real binary as a child. Every wait serves the stand-in and asks a condition; nothing sleeps to
-// synchronise.
+// The whole service under test: a temporary folder with key, ledger and configuration, stand-ins of the chat platforms
+// in this process (Slack alone, unless the options name others), the real binary as a child. Every wait serves the
+// stand-ins and asks a condition; nothing sleeps to synchronise.
 //
-//   ServiceKit kit;
+//   ServiceKit kit({.platforms = {Platform::teams}});
 //   kit.start();                                   // until "ready" is logged and /readyz is 200
 //   auto const id = kit.ask("witness");            // POST /v1/requests as alice, until its message has buttons
-//   kit.press("U0BOB", id);                        // a click; true when Slack got its acknowledgement
+//   kit.chat().press("bob", id);                   // a click; true when the platform got its acknowledgement
 //   kit.wait([&] { return kit.state(id) == "succeeded"; });
 //   CHECK(kit.witnessed() == 1);
 //
-// People: alice (dev, U0ALICE, API token "token-of-alice"), bob, carol, erin (sre), dave (lead). Robot: ci (pipelines,
-// "token-of-ci"). Channel: incidents (C0INC). Runbooks, each appending one line to witness.txt:
+// People: alice (dev, API token "token-of-alice"), bob, carol, erin (sre), dave (lead); erin and dave on Slack alone.
+// Robot: ci (pipelines, "token-of-ci"). Channel: incidents. Runbooks, each appending one line to witness.txt:
 //   witness        one approval of sre; parameter word
 //   witness-two    two approvals of sre
 //   witness-short  one approval of sre; expires after 1.5 s
@@ -32,15 +32,16 @@
 #include "bot/core/json.hpp"
 #include "bot/net/http_client.hpp"
 #include "bot/net/io.hpp"
+#include "tests/support/chat_floor.hpp"
 #include "tests/support/ledger_kit.hpp"
 #include "tests/support/service_process.hpp"
 
 namespace support {
 
-using std::chrono_literals::operator""s;
-using std::chrono_literals::operator""ms;
+class SlackFloor;
 
 struct KitOptions {
+  std::vector<Platform> platforms{Platform::slack};
   playground::StandInOptions slack{};
   std::string extra_runbooks{};    // YAML under `runbooks:`, indented by two blanks
   std::string extra_policies{};    // YAML under `policies:`, indented by two blanks
@@ -96,9 +97,16 @@ class ServiceKit {
   core::Json view(std::string const& id);    // GET /v1/requests/ID as alice
   std::string state(std::string const& id);  // "" without an answer
 
-  // --- Slack --------------------------------------------------------------------------------------------------------
-  std::optional<core::Json> card(
-      std::string const& id);  // the newest message with this request's buttons or, closed, its id
+  // --- chat ---------------------------------------------------------------------------------------------------------
+  ChatFloor& chat() { return *chats_.front(); }
+  ChatFloor& chat(std::string const& platform);  // throws std::logic_error if it is none of the options'
+  std::vector<std::unique_ptr<ChatFloor>> const& chats() const { return chats_; }
+
+  // --- Slack, as it stores things: for what is Slack's alone
+  // ----------------------------------------------------------
+  playground::SlackStandIn& slack();
+  // The newest message with this request's buttons or, closed, its id.
+  std::optional<core::Json> card(std::string const& id);
   // Presses the button; the interaction's id, or nothing if there is no such button.
   std::optional<std::uint64_t> click(std::string const& user, std::string const& id,
                                      std::string const& verb = "approve");
@@ -127,18 +135,18 @@ class ServiceKit {
   std::filesystem::path witness_program() const { return dir_ / "bin/witness"; }  // this kit's own copy
   std::string const& pin() const { return pin_; }
   net::Io& io() { return io_; }
-  playground::SlackStandIn& slack() { return *slack_; }
   std::uint16_t port() const { return port_; }
   static std::string binary();  // the countersign of this build
 
  private:
   void write_config(KitOptions const& options) const;
+  SlackFloor& slack_floor();
 
   TempDir dir_;
   std::string pin_;
   net::Io io_;
   std::unique_ptr<net::HttpClient> http_;
-  std::unique_ptr<playground::SlackStandIn> slack_;
+  std::vector<std::unique_ptr<ChatFloor>> chats_;
   std::unique_ptr<ServiceProcess> process_;
   std::uint16_t port_ = 0;
   int starts_ = 0;

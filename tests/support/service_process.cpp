@@ -57,6 +57,8 @@ ServiceProcess::ServiceProcess(std::vector<std::string> const& words, fs::path l
     ::setpgid(0, 0);
     ::dup2(out, STDERR_FILENO);
     ::dup2(out, STDOUT_FILENO);
+    // The test's own sockets stay the test's: a stand-in that starts again needs its port.
+    for (int fd = STDERR_FILENO + 1; fd < 1024; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     ::execve(argv.front(), argv.data(), envp.data());
     ::_exit(127);
   }

@@ -45,29 +45,6 @@ inline std::string typed(ServiceKit& kit, std::string const& user, std::string c
   return kit.slack().interaction(*made)->answer["text"].text();
 }
 
-// A click that is not what the message offers now: another value, another payload. Its acknowledgement is awaited.
-inline bool forged(ServiceKit& kit, std::string const& user, std::string const& id, std::optional<std::string> value,
-                   Json patch = {}, std::string const& channel = "C0INC") {
-  auto const card = kit.card(id);
-  REQUIRE(card);
-  std::string action;
-  for (auto const& block : *(*card)["blocks"].if_array()) {
-    if (auto const* elements = block["elements"].if_array()) {
-      for (auto const& element : *elements) {
-        if (action.empty() && element["action_id"].text().starts_with("approve")) action = element["action_id"].text();
-      }
-    }
-  }
-  auto const made = kit.slack().click({.user = user,
-                                       .channel = channel,
-                                       .ts = (*card)["ts"].text(),
-                                       .action_id = action,
-                                       .value = std::move(value),
-                                       .patch = std::move(patch)});
-  REQUIRE(made);
-  return acked(kit, *made);
-}
-
 inline std::size_t count(ServiceKit const& kit, std::string const& kind, std::string const& request = {}) {
   return kit.entries(kind, request).size();
 }

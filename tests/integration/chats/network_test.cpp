@@ -1,0 +1,89 @@
+// Bad days: the service is away, connections break, the platform refuses.
+#include "tests/integration/chats/chats.hpp"
+
+using namespace chats;
+
+namespace {
+
+// A click that nobody was there to take: it comes by itself where the platform keeps it, else its person repeats it.
+void counts_in_the_end(ServiceKit& kit, std::string const& person, std::string const& id) {
+  auto& chat = kit.chat();
+  if (!chat.keeps_clicks()) CHECK(chat.press(person, id));
+  CHECK(ends_as(kit, id, "succeeded"));
+}
+
+}  // namespace
+
+ON_EACH("restart: requests outlive it, and clicks made meanwhile are neither lost nor doubled") {
+  ServiceKit kit(on<TestType>());
+  auto& chat = kit.chat();
+  kit.start();
+  REQUIRE(chat.wait_connected());
+  auto const first = kit.ask("witness", Json::object({{"word", "a"}}));
+  auto const second = kit.ask("witness-two", Json::object({{"word", "b"}}));
+  CHECK(chat.press("carol", second));
+  CHECK(kit.stop() == 0);
+  static_cast<void>(chat.click("bob", first));
+  kit.start();
+  counts_in_the_end(kit, "bob", first);
+  CHECK(voters(kit, second) == Names{"carol"});
+  CHECK(chat.press("bob", second));  // a message from before the restart
+  CHECK(ends_as(kit, second, "succeeded"));
+  for (auto const& id : {first, second}) {
+    CHECK(kit.wait([&] { return chat.shows(id, "ucceeded") && chat.replies(id).size() == 1; }));
+    CHECK(chat.copies(id).size() == 1);
+    CHECK(count(kit, "request.approved", id) == 1);
+  }
+  CHECK(kit.witnessed() == 2);
+  CHECK(kit.stop() == 0);
+  CHECK(kit.ledger_problems() == "");
+  check_findings(kit);
+}
+
+ON_EACH("cut: connections that break come back by themselves, and a click made meanwhile counts once") {
+  ServiceKit kit(on<TestType>());
+  auto& chat = kit.chat();
+  kit.start();
+  REQUIRE(chat.wait_connected());
+  auto const first = kit.ask("witness", Json::object({{"word", "a"}}));
+  auto const second = kit.ask("witness", Json::object({{"word", "b"}}));
+  for (int i = 0; i < 2; ++i) {
+    auto const before = chat.connections();
+    chat.cut();
+    if (i == 1 && chat.keeps_clicks()) static_cast<void>(chat.click("bob", first));
+    REQUIRE(kit.wait([&] { return chat.connections() > before && chat.connected(); }, 20s));
+  }
+  counts_in_the_end(kit, "bob", first);
+  CHECK(chat.press("carol", second));
+  CHECK(ends_as(kit, second, "succeeded"));
+  CHECK(kit.witnessed() == 2);
+  for (auto const& id : {first, second}) {
+    CHECK(kit.wait([&] { return chat.shows(id, "ucceeded") && chat.replies(id).size() == 1; }));
+    CHECK(chat.copies(id).size() == 1);
+    CHECK(count(kit, "request.approved", id) == 1);
+  }
+  CHECK(kit.ledger_problems() == "");
+}
+
+ON_EACH("rate limit, errors, lost answers: exactly one message, and it ends true") {
+  ServiceKit kit(on<TestType>());
+  auto& chat = kit.chat();
+  kit.start();
+  REQUIRE(chat.wait_connected());
+  auto const trouble = GENERATE(Trouble::rate_limit, Trouble::server_error, Trouble::lost_answer);
+  CAPTURE(static_cast<int>(trouble));
+  static_cast<void>(chat.spoil_post(trouble));
+  auto const id = kit.ask("witness");
+  chat.spoil_update(trouble);
+  CHECK(chat.press("bob", id));
+  REQUIRE(ends_as(kit, id, "succeeded"));
+  REQUIRE(kit.wait([&] { return chat.shows(id, "ucceeded") && chat.replies(id).size() == 1; }, 30s));
+  CHECK(kit.wait([&] { return count(kit, "request.posted", id) == 2; }));
+  CHECK(chat.copies(id).size() == 1);
+  for (auto const& [key, times] : chat.standing()) {
+    CAPTURE(key);
+    CHECK(times == 1);
+  }
+  CHECK(count(kit, "request.post_intent", id) == 2);
+  check_findings(kit);
+}
