@@ -39,12 +39,24 @@ void read_collectors(Map const& root, Config& config) {
   });
 }
 
+// Where state is kept when nobody says so: beside the ledger.
+std::string default_state(Config const& config) {
+  auto const slash = config.ledger.path.find_last_not_of('/');
+  return config.ledger.path.substr(0, config.ledger.path.rfind('/', slash)) + "/state";
+}
+
+// The runner's socket stands at runner/socket below it, and the path of a socket has at most 107 bytes (unix(7)).
+constexpr std::size_t kMaxStatePath = 107 - std::string_view("/runner/socket").size();
+
 void read_ledger(Map const& root, Config& config) {
   auto const* node = root.find("ledger");
   if (!node) return;
   auto& reading = root.reading();
   Map const map(reading, *node, sections::ledger, "ledger");
   map.absolute_path("path", config.ledger.path);
+  if (!root.find("state") && default_state(config).size() > kMaxStatePath)
+    map.error("path", "makes the path of the state beside it too long for the runner's socket",
+              "choose a shorter one, or give state.path with at most " + std::to_string(kMaxStatePath) + " bytes");
   if (map.secret("key", config.ledger.key) && config.ledger.key.kind() == Secret::Kind::env)
     map.error("key", "must be a file", "write {file: /etc/countersign/ledger_ed25519}; keygen makes it");
   std::string durability;
@@ -56,9 +68,8 @@ void read_ledger(Map const& root, Config& config) {
 }
 
 void read_state(Map const& root, Config& config) {
-  auto const slash = config.ledger.path.find_last_not_of('/');
-  auto const parent = config.ledger.path.substr(0, config.ledger.path.rfind('/', slash));
-  config.state = {parent + "/state", parent + "/side"};
+  config.state.path = default_state(config);
+  config.state.side = config.state.path.substr(0, config.state.path.rfind('/')) + "/side";
   auto const* node = root.find("state");
   if (!node) return;
   Map const map(root.reading(), *node, sections::state, "state");
@@ -66,6 +77,9 @@ void read_state(Map const& root, Config& config) {
   map.absolute_path("side", config.state.side);
   if (!config.ledger.path.empty() && config.state.path == config.ledger.path)
     map.error("path", "is the ledger's own path", "give it a folder of its own");
+  if (config.state.path.size() > kMaxStatePath)
+    map.error("path", "is too long: the runner's socket stands below it",
+              "choose one of at most " + std::to_string(kMaxStatePath) + " bytes");
 }
 
 void read_sandbox(Map const& root, Config& config) {

@@ -176,7 +176,7 @@ async def pair(name, make, transport, binary, folder, tally):
 
 async def main(binary, stand_in, folder, *only):
     logging.disable(logging.CRITICAL)  # nio tells of each repetition
-    tally, work = Tally(), pathlib.Path(tempfile.mkdtemp(prefix="bot-", dir=folder)).absolute()
+    tally, work = Tally(), pathlib.Path(tempfile.mkdtemp(prefix="countersign-bot-"))  # short: a socket lies below it
     makers = {"synapse": lambda: Synapse(folder), "stand-in": lambda: StandIn(stand_in)}
     jobs = []
     for server, make in makers.items():

@@ -193,6 +193,10 @@ Row const kRows[] = {
     {"remotes: []", "remotes: @@[origin]", "not in this release"},
     {"state: {path: /var/lib/countersign/state,", "state: {path: @@/var/lib/countersign/ledger.git,",
      "the ledger's own path"},
+    {"state: {path: /var/lib/countersign/state,",
+     "state: {path: "
+     "@@/var/lib/countersign/a/long/way/down/where/the/socket/of/the/runner/has/no/room/any/more/at/all/x,",
+     "the runner's socket"},
     {"mode: basic", "mode: @@strict", "not in this release"},
     {"mode: basic", "mode: @@none", "must be basic"},
     {"writable: []", "writable: [@@tmp]", "no absolute path"},
