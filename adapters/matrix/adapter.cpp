@@ -81,17 +81,23 @@ struct Adapter::Impl {
   void start(ports::ChatSink& to) {
     sink = &to;
     interactions = std::make_unique<Interactions>(parts, settings, outbox, own, rooms, clicks, counters, *sink);
-    session.start(alive.guard([this](core::Result<void> const& result) {
+    auto const ready = [this](core::Result<void> const& result) {
       if (result.has_error()) return give_up(result.error());
       inbox.load();
       clicks.load();
       rooms.start(alive.guard([this] { open(); }));
+    };
+    session.start(alive.guard(ready), alive.guard([this](std::string const& why) {
+      trouble = why;
+      heard_of_source = true;
+      report();
     }));
   }
 
   void open() {
     if (given_up) return;
     outbox.open();
+    interactions->resume();
     SourceHandler handler;
     handler.on_state = alive.guard([this](bool now_connected, std::string const& why) {
       connected = now_connected;

@@ -10,11 +10,13 @@ using namespace std::chrono_literals;
 using core::Json;
 
 constexpr char const* kNote = "matrix-clicks";
-constexpr std::size_t kMaxClicks = 1000;  // some 500 bytes each
+constexpr std::size_t kMaxClicks = 3000;  // some 500 bytes each, at most 1,300: a note has 4 MiB
+// Of one person, one card and one verdict: a homeserver takes each spelling of an emoji once.
+constexpr std::ptrdiff_t kMaxTwins = 5;
 constexpr std::size_t kMaxAsks = 200;
 constexpr std::size_t kMaxShown = 200;
-constexpr core::Duration kKeep = 7 * 24h;  // a click: requests expire sooner
-constexpr core::Duration kKeepAsk = 1h;    // beyond its end, to tell who answers late
+constexpr core::Duration kKeep = 31 * 24h;  // a click: a request lives for 30 days at most (config, policies.expires)
+constexpr core::Duration kKeepAsk = 1h;     // beyond its end, to tell who answers late
 
 Json to_json(Act const& act) {
   return Json::object({{"reaction", act.reaction},
@@ -46,8 +48,12 @@ core::Time time_of(Json const& json) { return core::Time(core::Duration(json.int
 std::int64_t number_of(core::Time time) { return time.time_since_epoch().count(); }
 
 template <class List>
-void limit(List& list, std::size_t most) {
+void keep_last(List& list, std::size_t most) {
   while (list.size() > most) list.pop_front();
+}
+
+bool alike(Act const& one, Act const& other) {
+  return one.user == other.user && one.card == other.card && one.verdict == other.verdict;
 }
 
 }  // namespace
@@ -63,28 +69,46 @@ void Clicks::load() {
       for (auto const& item : *items) take(item);
     }
   };
-  each((*json)["clicks"], [this](Json const& item) { clicks_.emplace_back(time_of(item["at"]), act_of(item["act"])); });
+  each((*json)["clicks"], [this](Json const& item) {
+    clicks_.push_back({time_of(item["at"]), act_of(item["act"]), item["counted"].boolean(), item["back"].text(),
+                       item["back_envelope"].text()});
+  });
   each((*json)["asks"], [this](Json const& item) {
     asks_.push_back({act_of(item["act"]), item["question"].text(), time_of(item["until"])});
   });
   each((*json)["shown"], [this](Json const& item) { shown_.emplace_back(item["card"].text(), item["event"].text()); });
-  limit(clicks_, kMaxClicks);
-  limit(asks_, kMaxAsks);
-  limit(shown_, kMaxShown);
+  limit();
+}
+
+// What the engine has recorded goes last: else whoever places many reactions would make the bot forget what others may
+// take back.
+void Clicks::limit() {
+  auto const now = parts_.loop.now();
+  std::erase_if(clicks_, [&](Click const& click) { return click.at + kKeep < now; });
+  std::erase_if(asks_, [&](Ask const& ask) { return ask.until + kKeepAsk < now; });
+  while (clicks_.size() > kMaxClicks) {
+    auto const open = std::ranges::find(clicks_, false, &Click::counted);
+    if (open == clicks_.end())
+      parts_.log.error("matrix keeps no more clicks; taking the oldest one's reaction away does nothing any more",
+                       {{"user", clicks_.front().act.user}, {"request", clicks_.front().act.request}});
+    clicks_.erase(open == clicks_.end() ? clicks_.begin() : open);
+  }
+  keep_last(asks_, kMaxAsks);
+  keep_last(shown_, kMaxShown);
 }
 
 void Clicks::note() {
-  auto const now = parts_.loop.now();
-  while (!clicks_.empty() && clicks_.front().first + kKeep < now) clicks_.pop_front();
-  std::erase_if(asks_, [&](Ask const& ask) { return ask.until + kKeepAsk < now; });
-  limit(clicks_, kMaxClicks);
-  limit(asks_, kMaxAsks);
-  limit(shown_, kMaxShown);
+  limit();
   if (std::exchange(noting_, true)) return;
   parts_.loop.post(alive_.guard([this] {
     noting_ = false;
     Json clicks = Json::array(), asks = Json::array(), shown = Json::array();
-    for (auto const& [at, act] : clicks_) clicks.push(Json::object({{"at", number_of(at)}, {"act", to_json(act)}}));
+    for (auto const& click : clicks_) {
+      auto item = Json::object({{"at", number_of(click.at)}, {"act", to_json(click.act)}});
+      if (click.counted) item.set("counted", true);
+      if (!click.back.empty()) item.set("back", click.back).set("back_envelope", click.back_envelope);
+      clicks.push(std::move(item));
+    }
     for (auto const& ask : asks_)
       asks.push(Json::object({{"act", to_json(ask.act)}, {"question", ask.question}, {"until", number_of(ask.until)}}));
     for (auto const& [card, event] : shown_) shown.push(Json::object({{"card", card}, {"event", event}}));
@@ -95,27 +119,69 @@ void Clicks::note() {
 }
 
 void Clicks::add(Act act) {
-  remove(act.reaction);
-  clicks_.emplace_back(parts_.loop.now(), std::move(act));
+  std::erase_if(clicks_, [&](Click const& click) { return click.act.reaction == act.reaction; });
+  auto const twin = [&](Click const& click) { return click.back.empty() && alike(click.act, act); };
+  // Their own oldest one goes: as long as any of the others stands, so does the vote.
+  if (std::ranges::count_if(clicks_, twin) >= kMaxTwins) {
+    auto const open = std::ranges::find_if(clicks_, [&](Click const& click) { return twin(click) && !click.counted; });
+    clicks_.erase(open != clicks_.end() ? open : std::ranges::find_if(clicks_, twin));
+  }
+  clicks_.push_back({parts_.loop.now(), std::move(act), false, {}, {}});
+  note();
+}
+
+void Clicks::counted(std::string const& reaction) {
+  for (auto& click : clicks_) {
+    if (click.act.reaction == reaction) click.counted = true;
+  }
   note();
 }
 
 void Clicks::remove(std::string const& reaction) {
-  if (std::erase_if(clicks_, [&](auto const& click) { return click.second.reaction == reaction; }) > 0) note();
+  if (std::erase_if(clicks_, [&](Click const& click) { return click.act.reaction == reaction; }) > 0) note();
 }
 
 std::optional<Act> Clicks::find(std::string const& reaction) const {
-  auto const found =
-      std::ranges::find_if(clicks_, [&](auto const& click) { return click.second.reaction == reaction; });
-  return found == clicks_.end() ? std::nullopt : std::optional(found->second);
+  auto const found = std::ranges::find_if(
+      clicks_, [&](Click const& click) { return click.back.empty() && click.act.reaction == reaction; });
+  return found == clicks_.end() ? std::nullopt : std::optional(found->act);
 }
 
 bool Clicks::has_twin(Act const& act) const {
-  return std::ranges::any_of(clicks_, [&](auto const& click) {
-    auto const& other = click.second;
-    return other.reaction != act.reaction && other.user == act.user && other.card == act.card &&
-           other.verdict == act.verdict;
+  return std::ranges::any_of(clicks_, [&](Click const& click) {
+    return click.back.empty() && click.act.reaction != act.reaction && alike(click.act, act);
   });
+}
+
+void Clicks::take_back(TakenBack const& back) {
+  for (auto& click : clicks_) {
+    if (click.act.reaction != back.act.reaction) continue;
+    click.back = back.delivery;
+    click.back_envelope = back.envelope;
+  }
+  note();
+}
+
+std::vector<TakenBack> Clicks::taken_back() const {
+  std::vector<TakenBack> list;
+  for (auto const& click : clicks_) {
+    if (!click.back.empty()) list.push_back({click.act, click.back, click.back_envelope});
+  }
+  return list;
+}
+
+bool Clicks::takes_back(std::string const& user, std::string const& card) const {
+  return std::ranges::any_of(clicks_, [&](Click const& click) {
+    return !click.back.empty() && click.act.user == user && click.act.card == card;
+  });
+}
+
+std::vector<std::string> Clicks::cards(std::string const& room) const {
+  std::vector<std::string> list;
+  for (auto const& click : clicks_) {
+    if (click.act.room == room && std::ranges::count(list, click.act.card) == 0) list.push_back(click.act.card);
+  }
+  return list;
 }
 
 void Clicks::ask(Ask ask) {
@@ -127,7 +193,15 @@ void Clicks::ask(Ask ask) {
 
 void Clicks::asked(std::string const& reaction, std::string const& question) {
   for (auto& ask : asks_) {
-    if (ask.act.reaction == reaction) ask.question = question;
+    if (ask.act.reaction != reaction || ask.question == question) continue;
+    ask.question = question;
+    note();
+  }
+}
+
+void Clicks::ask_longer(std::string const& reaction, core::Time until) {
+  for (auto& ask : asks_) {
+    if (ask.act.reaction == reaction) ask.until = std::max(ask.until, until);
   }
   note();
 }
@@ -141,13 +215,13 @@ void Clicks::withdraw_ask(std::string const& reaction, std::string const& user) 
   if (std::erase_if(asks_, mine) > 0) note();
 }
 
-std::optional<Ask> Clicks::ask_for(std::string const& room, std::string const& user, std::string const& thread,
-                                   std::string const& reply_to) const {
+std::optional<Ask> Clicks::ask_for(std::string const& room, std::string const& user, Relation const& relation) const {
   for (auto const& ask : asks_) {
-    if (ask.act.room != room || ask.act.user != user) continue;
-    bool const in_thread = !thread.empty() && thread == ask.act.card;
-    bool const in_reply = !reply_to.empty() && (reply_to == ask.question || reply_to == ask.act.card);
-    if (in_thread || in_reply) return ask;
+    if (ask.act.room != room || ask.act.user != user || ask.question.empty()) continue;
+    auto const& to = relation.reply_to;
+    bool const to_us = to == ask.question || to == ask.act.card;
+    bool const in_thread = relation.type == "m.thread" && relation.event == ask.act.card;
+    if (to_us || (in_thread && (to.empty() || relation.falling_back))) return ask;
   }
   return std::nullopt;
 }

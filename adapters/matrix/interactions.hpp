@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@
 
 namespace matrix {
 
+// How the key of what is said about a reaction or a message begins; its event id follows.
+inline constexpr std::string_view kSay = "say ";
+
 class Interactions {
  public:
   Interactions(Parts const& parts, Settings const& settings, Outbox& outbox, OwnMessages& own, Rooms& rooms,
@@ -22,6 +26,8 @@ class Interactions {
 
   // Inbox::Handle.
   void take(Event const& event, std::function<void()> handed, std::function<void()> answered);
+  // What an earlier process did not get to: reactions whose taking away is not recorded yet.
+  void resume();
   void whisper(std::string const& user, std::string const& room, std::string const& text);
   void stop() { alive_.end(); }
 
@@ -45,11 +51,25 @@ class Interactions {
     core::Verdict verdict = core::Verdict::approve;
     std::string note, delivery, envelope, foreign;
     bool take_back = false;  // whether the reaction may be taken back for it
+    bool asked = false;      // it answers our question, which stands until the engine has decided on it
+    bool final = true;       // a refusal ends the question
+  };
+  // A reaction on a message that the homeserver did not tell of yet.
+  struct Looking {
+    Event event;
+    core::Verdict verdict = core::Verdict::approve;
+    core::Time since{};
+    unsigned tries = 0;
+    bool told = false;
+    Turn turn;
   };
 
   void reacted(Event const& event, Turn const& turn);
+  void look_again(std::string const& reaction);
+  void looked(std::string const& reaction, OwnMessages::Finding const& finding);
   void clicked(Event const& event, OwnMessage const& message, core::Verdict verdict, Turn const& turn);
   void redacted(Event const& event, Turn const& turn);
+  void withdraw(TakenBack const& back, unsigned tried, Turn const& turn);
   void cast(Ballot ballot, Place const& place, Turn const& turn);
   void ask_why(Act const& act, std::string const& envelope, Turn const& turn);
   void show_action(Act const& act, std::string const& envelope, Turn const& turn);
@@ -58,8 +78,9 @@ class Interactions {
   void replied(Event const& event, Ask const& ask, std::string_view body, Turn const& turn);
   void commanded(Event const& event, std::string const& text, Turn const& turn);
 
-  // Why the platform's facts forbid what this person did; empty: they don't.
-  void admit(std::string const& room, std::string const& user, std::function<void(std::string foreign)> then);
+  // Why the platform's facts forbid what this person did; empty: they don't. `final`: they will tomorrow, too.
+  void admit(std::string const& room, std::string const& user,
+             std::function<void(std::string foreign, bool final)> then);
   void tell(std::string const& user, Place const& place, ports::Answer const& answer);
   void answer(std::string const& user, Place const& place, std::string_view text, bool ring,
               std::function<void(std::optional<std::string>)> done = {});
@@ -75,8 +96,10 @@ class Interactions {
   Clicks& clicks_;
   Counters& counters_;
   ports::ChatSink& sink_;
-  std::map<std::string, core::Time> told_;                // refusals by person, card and words
-  std::deque<std::pair<core::Time, std::string>> order_;  // of told_, oldest first
+  std::map<std::string, core::Time> told_;                   // refusals by person, card and words
+  std::deque<std::pair<core::Time, std::string>> order_;     // of told_, oldest first
+  std::map<std::string, std::shared_ptr<Looking>> looking_;  // by reaction
+  std::set<std::string> replying_;                           // reactions whose note is with the engine
   std::uint64_t last_whisper_ = 0;
   Alive alive_;
 };

@@ -20,7 +20,7 @@ OwnMessage make(std::string const& room, std::string const& event, Relation cons
 
 }  // namespace
 
-void OwnMessages::remember(std::string const& event, std::optional<OwnMessage> message) {
+void OwnMessages::remember(Key const& event, std::optional<OwnMessage> message) {
   if (!known_.insert_or_assign(event, std::move(message)).second) return;
   order_.push_back(event);
   if (order_.size() <= kMaxKnown) return;
@@ -34,7 +34,7 @@ void OwnMessages::sent(std::string const& room, std::string const& event, core::
   Relation relation;
   relation.type = content["m.relates_to"]["rel_type"].text();
   relation.event = content["m.relates_to"]["event_id"].text();
-  if (relation.type != "m.replace") remember(event, make(room, event, relation, *std::move(meaning)));
+  if (relation.type != "m.replace") remember({room, event}, make(room, event, relation, *std::move(meaning)));
 }
 
 void OwnMessages::learn(Event const& event) {
@@ -42,34 +42,26 @@ void OwnMessages::learn(Event const& event) {
   auto meaning = meaning_of(event.content);
   // What was sent says it as it was meant; an old server's echo may hold an edit instead.
   if (!meaning || known(event.room, event.id)) return;
-  remember(event.id, make(event.room, event.id, event.relation, *std::move(meaning)));
+  remember({event.room, event.id}, make(event.room, event.id, event.relation, *std::move(meaning)));
 }
 
 std::optional<OwnMessage> OwnMessages::known(std::string const& room, std::string const& event) const {
-  auto const found = known_.find(event);
-  if (found == known_.end() || !found->second || found->second->room != room) return std::nullopt;
-  return found->second;
+  auto const found = known_.find({room, event});
+  return found == known_.end() ? std::nullopt : found->second;
 }
 
 void OwnMessages::find(std::string const& room, std::string const& event, Found found) {
-  if (known_.contains(event)) return found(known(room, event));
+  if (known_.contains({room, event})) return found({true, known(room, event)});
   Client::Call call;
   call.path = room_path(room, {"event", event});
   call.tries = kTries;
   client_.call(std::move(call), alive_.guard([this, room, event, found](Client::Outcome const& outcome) {
-    if (!outcome.ok()) {
-      if (outcome.transient()) {
-        parts_.log.warn("matrix message can't be looked up; the reaction on it is not counted",
-                        {{"event", core::printable_ascii(event, 255)}});
-      } else {
-        remember(event, std::nullopt);
-      }
-      return found(std::nullopt);
-    }
-    auto const message = parse_single_event(outcome.body, room);
-    if (message.has_value() && message->id == event) learn(*message);
-    if (!known_.contains(event)) remember(event, std::nullopt);
-    found(known(room, event));
+    auto const message = outcome.ok() ? parse_single_event(outcome.body, room) : core::Result<Event>(core::Error{});
+    // What a proxy says, or a homeserver that does not show it yet, is nothing to remember: it would silence a card.
+    if (message.has_error() || message->id != event) return found({});
+    learn(*message);
+    if (!known_.contains({room, event})) remember({room, event}, std::nullopt);
+    found({true, known(room, event)});
   }));
 }
 

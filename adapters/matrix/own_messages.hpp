@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "adapters/matrix/client.hpp"
 
@@ -21,7 +22,11 @@ struct OwnMessage {
 
 class OwnMessages {
  public:
-  using Found = std::function<void(std::optional<OwnMessage>)>;
+  struct Finding {
+    bool sure = false;  // false: the homeserver did not say what it is; asking later may help
+    std::optional<OwnMessage> message;
+  };
+  using Found = std::function<void(Finding)>;
 
   OwnMessages(Parts const& parts, Settings const& settings, Client& client)
       : parts_(parts), settings_(settings), client_(client) {}
@@ -33,19 +38,20 @@ class OwnMessages {
   std::optional<OwnMessage> known(std::string const& room, std::string const& event) const;
   // Somebody with the power to do so took it away: from now on it is none of ours to click on, as it is to the
   // homeserver, which keeps nothing of what it said.
-  void taken_away(std::string const& event) { remember(event, std::nullopt); }
-  // Asks the homeserver where memory doesn't know; nothing when it is none of ours or can't be seen.
+  void taken_away(std::string const& room, std::string const& event) { remember({room, event}, std::nullopt); }
+  // Asks the homeserver where memory doesn't know.
   void find(std::string const& room, std::string const& event, Found found);
   void stop() { alive_.end(); }
 
  private:
-  void remember(std::string const& event, std::optional<OwnMessage> message);
+  using Key = std::pair<std::string, std::string>;  // room, event
+  void remember(Key const& key, std::optional<OwnMessage> message);
 
   Parts parts_;
   Settings const& settings_;
   Client& client_;
-  std::map<std::string, std::optional<OwnMessage>> known_;  // nothing: known to be none of ours
-  std::deque<std::string> order_;                           // of known_, oldest first
+  std::map<Key, std::optional<OwnMessage>> known_;  // nothing: the homeserver says that it is none of ours
+  std::deque<Key> order_;                           // of known_, oldest first
   Alive alive_;
 };
 

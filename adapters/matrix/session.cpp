@@ -50,8 +50,9 @@ void Session::secrets_changed() {
   if (!may_log_in() && !token_.empty()) token_ = configured_token();
 }
 
-void Session::start(Ready ready) {
+void Session::start(Ready ready, std::function<void(std::string const&)> trouble) {
   ready_ = std::move(ready);
+  trouble_ = std::move(trouble);
   look_for_versions();
 }
 
@@ -59,13 +60,17 @@ void Session::look_for_versions() {
   Client::Call call;
   call.path = "/_matrix/client/versions";
   call.auth = Client::Auth::none;
-  call.tries = Client::kForEver;
   client_.call(std::move(call), alive_.guard([this](Client::Outcome const& outcome) {
     auto const versions = outcome.ok() ? parse_versions(outcome.body)
                                        : core::Result<std::vector<std::string>>(outcome.to_error("its versions"));
     if (versions.has_value()) return find_token();
-    ready_(forbidden("chat.matrix.homeserver does not lead to a Matrix homeserver: " + versions.error().message +
-                     " Give the base URL that clients use."));
+    auto const why = "chat.matrix.homeserver does not lead to a Matrix homeserver: " + versions.error().message +
+                     " Give the base URL that clients use.";
+    // A page of a proxy, whatever its status, may be one of maintenance: only a homeserver's own word is final.
+    if (outcome.status != 0 && !outcome.error.errcode.empty() && !outcome.transient()) return ready_(forbidden(why));
+    trouble_(why + " It is tried again.");
+    parts_.loop.call_after(std::max(core::Duration(1s), jittered(parts_.random, ++looked_)),
+                           alive_.guard([this] { look_for_versions(); }));
   }));
 }
 

@@ -16,9 +16,9 @@ class Session : public Tokens {
 
   Session(Parts const& parts, Settings const& settings, Client& client, Counters& counters);
 
-  // Finds the server, a token, and that it is ours; retries until it knows. An error is final: only an operator can
-  // mend it.
-  void start(Ready ready);
+  // Finds the server, a token, and that it is ours; retries until it knows, and says why it does not yet. An error is
+  // final: only an operator can mend it.
+  void start(Ready ready, std::function<void(std::string const& why)> trouble);
   void stop();
 
   std::string token() const override { return token_; }
@@ -50,6 +50,8 @@ class Session : public Tokens {
   Client& client_;
   Counters& counters_;
   Ready ready_;
+  std::function<void(std::string const&)> trouble_;
+  unsigned looked_ = 0;
   std::string token_, refresh_token_, device_;
   bool speaks_for_ = false;  // as another user than the application service's own
   bool renewing_ = false, logged_in_once_ = false;

@@ -26,8 +26,7 @@ void Interactions::said(Event const& event, Turn const& turn) {
   auto const body = without_quotation(whole);
   if (auto const command = command_in(body, mentions_us(event.content), names(event.room)))
     return commanded(event, *command, turn);
-  auto const thread = event.relation.type == "m.thread" ? event.relation.event : std::string();
-  if (auto const ask = clicks_.ask_for(event.room, event.sender, thread, event.relation.reply_to))
+  if (auto const ask = clicks_.ask_for(event.room, event.sender, event.relation))
     return replied(event, *ask, body, turn);
   turn.finish();
 }
@@ -46,6 +45,7 @@ std::vector<std::string> Interactions::names(std::string const& room) const {
 // --------------------------------------------------------------------------------------
 
 void Interactions::replied(Event const& event, Ask const& ask, std::string_view body, Turn const& turn) {
+  if (replying_.contains(ask.act.reaction)) return turn.finish();  // the first words are the note
   Place const place{event.room, ask.act.card, {}, event.id, false};
   auto const refuse = [&](std::string text) {
     tell(event.sender, place, {ports::Answer::State::refused, std::move(text)});
@@ -63,12 +63,14 @@ void Interactions::replied(Event const& event, Ask const& ask, std::string_view 
     return refuse("Your note has " + std::to_string(length) + " characters, at most " + std::to_string(kMaxNote) +
                   " are kept. Nothing was counted: say it shorter, here.");
   if (note.find_first_not_of(" \t\r\n") == std::string::npos) return turn.finish();
-  clicks_.forget_ask(ask.act.reaction);
+  replying_.insert(ask.act.reaction);
+  // The question stands until the engine has decided on the answer: after "try again" the next words are one more.
   admit(event.room, event.sender,
-        alive_.guard(
-            [this, act = ask.act, note, place, turn, id = event.id, digest = event.digest](std::string const& foreign) {
-              cast({act, act.verdict, note, id, digest, foreign, foreign.empty()}, place, turn);
-            }));
+        alive_.guard([this, act = ask.act, note, place, turn, id = event.id, digest = event.digest](
+                         std::string const& foreign, bool final) {
+          replying_.erase(act.reaction);
+          cast({act, act.verdict, note, id, digest, foreign, foreign.empty(), true, final}, place, turn);
+        }));
 }
 
 // --- commands
@@ -85,7 +87,7 @@ void Interactions::commanded(Event const& event, std::string const& text, Turn c
   incoming.channel = event.room;
   incoming.envelope = event.digest;
   incoming.delivery = event.id;
-  admit(event.room, event.sender, alive_.guard([this, incoming, place, turn](std::string const& foreign) mutable {
+  admit(event.room, event.sender, alive_.guard([this, incoming, place, turn](std::string const& foreign, bool) mutable {
     incoming.foreign = foreign;
     auto const user = incoming.account.id;
     sink_.command(std::move(incoming), alive_.guard([this, user, place, turn](ports::Answer const& answer) {
@@ -116,6 +118,8 @@ void Interactions::tell(std::string const& user, Place const& place, ports::Answ
   auto text = answer.text;
   if (answer.state == State::not_recorded && place.from_reaction)
     text += " (Take your reaction away and place it again.)";
+  if (answer.state == State::not_recorded && !place.from_reaction && !place.thread.empty() && place.reply_to.empty())
+    text += " (Say why once more, here.)";
   if (answer.state == State::refused && said_lately(user + '\n' + place.room + place.thread + '\n' + text)) {
     ++counters_.answers_kept_back;
     return;
@@ -128,7 +132,7 @@ void Interactions::tell(std::string const& user, Place const& place, ports::Answ
 
 void Interactions::answer(std::string const& user, Place const& place, std::string_view text, bool ring,
                           std::function<void(std::optional<std::string>)> done) {
-  auto const key = "say " + place.key;
+  auto const key = std::string(kSay) + place.key;
   auto content = render_answer(user, text, key, ring);
   content =
       place.thread.empty() ? as_reply(std::move(content), place.reply_to) : in_thread(std::move(content), place.thread);

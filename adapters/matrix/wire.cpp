@@ -33,6 +33,7 @@ Relation read_relation(Reader& read, Json const& content) {
   relation.key = read.text(object, "key", Need::optional, 65'536);
   auto const& reply = read.object(object, "m.in_reply_to", Need::optional);
   relation.reply_to = read.id(reply, "event_id", Need::optional, is_event_id);
+  relation.falling_back = object["is_falling_back"].boolean();
   return relation;
 }
 

@@ -34,6 +34,8 @@ struct Relation {
   std::string event;     // what it relates to; of a thread its root
   std::string key;       // of an annotation
   std::string reply_to;  // "m.in_reply_to", in or outside of a thread
+  // In a thread: `reply_to` is there for clients that know no threads, and the event replies to nobody in particular.
+  bool falling_back = false;
 };
 
 struct Event {
@@ -92,10 +94,10 @@ ErrorBody parse_error(std::string_view retry_after, std::string_view body);
 // What an error asks of the caller.
 enum class ErrorClass {
   wait,         // too fast: as long as it says
-  retry,        // the server failed, or a proxy answered: again later; whether it acted is not known
+  retry,        // the server failed, or a proxy answered in its place: again later; whether it acted is not known
   token,        // the access token is not valid: renew it
   locked,       // the account is locked: keep everything, ask again much later
-  dead,         // no token was sent, or the account is gone
+  dead,         // the homeserver says that no token was sent, or that the account is gone
   forbidden,    // not joined, not enough power, not invited: an operator must mend it
   gone,         // what was named isn't there
   unsupported,  // the server does not know this endpoint

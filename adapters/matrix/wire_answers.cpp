@@ -114,18 +114,19 @@ ErrorClass classify(unsigned status, ErrorBody const& error) {
   if (known != kWords.end()) return known->kind;
   // Synapse before 1.84 has no word of its own for it.
   if (error.error.find("same reaction twice") != std::string::npos) return ErrorClass::already;
+  if (status == 413) return ErrorClass::too_large;
+  if (status == 429) return ErrorClass::wait;
+  // Without an error object a proxy is speaking, not the homeserver: what it says of tokens, power and absence is
+  // nothing that the homeserver has said, and may be otherwise in a minute.
+  if (error.errcode.empty()) return ErrorClass::retry;
   switch (status) {
-    case 401: return error.errcode.empty() ? ErrorClass::dead : ErrorClass::token;
+    case 401: return ErrorClass::token;
     case 403: return ErrorClass::forbidden;
-    case 404: return error.errcode.empty() ? ErrorClass::unsupported : ErrorClass::gone;
+    case 404: return ErrorClass::gone;
     case 405: return ErrorClass::unsupported;
     case 408: return ErrorClass::retry;
-    case 413: return ErrorClass::too_large;
-    case 429: return ErrorClass::wait;
-    default: break;
+    default: return ErrorClass::ours;
   }
-  // Anything else without an error object is a proxy speaking, not the homeserver.
-  return error.errcode.empty() ? ErrorClass::retry : ErrorClass::ours;
 }
 
 core::Error to_error(std::string_view what, unsigned status, ErrorBody const& error) {

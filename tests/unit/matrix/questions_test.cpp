@@ -181,3 +181,60 @@ TEST_CASE("matrix clicks: a late tap is handed over, so that the engine says wha
   bench.hs.react(kCarol, event);
   CHECK_THAT(bench.last()["body"].text(), Catch::Contains("already approved by bob"));
 }
+
+TEST_CASE("matrix clicks: only words for the bot are a note; what replies to somebody else decides nothing") {
+  Bench bench;
+  bench.connected();
+  cards::Request const request("restart-why");
+  bench.engine.view_answer = request.view();
+  auto const event = bench.post(request.card());
+  auto const deny = GENERATE(false, true);
+  bench.hs.react(kBob, event, deny ? "\u274c" : "\u2705");
+  CHECK_THAT(bench.last()["body"].text(),
+             Catch::Contains(deny ? "DENIES it with that reason; take the \u274c away to stop"
+                                  : "APPROVES it with that reason; take the \u2705 away to stop"));
+  auto const asked = bench.hs.rooms[kRoom].timeline.back()["event_id"].text();
+  auto const carols = bench.hs.text(kCarol, "is this prod?", event);
+  auto const say = [&](std::string const& to, bool falling_back) {
+    bench.hs.say(kBob, "m.room.message",
+                 Json::object({{"msgtype", "m.text"},
+                               {"body", "wait, I look"},
+                               {"m.relates_to", Json::object({{"rel_type", "m.thread"},
+                                                              {"event_id", event},
+                                                              {"is_falling_back", falling_back},
+                                                              {"m.in_reply_to", Json::object({{"event_id", to}})}})}}));
+    bench.loop.advance(1s);
+    return bench.engine.votes.size();
+  };
+  CHECK(say(carols, false) == 0);
+  SECTION("the next words of the thread") { CHECK(say(carols, true) == 1); }
+  SECTION("a reply to the question") { CHECK(say(asked, false) == 1); }
+  SECTION("a reply to the card") { CHECK(say(event, false) == 1); }
+}
+
+TEST_CASE("matrix clicks: a note that was not recorded is asked for until it is") {
+  Bench bench;
+  bench.connected();
+  cards::Request const request("restart-why");
+  bench.engine.view_answer = request.view();
+  auto const event = bench.post(request.card());
+  bench.hs.react(kBob, event);
+  bench.loop.advance(1s);
+  bench.engine.at_once.reset();
+  bench.hs.text(kBob, "it is down", event);
+  bench.loop.advance(1s);
+  bench.hs.text(kBob, "hello?", event);  // the first is with the engine
+  bench.loop.advance(1s);
+  REQUIRE(bench.engine.votes.size() == 1);
+  bench.engine.answers.at(0)({ports::Answer::State::not_recorded, "Not recorded, try again."});
+  CHECK_THAT(bench.last()["body"].text(), Catch::Contains("Say why once more"));
+  bench.loop.advance(9min);
+  bench.hs.text(kBob, "it is down, really", event);
+  bench.loop.advance(1s);
+  REQUIRE(bench.engine.votes.size() == 2);
+  CHECK(bench.engine.votes[1].note == "it is down, really");
+  bench.engine.answers.at(1)({ports::Answer::State::recorded, ""});
+  bench.hs.text(kBob, "and more", event);
+  bench.loop.advance(1s);
+  CHECK(bench.engine.votes.size() == 2);
+}

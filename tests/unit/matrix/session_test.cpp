@@ -169,9 +169,13 @@ TEST_CASE("matrix session: what can't work is said at the start") {
     bench.hs.fault("/versions", Homeserver::refusal(404, "M_UNRECOGNIZED"));
     CHECK_THAT(start(), Catch::Contains("does not lead to a Matrix homeserver"));
   }
-  SECTION("some other page there") {
-    bench.hs.fault("/versions", net::HttpResponse{200, {}, "<html>Welcome"});
-    CHECK_THAT(start(), Catch::Contains("does not lead to a Matrix homeserver"));
+  SECTION("some other page there, which may be one of maintenance: it is tried again") {
+    auto const page = GENERATE(net::HttpResponse{200, {}, "<html>Welcome"}, net::HttpResponse{404, {}, "<html>"},
+                               net::HttpResponse{401, {}, ""});
+    for (int i = 0; i < 7; ++i) bench.hs.fault("/versions", page);
+    CHECK_THAT(start(), Catch::Contains("does not lead to a Matrix homeserver") && Catch::Contains("tried again"));
+    bench.loop.advance(5s);
+    CHECK(bench.engine.connected());
   }
   SECTION("the account is gone") {
     bench.hs.fault("/whoami", Homeserver::refusal(403, "M_USER_DEACTIVATED"));
