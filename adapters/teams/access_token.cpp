@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 using core::Errc;
 
 constexpr core::Duration kRenewBefore = 5min;
-constexpr core::Duration kRefusedFor = 60s;  // an operator mends it meanwhile, or restarts us
+constexpr core::Duration kRefusedFor = 60s;    // an operator mends it meanwhile
+constexpr core::Duration kTroubleAfter = 60s;  // of failures in a row
 constexpr core::Duration kLongestPause = 30s;
 
 std::string form(Settings const& settings) {
@@ -49,7 +50,18 @@ void AccessTokens::drop(std::string const& token) {
   if (token == token_) token_.clear();
 }
 
+void AccessTokens::renew() {
+  if (timer_ != 0) return fetch();
+  again_ = fetching_;
+}
+
+void AccessTokens::fetch_after(core::Duration wait) {
+  parts_.loop.cancel(timer_);
+  timer_ = parts_.loop.call_after(wait, alive_.guard([this] { fetch(); }));
+}
+
 void AccessTokens::fetch() {
+  parts_.loop.cancel(std::exchange(timer_, 0));
   fetching_ = true;
   ++counters_.token_fetches;
   net::HttpRequest request;
@@ -72,18 +84,29 @@ void AccessTokens::fetched(net::Result<net::HttpResponse> const& response) {
     token_ = std::move(token->token);
     expires_ = now + std::chrono::seconds(token->lifetime_seconds);
     failures_ = 0;
-    if (std::exchange(refused_, std::nullopt)) on_trouble_("");
+    again_ = false;
+    refused_.reset();
+    failing_since_.reset();
+    if (std::exchange(troubled_, false)) on_trouble_("");
     return finish(token_);
   }
   parts_.log.warn("teams login failed", {{"reason", token.error().message}});
+  if (std::exchange(again_, false)) return fetch();  // that was the old secret
   if (token.error().code == Errc::forbidden) {
     refused_ = token.error();
     refused_until_ = now + kRefusedFor;
+    troubled_ = true;
+    fetch_after(kRefusedFor);
     on_trouble_(token.error().message);
     return finish(token.error());
   }
   // The old one goes on while it lasts.
   if (!token_.empty() && now < expires_) return finish(token_);
+  if (!failing_since_) failing_since_ = now;
+  if (!troubled_ && now - *failing_since_ >= kTroubleAfter) {
+    troubled_ = true;
+    on_trouble_("The login gives the bot no token, so nothing can go out: " + token.error().message);
+  }
   core::Duration const most = std::min<core::Duration>(kLongestPause, 1000ms * (1 << std::min(failures_++, 5U)));
   core::Duration wait =
       most / 2 +
@@ -92,7 +115,7 @@ void AccessTokens::fetched(net::Result<net::HttpResponse> const& response) {
     if (auto const asked = retry_after_seconds(response->header("Retry-After").value_or("")))
       wait = std::max<core::Duration>(wait, std::chrono::seconds(*asked));
   }
-  parts_.loop.call_after(wait, alive_.guard([this] { fetch(); }));
+  fetch_after(wait);
 }
 
 void AccessTokens::finish(core::Result<std::string> const& result) {

@@ -13,13 +13,16 @@ class AccessTokens {
  public:
   using Done = std::function<void(core::Result<std::string>)>;
 
-  // `on_trouble` hears a sentence when the login refuses us for good, and an empty one when it no longer does.
+  // `on_trouble` hears a sentence when the login refuses us for good or has not answered for a minute, and an empty one
+  // when a token is there again.
   AccessTokens(Parts const& parts, Settings const& settings, Counters& counters,
                std::function<void(std::string const&)> on_trouble);
 
   // A token that is good for a while, at once or after a fetch. While the login fails it is tried again and again; a
-  // refusal that no number of tries mends is forbidden, and the login is asked again after a minute at the earliest.
+  // refusal that no number of tries mends is forbidden; the login is asked again after a minute all the same.
   void get(Done done);
+  // The secret is another one: what failed with the old one is tried at once.
+  void renew();
   // The Connector did not take this one.
   void drop(std::string const& token);
   void stop();
@@ -27,6 +30,7 @@ class AccessTokens {
  private:
   void fetch();
   void fetched(net::Result<net::HttpResponse> const& response);
+  void fetch_after(core::Duration wait);
   void finish(core::Result<std::string> const& result);
 
   Parts parts_;
@@ -36,7 +40,9 @@ class AccessTokens {
   std::string token_;
   core::Time expires_{}, refused_until_{};
   std::optional<core::Error> refused_;
-  bool fetching_ = false;
+  std::optional<core::Time> failing_since_;
+  bool fetching_ = false, troubled_ = false, again_ = false;
+  ports::Loop::TimerId timer_ = 0;  // of the next try after a failure
   unsigned failures_ = 0;
   std::vector<Done> waiting_;
   Alive alive_;

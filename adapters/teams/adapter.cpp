@@ -22,7 +22,11 @@ struct Adapter::Impl {
       : settings(checked(std::move(given))),
         parts(given_parts),
         tokens(parts, settings, counters, [this](std::string const& why) { login_trouble(why); }),
-        connector(parts, settings, counters, tokens),
+        connector(parts, settings, counters, tokens,
+                  [this](std::string const& why) {
+                    connector_detail = why;
+                    report();
+                  }),
         directory(parts, settings, connector),
         outbox(parts, settings, connector, directory, memory, counters),
         files(outbox, counters),
@@ -77,10 +81,11 @@ struct Adapter::Impl {
   // Connected: activities can arrive and be believed, and what we say can go out.
   void report() {
     if (!sink || !keys_known) return;
-    bool const connected = (relay_open || endpoint_open) && login_detail.empty() && keys_detail.empty();
+    bool const connected =
+        (relay_open || endpoint_open) && login_detail.empty() && connector_detail.empty() && keys_detail.empty();
     counters.connected = connected ? 1 : 0;
     std::string detail = login_detail;
-    for (auto const* more : {&keys_detail, &relay_detail, &endpoint_detail}) {
+    for (auto const* more : {&connector_detail, &keys_detail, &relay_detail, &endpoint_detail}) {
       if (!more->empty()) detail += (detail.empty() ? "" : " ") + *more;
     }
     std::pair const state{connected, detail};
@@ -121,7 +126,7 @@ struct Adapter::Impl {
   std::unique_ptr<Endpoint> endpoint;
   ports::ChatSink* sink = nullptr;
   bool relay_open = false, endpoint_open = false, keys_known = false;
-  std::string login_detail, keys_detail, relay_detail, endpoint_detail;
+  std::string login_detail, connector_detail, keys_detail, relay_detail, endpoint_detail;
   std::optional<std::pair<bool, std::string>> reported;
 };
 
@@ -173,8 +178,9 @@ core::Result<std::function<void()>> Adapter::fresh_secrets(Settings const& fresh
     return failure.error();
   }
   return std::function<void()>([this, next = std::move(next)] {
-    impl_->settings.app_secret = next.app_secret;
+    bool const other = std::exchange(impl_->settings.app_secret, next.app_secret) != next.app_secret;
     if (impl_->settings.relay) impl_->settings.relay->key = next.relay->key;
+    if (other) impl_->tokens.renew();
   });
 }
 std::uint16_t Adapter::endpoint_port() const { return impl_->endpoint ? impl_->endpoint->port() : 0; }

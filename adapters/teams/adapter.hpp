@@ -30,10 +30,10 @@ class Adapter final : public ports::ChatAdapter {
   // A bot can't look for its messages in Teams: always nothing found.
   void find(std::string channel, std::optional<ports::MessageRef> thread, std::string key, ports::Time since,
             std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) override;
-  // A reply that mentions the person, where they last spoke: others see it too.
   bool can_find() const override { return false; }
   void attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key, ports::Time since,
               std::function<void(ports::Result<void>)> done) override;
+  // A reply that mentions the person, where they last spoke: others see it too.
   void whisper(ports::Account const& to, std::string channel, std::string text) override;
 
   std::vector<ports::Figure> figures() const override;

@@ -8,7 +8,11 @@ namespace teams {
 
 namespace {
 
+using namespace std::chrono_literals;
 using core::Errc;
+
+constexpr core::Duration kTroubleAfter = 60s, kAskAgain = 60s;
+constexpr unsigned kTroubleFailures = 3;
 
 // What Microsoft's support asks for.
 ports::Log::Fields traces(net::HttpResponse const& response) {
@@ -30,8 +34,9 @@ std::string activity_path(std::string_view conversation, std::string_view activi
   return conversation_path(conversation, "activities/" + net::percent_encode(activity));
 }
 
-Connector::Connector(Parts const& parts, Settings const& settings, Counters& counters, AccessTokens& tokens)
-    : parts_(parts), settings_(settings), counters_(counters), tokens_(tokens) {}
+Connector::Connector(Parts const& parts, Settings const& settings, Counters& counters, AccessTokens& tokens,
+                     OnTrouble on_trouble)
+    : parts_(parts), settings_(settings), counters_(counters), tokens_(tokens), on_trouble_(std::move(on_trouble)) {}
 
 void Connector::call(Call call, Done done) {
   auto running = std::make_shared<Running>(Running{std::move(call), std::move(done), {}, false});
@@ -74,16 +79,50 @@ void Connector::send(std::shared_ptr<Running> const& running) {
   }));
 }
 
+void Connector::failed(std::string const& service_url, std::string const& why) {
+  auto const now = parts_.loop.now();
+  if (!failing_since_) failing_since_ = now;
+  failing_service_ = service_url;
+  if (++failures_ < kTroubleFailures || now - *failing_since_ < kTroubleAfter || std::exchange(troubled_, true)) return;
+  on_trouble_("Teams' Connector takes nothing, so nothing can go out: " + why);
+  parts_.loop.call_after(kAskAgain, alive_.guard([this] { ask_whether_it_works(); }));
+}
+
+void Connector::worked() {
+  failing_since_.reset();
+  failures_ = 0;
+  if (std::exchange(troubled_, false)) on_trouble_("");
+}
+
+// Nobody may have anything to say for hours.
+void Connector::ask_whether_it_works() {
+  if (!troubled_) return;
+  if (settings_.channels.empty()) return worked();
+  Call question;
+  question.method = "GET";
+  question.service_url = failing_service_;
+  question.path = conversation_path(settings_.channels.front(), "pagedmembers?pageSize=50");
+  question.what = "see whether it answers";
+  call(std::move(question),
+       [this](Outcome const&) { parts_.loop.call_after(kAskAgain, alive_.guard([this] { ask_whether_it_works(); })); });
+}
+
 void Connector::answered(std::shared_ptr<Running> const& running, net::Result<net::HttpResponse> const& response) {
   Outcome outcome;
   using State = Outcome::State;
   if (response.has_error()) {
     ++counters_.call_failures;
+    failed(running->call.service_url, response.error().text);
     outcome.state = response.error().sent_maybe ? State::unknown : State::later;
     outcome.error = core::make_error(
         Errc::unavailable, "Teams could not be reached to " + running->call.what + ": " + response.error().text);
     parts_.log.info("teams call failed", {{"what", running->call.what}, {"reason", response.error().text}});
     return running->done(std::move(outcome));
+  }
+  if (response->status >= 500) {
+    failed(running->call.service_url, "status " + std::to_string(response->status) + ".");
+  } else {
+    worked();
   }
   if (response->status >= 200 && response->status < 300) {
     outcome.state = State::done;

@@ -37,7 +37,11 @@ class Connector {
   };
   using Done = std::function<void(Outcome)>;
 
-  Connector(Parts const& parts, Settings const& settings, Counters& counters, AccessTokens& tokens);
+  // Hears a sentence when no call was answered sensibly for a minute, and an empty one when one was again.
+  using OnTrouble = std::function<void(std::string const&)>;
+
+  Connector(Parts const& parts, Settings const& settings, Counters& counters, AccessTokens& tokens,
+            OnTrouble on_trouble);
 
   void call(Call call, Done done);
   void stop() { alive_.end(); }
@@ -52,11 +56,19 @@ class Connector {
 
   void send(std::shared_ptr<Running> const& running);
   void answered(std::shared_ptr<Running> const& running, net::Result<net::HttpResponse> const& response);
+  void failed(std::string const& service_url, std::string const& why);
+  void worked();
+  void ask_whether_it_works();
 
   Parts parts_;
   Settings const& settings_;
   Counters& counters_;
   AccessTokens& tokens_;
+  OnTrouble on_trouble_;
+  std::optional<core::Time> failing_since_;
+  std::string failing_service_;
+  unsigned failures_ = 0;  // in a row
+  bool troubled_ = false;
   Alive alive_;
 };
 

@@ -13,12 +13,14 @@ using namespace std::chrono_literals;
 using core::Json;
 
 constexpr char const* kNote = "teams-directory";
-constexpr std::size_t kMaxPlaces = 2'000, kMaxIds = 5'000;  // about 1 MiB of notes
+constexpr std::size_t kMaxPlaces = 2'000;  // about 0.5 MiB of notes
 constexpr core::Duration kSavePause = 5s;
 constexpr core::Duration kAskPause = 10min;  // between two lists of one channel
 constexpr core::Duration kAskAgain = 24h;    // people come and go
+constexpr core::Duration kRetry = 5s;        // after a failure; then twice as long …
+constexpr unsigned kMostDoublings = 9;       // … up to about an hour
+constexpr core::Duration kNowPause = 10s;    // between two questions about somebody who clicks again and again
 constexpr unsigned kMaxPages = 20;           // of 200 members
-constexpr std::size_t kMaxSingles = 60;      // people asked for one by one: as many as a card may watch
 
 }  // namespace
 
@@ -51,13 +53,19 @@ void Directory::load() {
   if (auto const* ids = (*json)["ids"].if_object()) {
     for (auto const& [object, id] : *ids) know(object, id.text());
   }
+  if (auto const* guests = (*json)["guests"].if_object()) {
+    for (auto const& [object, channels] : *guests) {
+      if (!is_ours(object) || !channels.is_object()) continue;
+      for (auto const& [channel, guest] : *channels.if_object()) guests_[object][channel] = guest.boolean(true);
+    }
+  }
 }
 
 void Directory::save() {
   if (std::exchange(save_later_, true)) return;
   parts_.loop.call_after(kSavePause, alive_.guard([this] {
     save_later_ = false;
-    Json places = Json::object({}), ids = Json::object({});
+    Json places = Json::object({}), ids = Json::object({}), guests = Json::object({});
     for (auto const& [conversation, place] : places_) {
       places.set(conversation, Json::object({{"service_url", place.service_url},
                                              {"type", place.type},
@@ -66,8 +74,14 @@ void Directory::save() {
                                              {"heard", place.heard.time_since_epoch().count()}}));
     }
     for (auto const& [object, id] : ids_) ids.set(object, id);
-    parts_.notebook.write(kNote,
-                          core::dump(Json::object({{"v", 1}, {"places", std::move(places)}, {"ids", std::move(ids)}})));
+    for (auto const& [object, channels] : guests_) {
+      Json said = Json::object({});
+      for (auto const& [channel, guest] : channels) said.set(channel, guest);
+      guests.set(object, std::move(said));
+    }
+    parts_.notebook.write(
+        kNote, core::dump(Json::object(
+                   {{"v", 1}, {"places", std::move(places)}, {"ids", std::move(ids)}, {"guests", std::move(guests)}})));
   }));
 }
 
@@ -87,11 +101,36 @@ Directory::Place& Directory::place(std::string const& conversation) {
 }
 
 void Directory::know(std::string const& object, std::string const& id) {
-  if (object.empty() || id.empty() || id.starts_with("28:")) return;
-  auto const known = ids_.find(object);
-  if (known == ids_.end() ? ids_.size() >= kMaxIds : known->second == id) return;
-  ids_[object] = id;
-  save();
+  if (object.empty() || id.empty() || id.starts_with("28:") || !is_ours(object)) return;
+  if (std::exchange(ids_[object], id) != id) save();
+}
+
+bool Directory::is_ours(std::string const& object) const {
+  return std::ranges::any_of(settings_.people, [&](auto const& one) { return one.second == object; });
+}
+
+bool Directory::is_outsider(std::string const& object) const {
+  auto const said = guests_.find(object);
+  return said != guests_.end() && std::ranges::any_of(said->second, [](auto const& one) { return one.second; });
+}
+
+bool Directory::is_unknown(std::string const& object) const { return is_ours(object) && !guests_.contains(object); }
+
+bool Directory::is_gone(std::string const& conversation) const {
+  auto const known = places_.find(bare_conversation(conversation));
+  return known != places_.end() && known->second.gone;
+}
+
+// Who is no longer configured, and what was said in channels that no longer are.
+void Directory::forget_others() {
+  std::erase_if(ids_, [&](auto const& entry) { return !is_ours(entry.first); });
+  for (auto& [object, channels] : guests_) {
+    std::erase_if(channels, [&](auto const& entry) {
+      return std::ranges::find(settings_.channels, entry.first) == settings_.channels.end();
+    });
+  }
+  std::erase_if(guests_, [&](auto const& entry) { return entry.second.empty() || !is_ours(entry.first); });
+  std::erase_if(asked_now_, [&](auto const& entry) { return !is_ours(entry.first); });
 }
 
 void Directory::learn(Activity const& activity) {
@@ -111,6 +150,7 @@ void Directory::learn(Activity const& activity) {
     parts_.log.info(removed ? "teams app was removed from a conversation" : "teams app is in a conversation again",
                     {{"conversation", conversation}});
   here.gone = removed;
+  if (removed) ask_later(conversation);  // perhaps it comes back while we are not told
   bool const changed = here.service_url != before.service_url || here.type != before.type || here.team != before.team ||
                        here.gone != before.gone;
   // Not each message is worth a write; the time matters only for what is forgotten first.
@@ -152,6 +192,7 @@ void Directory::start() {
 }
 
 void Directory::configured() {
+  forget_others();
   if (!started_) return;
   for (auto const& channel : settings_.channels) ask(channel);
 }
@@ -159,12 +200,10 @@ void Directory::configured() {
 void Directory::ask(std::string const& channel) {
   auto const now = parts_.loop.now();
   auto& asked = asked_[channel];
-  if (asked.again != 0 && now - asked.at < kAskPause) return;
-  parts_.loop.cancel(asked.again);
+  if (asked.asking) return;
+  if (asked.again != 0 && asked.failures == 0 && now - asked.at < kAskPause) return ask_unknown(channel);
   asked.at = now;
-  asked.again = parts_.loop.call_after(kAskAgain, alive_.guard([this, channel] {
-    if (std::ranges::find(settings_.channels, channel) != settings_.channels.end()) ask(channel);
-  }));
+  asked.asking = true;
   ask_page(channel, {}, 1);
 }
 
@@ -176,45 +215,111 @@ void Directory::ask_page(std::string const& channel, std::string const& continua
   if (!continuation.empty()) call.path += "&continuationToken=" + net::percent_encode(continuation);
   call.what = "list the members of a channel";
   connector_.call(std::move(call), alive_.guard([this, channel, pages](Connector::Outcome const& outcome) {
-    // Without a list nothing is lost but the refreshed views; the next event or day asks again.
-    if (outcome.state != Connector::Outcome::State::done) return;
+    if (outcome.state != Connector::Outcome::State::done) return listed(channel, false);
     auto const page = parse_members(outcome.body);
     if (page.has_error()) {
       parts_.log.warn("teams members could not be read", {{"reason", page.error().message}});
-      return;
+      return listed(channel, false);
     }
     for (auto const& member : page->members) take(channel, member);
     if (!page->continuation.empty() && pages < kMaxPages) return ask_page(channel, page->continuation, pages + 1);
-    // Lists leave out object ids at times; single members don't.
-    std::size_t singles = 0;
-    for (auto const& [person, object] : settings_.people) {
-      if (!ids_.contains(object) && singles++ < kMaxSingles) ask_one(channel, object);
-    }
+    listed(channel, true);
   }));
 }
 
-void Directory::ask_one(std::string const& channel, std::string const& object) {
+void Directory::listed(std::string const& channel, bool whole) {
+  auto& asked = asked_[channel];
+  asked.asking = false;
+  if (!whole) return ask_later(channel);
+  if (auto const known = places_.find(channel); known != places_.end() && std::exchange(known->second.gone, false))
+    save();
+  asked.failures = 0;
+  parts_.loop.cancel(asked.again);
+  asked.again = parts_.loop.call_after(kAskAgain, alive_.guard([this, channel] {
+    if (std::ranges::find(settings_.channels, channel) != settings_.channels.end()) ask(channel);
+  }));
+  ask_unknown(channel);
+}
+
+// After a failure.
+void Directory::ask_later(std::string const& channel) {
+  if (std::ranges::find(settings_.channels, channel) == settings_.channels.end()) return;
+  auto& asked = asked_[channel];
+  core::Duration const wait = kRetry * (1 << std::min(asked.failures++, kMostDoublings));
+  parts_.loop.cancel(asked.again);
+  asked.again = parts_.loop.call_after(wait, alive_.guard([this, channel] {
+    if (std::ranges::find(settings_.channels, channel) != settings_.channels.end()) ask(channel);
+  }));
+}
+
+// Lists leave out object ids and roles at times; single members don't.
+void Directory::ask_unknown(std::string const& channel) {
+  auto& asked = asked_[channel];
+  asked.singles.clear();
+  for (auto const& [person, object] : settings_.people) {
+    if (is_unknown(object) || !ids_.contains(object)) asked.singles.push_back(object);
+  }
+  next_single(channel);
+}
+
+void Directory::next_single(std::string const& channel) {
+  auto& asked = asked_[channel];
+  if (asked.asking_one) return;
+  while (!asked.singles.empty() && !is_unknown(asked.singles.front()) && ids_.contains(asked.singles.front()))
+    asked.singles.pop_front();
+  if (asked.singles.empty()) {
+    if (std::exchange(asked.single_failed, false)) ask_later(channel);
+    return;
+  }
+  auto const object = asked.singles.front();
+  asked.singles.pop_front();
+  asked.asking_one = true;
+  ask_one(channel, object, [this, channel](bool answered) {
+    asked_[channel].asking_one = false;
+    if (!answered) asked_[channel].single_failed = true;
+    next_single(channel);
+  });
+}
+
+void Directory::ask_now(std::string const& channel, std::string const& object) {
+  auto const now = parts_.loop.now();
+  if (std::ranges::find(settings_.channels, channel) == settings_.channels.end() || !is_ours(object)) return;
+  if (auto const last = asked_now_.find(object); last != asked_now_.end() && now - last->second < kNowPause) return;
+  asked_now_[object] = now;
+  ask_one(channel, object, [](bool) {});
+}
+
+void Directory::ask_one(std::string const& channel, std::string const& object, std::function<void(bool)> done) {
   Connector::Call call;
   call.method = "GET";
   call.service_url = service_url(channel);
   call.path = conversation_path(channel, "members/" + net::percent_encode(object));
   call.what = "find a member of a channel";
-  connector_.call(std::move(call), alive_.guard([this, channel, object](Connector::Outcome const& outcome) {
-    if (outcome.state != Connector::Outcome::State::done) return;
-    if (auto const member = parse_member(outcome.body); member.has_value() && member->object == object)
-      take(channel, *member);
-  }));
+  connector_.call(std::move(call),
+                  alive_.guard([this, channel, object, done = std::move(done)](Connector::Outcome const& outcome) {
+                    // Who is no member there is asked for again with the next list.
+                    bool answered = outcome.error.code == core::Errc::not_found;
+                    if (outcome.state == Connector::Outcome::State::done) {
+                      auto const member = parse_member(outcome.body);
+                      answered = member.has_value() && member->object == object;
+                      if (answered) take(channel, *member);
+                    }
+                    done(answered);
+                  }));
 }
 
 void Directory::take(std::string const& channel, Member const& member) {
-  if (member.object.empty()) return;
+  if (member.object.empty() || !is_ours(member.object)) return;
+  know(member.object, member.id);
   bool const outsider = member.outsider || (!member.tenant.empty() && member.tenant != settings_.tenant);
-  bool const ours = std::ranges::any_of(settings_.people, [&](auto const& one) { return one.second == member.object; });
-  if (outsider && ours && outsiders_.insert(member.object).second)
+  if (!outsider && !member.insider) return;  // nothing was said
+  auto const [said, fresh] = guests_[member.object].try_emplace(channel, outsider);
+  if (!fresh && said->second == outsider) return;
+  said->second = outsider;
+  save();
+  if (outsider)
     parts_.log.warn("a configured person is a guest in Teams and will not be heard",
                     {{"conversation", channel}, {"account", member.object}});
-  if (!outsider) outsiders_.erase(member.object);
-  if (ours) know(member.object, member.id);
 }
 
 }  // namespace teams

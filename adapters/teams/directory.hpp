@@ -1,10 +1,10 @@
-// What Teams has told us of conversations and people: where each conversation is served, under which "29:…" id this bot
-// knows a person, and who is a guest. Kept in the notebook; losing it costs a look, never a decision. Loop thread only.
+// What Teams has told us of conversations and of the configured people: where each conversation is served, under which
+// "29:…" id this bot knows a person, and who is a guest. Kept in the notebook; losing it costs a look, never a
+// decision. Loop thread only.
 #pragma once
 
+#include <deque>
 #include <map>
-#include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -29,7 +29,13 @@ class Directory {
   // "29:…" ids of the configured people that we know, in the order of their keys.
   std::vector<std::string> watchers() const;
   // Somebody whom Teams calls a guest or anonymous, or whose tenant is another.
-  bool is_outsider(std::string const& object) const { return outsiders_.contains(object); }
+  bool is_outsider(std::string const& object) const;
+  // A configured person of whom Teams has not said yet whether they are a guest.
+  bool is_unknown(std::string const& object) const;
+  // They wait for that: it is asked for now, in this channel.
+  void ask_now(std::string const& channel, std::string const& object);
+  // The app was removed there, and nothing since tells that it is back.
+  bool is_gone(std::string const& conversation) const;
   // After the people or channels changed.
   void configured();
 
@@ -44,7 +50,13 @@ class Directory {
   void know(std::string const& object, std::string const& id);
   void ask(std::string const& channel);
   void ask_page(std::string const& channel, std::string const& continuation, unsigned pages);
-  void ask_one(std::string const& channel, std::string const& object);
+  void listed(std::string const& channel, bool whole);
+  void ask_later(std::string const& channel);
+  void ask_unknown(std::string const& channel);
+  void next_single(std::string const& channel);
+  void ask_one(std::string const& channel, std::string const& object, std::function<void(bool answered)> done);
+  bool is_ours(std::string const& object) const;
+  void forget_others();
   void take(std::string const& channel, Member const& member);
   void save();
 
@@ -52,11 +64,16 @@ class Directory {
   Settings const& settings_;
   Connector& connector_;
   std::map<std::string, Place> places_;     // by bare conversation id
-  std::map<std::string, std::string> ids_;  // Entra object id → "29:…"
-  std::set<std::string> outsiders_;         // Entra object ids
+  std::map<std::string, std::string> ids_;  // of configured people: Entra object id → "29:…"
+  // Of configured people: Entra object id → by channel, whether they are a guest there. None: nobody said.
+  std::map<std::string, std::map<std::string, bool>> guests_;
+  std::map<std::string, core::Time> asked_now_;  // Entra object ids
   struct Asked {
     core::Time at{};
     ports::Loop::TimerId again = 0;
+    unsigned failures = 0;
+    bool asking = false, asking_one = false, single_failed = false;
+    std::deque<std::string> singles;  // people who are still to be asked for one by one
   };
   std::map<std::string, Asked> asked_;  // channels, and when their members were last asked for
   bool save_later_ = false, started_ = false;

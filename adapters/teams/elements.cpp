@@ -90,7 +90,9 @@ Json button(Button const& button) {
     return made;
   };
   auto made = action("Action.Execute");
-  made.set("id", button.data.verb).set("verb", button.data.verb).set("fallback", action("Action.Submit"));
+  // No two of a card may have one id: a page has two that show another one.
+  auto const page = button.data.page > 0 ? "-" + std::to_string(button.data.page) : std::string();
+  made.set("id", button.data.verb + page).set("verb", button.data.verb).set("fallback", action("Action.Submit"));
   return made;
 }
 

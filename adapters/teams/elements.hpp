@@ -39,7 +39,7 @@ core::Json note_input(bool required);
 
 struct Button {
   std::string label;
-  ActionData data;           // the verb is the button's id too
+  ActionData data;           // verb and page are the button's id too
   std::string_view style{};  // "positive", "destructive"
   bool takes_note = false;
 };

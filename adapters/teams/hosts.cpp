@@ -46,6 +46,11 @@ bool is_relay_address(std::string_view text, Settings const& settings) {
   return url->host == relay->host || (!domain.empty() && url->host.ends_with(domain));
 }
 
+bool may_name_keys(std::string_view metadata_url, std::string_view keys_url) {
+  auto const from = net::parse_url(metadata_url), to = net::parse_url(keys_url);
+  return from.has_value() && to.has_value() && from->origin() == to->origin();
+}
+
 std::string join_url(std::string_view base, std::string_view path) {
   while (base.ends_with('/')) base.remove_suffix(1);
   return std::string(base) + '/' + std::string(path);

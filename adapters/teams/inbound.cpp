@@ -14,8 +14,9 @@ using core::Errc;
 
 constexpr std::string_view kPath = "/api/messages";
 // Clients show an error after 5 to 15 s, and Teams delivers again; the engine answers within 2.0 s.
-constexpr core::Duration kLimit = 2500ms;
-constexpr std::size_t kMaxBusy = 512;  // requests that wait for keys or for the engine
+constexpr core::Duration kLimit = 2500ms;        // after it: an error, and nothing was counted
+constexpr core::Duration kResultLimit = 2300ms;  // until then a result is waited for
+constexpr std::size_t kMaxBusy = 512;            // requests that wait for keys or for the engine
 constexpr std::size_t kMaxHeaders = 100;
 
 std::vector<std::string> all_of(net::Headers const& headers, std::string_view name) {
@@ -89,19 +90,22 @@ void Inbound::handle(InboundRequest request, Answer answer) {
     ++counters_.answers_by_timer;
     give({503, {{"Retry-After", "2"}}, {}});
   }));
+  auto const deadline = parts_.loop.now() + kResultLimit;
   auto const authorization = all_of(request.headers, "authorization");
-  tokens_.check(authorization,
-                alive_.guard([this, give, request = std::move(request)](core::Result<Vouched> const& by) {
-                  if (by.has_error()) {
-                    bool const later = by.error().code == Errc::unavailable;
-                    if (!later) ++counters_.refused_tokens;
-                    return refuse(give, later ? 503 : 401, by.error().message);
-                  }
-                  vouched(request, *by, give);
-                }));
+  tokens_.check(authorization, alive_.guard([this, owed, give, deadline,
+                                             request = std::move(request)](core::Result<Vouched> const& by) {
+    // Answered with an error already: nobody would see what came of it.
+    if (owed->given) return;
+    if (by.has_error()) {
+      bool const later = by.error().code == Errc::unavailable;
+      if (!later) ++counters_.refused_tokens;
+      return refuse(give, later ? 503 : 401, by.error().message);
+    }
+    vouched(request, *by, deadline, give);
+  }));
 }
 
-void Inbound::vouched(InboundRequest const& request, Vouched const& by, Answer const& answer) {
+void Inbound::vouched(InboundRequest const& request, Vouched const& by, core::Time deadline, Answer const& answer) {
   auto const activity = parse_activity(request.body);
   if (activity.has_error()) return refuse(answer, 400, activity.error().message);
   if (!vouches_for(by, activity->service_url, activity->channel_id)) {
@@ -122,7 +126,7 @@ void Inbound::vouched(InboundRequest const& request, Vouched const& by, Answer c
     ++counters_.duplicates;
     return;
   }
-  interactions_.take(*activity, core::digest_of(request.body), why,
+  interactions_.take(*activity, core::digest_of(request.body), why, deadline,
                      alive_.guard([this, key, answer](net::HttpResponse const& response) {
                        deliveries_.answered(key, response);
                        answer(response);

@@ -34,7 +34,7 @@ class Inbound {
   void stop() { alive_.end(); }
 
  private:
-  void vouched(InboundRequest const& request, Vouched const& by, Answer const& answer);
+  void vouched(InboundRequest const& request, Vouched const& by, core::Time deadline, Answer const& answer);
   void refuse(Answer const& answer, unsigned status, std::string const& why);
 
   Parts parts_;

@@ -14,11 +14,12 @@ using namespace std::chrono_literals;
 using core::Json;
 using State = ports::Answer::State;
 
-// The engine answers within 2.0 s; Teams' clients give up after 5 s, some of them.
-constexpr core::Duration kAnswerLimit = 2300ms;
 constexpr core::Duration kReadingLasts = 1h;
 constexpr std::size_t kMaxReadings = 2'000, kMaxConversations = 5'000;
 constexpr std::string_view kRecording = "Still being recorded. You will hear how it ended.";
+constexpr std::string_view kShowAgain =
+    "press \"Show all, then approve\" on the request's message, and read to "
+    "the end.";
 constexpr std::string_view kYou = "you";  // how somebody is mentioned whom the configuration does not name
 
 net::HttpResponse json_response(Json const& body) {
@@ -74,6 +75,11 @@ std::string Interactions::why_foreign(Activity const& activity) const {
     return "Teams does not know who you are (an anonymous guest?). Nothing was counted: sign in to this organisation.";
   if (directory_.is_outsider(activity.from.object))
     return "You are a guest in this organisation. Nothing was counted: ask one of its own approvers to decide.";
+  if (directory_.is_unknown(activity.from.object)) {
+    directory_.ask_now(bare_conversation(activity.conversation), activity.from.object);
+    return "Whether you are a member of this organisation or a guest is not known yet. Nothing was counted: try again "
+           "in a moment.";
+  }
   return {};
 }
 
@@ -93,7 +99,8 @@ net::HttpResponse Interactions::look(Activity const& activity) const {
   auto const* card = memory_.card(bare_conversation(activity.conversation), action->data.request);
   if (!card)
     return json_response(answer_with_error(
-        404, "NotFound", "This message is not remembered since the last restart; it is as it stands."));
+        404, "NotFound",
+        "This message is not remembered since the last restart. Open it in the channel again; its buttons work."));
   auto const origin = origin_of(*card);
   if (!origin) return json_response(answer_with_card(*card));
   auto const view =
@@ -106,25 +113,28 @@ net::HttpResponse Interactions::look(Activity const& activity) const {
 // --- acts -----------------------------------------------------------------------------------------------------------
 
 void Interactions::take(Activity const& activity, std::string const& digest, std::string const& foreign,
-                        Answer const& answer) {
+                        core::Time deadline, Answer const& answer) {
+  auto const who = this->who(activity, deadline);
   if (activity.type == "invoke") {
     // Dialogs, files, sign-in: nothing of ours asks for them.
     if (!is_card_invoke(activity)) return answer({501, {}, {}});
-    return clicked(activity, digest, foreign, answer);
+    return clicked(activity, who, digest, foreign, answer);
   }
   if (last_conversations_.size() >= kMaxConversations) last_conversations_.clear();
   last_conversations_[account_of(activity) + ' ' + bare_conversation(activity.conversation)] = activity.conversation;
-  if (!activity.value.is_null() && activity.text.empty()) return clicked(activity, digest, foreign, answer);
-  typed(activity, digest, foreign, answer);
+  if (!activity.value.is_null() && activity.text.empty()) return clicked(activity, who, digest, foreign, answer);
+  typed(activity, who, digest, foreign, answer);
 }
 
-Interactions::Who Interactions::who(Activity const& activity) const {
-  return {account_of(activity), activity.conversation, activity.type == "invoke", why_elsewhere(activity).empty()};
+Interactions::Who Interactions::who(Activity const& activity, core::Time deadline) const {
+  return {account_of(activity), activity.conversation, activity.type == "invoke", why_elsewhere(activity).empty(),
+          deadline};
 }
 
-Interactions::Given Interactions::within_limit(Answer const& answer, net::HttpResponse late) {
+Interactions::Given Interactions::within_limit(core::Time deadline, Answer const& answer, net::HttpResponse late) {
   auto given = std::make_shared<bool>(false);
-  parts_.loop.call_after(kAnswerLimit, alive_.guard([this, given, answer, late = std::move(late)] {
+  auto const left = std::max<core::Duration>(core::Duration{0}, deadline - parts_.loop.now());
+  parts_.loop.call_after(left, alive_.guard([this, given, answer, late = std::move(late)] {
     if (std::exchange(*given, true)) return;
     ++counters_.answers_by_timer;
     answer(late);
@@ -132,10 +142,9 @@ Interactions::Given Interactions::within_limit(Answer const& answer, net::HttpRe
   return given;
 }
 
-void Interactions::clicked(Activity const& activity, std::string const& digest, std::string const& foreign,
-                           Answer const& answer) {
+void Interactions::clicked(Activity const& activity, Who const& who, std::string const& digest,
+                           std::string const& foreign, Answer const& answer) {
   auto const channel = bare_conversation(activity.conversation);
-  auto const who = this->who(activity);
   ports::IncomingVote vote;
   vote.account = {"teams", who.account};
   vote.via = "button";
@@ -176,9 +185,10 @@ void Interactions::clicked(Activity const& activity, std::string const& digest, 
   if (data.in_view && vote.foreign.empty()) {
     // Anybody may claim to have read it all; what we showed them is what we know.
     if (!has_read_all(vote)) {
-      constexpr std::string_view kReadFirst = "Not counted: read all pages first, then approve on the last one.";
-      if (who.executes) return answer(refusal(vote, std::string(kReadFirst)));
-      tell(who, std::string(kReadFirst));
+      auto const words =
+          "Not counted: read all pages first, then approve on the last one. To see them, " + std::string(kShowAgain);
+      if (who.executes) return answer(refusal(vote, words));
+      tell(who, words);
       return answer(nothing());
     }
     vote.via = "view";
@@ -220,21 +230,36 @@ void Interactions::show(CardAction const& action, Who const& who, ports::Incomin
       return answer(json_response(answer_with_card(render_page(*view, action.data, page))));
     }
     // A client that only submits can't be shown a card of its own: the pages follow in the thread.
-    for (std::size_t page = 1; page <= count; ++page) {
-      has_read(vote, page, count);
-      outbox_.say(who.conversation,
-                  Json::object({{"type", "message"},
-                                {"summary", view->title},
-                                {"attachments",
-                                 Json::array({Json::object({{"contentType", "application/vnd.microsoft.card.adaptive"},
-                                                            {"content", render_page(*view, action.data, page)}})})}}));
-    }
+    std::vector<Json> pages;
+    for (std::size_t page = 1; page <= count; ++page) pages.push_back(render_page(*view, action.data, page));
+    post_pages(std::move(pages), view->title, who, vote, 1);
     answer(nothing());
   } catch (core::Failure const& failure) {
     parts_.log.error("teams view can't be shown", {{"reason", failure.error().message}});
     auto const words = failure.error().message + " Read it in the ledger and tell the operator.";
     answer(who.executes ? refusal(vote, words) : nothing());
   }
+}
+
+// One after the other: the last one, which votes, never stands there without those before it.
+void Interactions::post_pages(std::vector<Json> pages, std::string const& title, Who const& who,
+                              ports::IncomingVote const& vote, std::size_t page) {
+  auto body = Json::object(
+      {{"type", "message"},
+       {"summary", title},
+       {"attachments", Json::array({Json::object({{"contentType", "application/vnd.microsoft.card.adaptive"},
+                                                  {"content", pages.at(page - 1)}})})}});
+  outbox_.say(who.conversation, std::move(body),
+              alive_.guard([this, pages = std::move(pages), title, who, vote, page](bool stands) {
+                if (!stands) {
+                  tell(who,
+                       "Page " + std::to_string(page) + " of " + std::to_string(pages.size()) +
+                           " could not be posted, so nothing can be approved there yet: " + std::string(kShowAgain));
+                  return;
+                }
+                has_read(vote, page, pages.size());
+                if (page < pages.size()) post_pages(pages, title, who, vote, page + 1);
+              }));
 }
 
 // --- votes ----------------------------------------------------------------------------------------------------------
@@ -246,7 +271,8 @@ net::HttpResponse Interactions::refusal(ports::IncomingVote const& vote, std::st
 }
 
 void Interactions::vote(ports::IncomingVote vote, Who const& who, Answer const& answer) {
-  auto const given = within_limit(answer, who.executes ? json_response(answer_with_message(kRecording)) : nothing());
+  auto const given =
+      within_limit(who.deadline, answer, who.executes ? json_response(answer_with_message(kRecording)) : nothing());
   auto const heard = std::make_shared<bool>(false);
   auto const copy = vote;
   sink_.vote(std::move(vote), alive_.guard([this, who, answer, given, heard, copy](ports::Answer const& result) {
@@ -267,12 +293,11 @@ void Interactions::vote(ports::IncomingVote vote, Who const& who, Answer const& 
 
 // --- commands -------------------------------------------------------------------------------------------------------
 
-void Interactions::typed(Activity const& activity, std::string const& digest, std::string const& foreign,
-                         Answer const& answer) {
+void Interactions::typed(Activity const& activity, Who const& who, std::string const& digest,
+                         std::string const& foreign, Answer const& answer) {
   auto text = said_to_us(activity);
   if (!text) return answer(nothing());
   ports::IncomingCommand command;
-  auto const who = this->who(activity);
   command.account = {"teams", who.account};
   command.words = command_words(*text);
   command.text = *std::move(text);
@@ -280,7 +305,7 @@ void Interactions::typed(Activity const& activity, std::string const& digest, st
   command.envelope = digest;
   command.delivery = "teams " + activity.conversation + ' ' + activity.id;
   command.foreign = foreign;
-  auto const given = within_limit(answer, nothing());
+  auto const given = within_limit(who.deadline, answer, nothing());
   sink_.command(std::move(command), alive_.guard([this, who, answer, given](ports::Answer const& result) {
     if (!std::exchange(*given, true)) answer(nothing());
     tell(who, result.text);
@@ -302,7 +327,7 @@ void Interactions::tell(Who const& who, std::string const& text) {
 void Interactions::whisper(std::string const& account, std::string const& channel, std::string const& text) {
   auto const bare = bare_conversation(channel);
   auto const last = last_conversations_.find(account + ' ' + bare);
-  tell({account, last == last_conversations_.end() ? channel : last->second}, text);
+  tell({account, last == last_conversations_.end() ? channel : last->second, false, true, {}}, text);
 }
 
 }  // namespace teams

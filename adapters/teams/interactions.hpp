@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "adapters/teams/card_memory.hpp"
 #include "adapters/teams/directory.hpp"
@@ -30,7 +31,9 @@ class Interactions {
   net::HttpResponse look(Activity const& activity) const;
 
   // A message or another invoke. `foreign`: as above; it is handed on all the same, so that it is on record.
-  void take(Activity const& activity, std::string const& digest, std::string const& foreign, Answer const& answer);
+  // `deadline`: when it is answered without a result.
+  void take(Activity const& activity, std::string const& digest, std::string const& foreign, core::Time deadline,
+            Answer const& answer);
 
   void whisper(std::string const& account, std::string const& channel, std::string const& text);
   void stop() { alive_.end(); }
@@ -40,18 +43,23 @@ class Interactions {
     std::string account, conversation;
     bool executes = false;  // the answer to the request is shown to its person
     bool reachable = true;  // in our organisation: words may be posted there
+    core::Time deadline{};  // of the answer
   };
   using Given = std::shared_ptr<bool>;
 
   std::string why_elsewhere(Activity const& activity) const;
-  Who who(Activity const& activity) const;
-  void clicked(Activity const& activity, std::string const& digest, std::string const& foreign, Answer const& answer);
+  Who who(Activity const& activity, core::Time deadline) const;
+  void clicked(Activity const& activity, Who const& who, std::string const& digest, std::string const& foreign,
+               Answer const& answer);
   void show(CardAction const& action, Who const& who, ports::IncomingVote vote, Answer const& answer);
+  void post_pages(std::vector<core::Json> pages, std::string const& title, Who const& who,
+                  ports::IncomingVote const& vote, std::size_t page);
   void vote(ports::IncomingVote vote, Who const& who, Answer const& answer);
-  void typed(Activity const& activity, std::string const& digest, std::string const& foreign, Answer const& answer);
+  void typed(Activity const& activity, Who const& who, std::string const& digest, std::string const& foreign,
+             Answer const& answer);
 
   // Gives `late` if nothing else was given in time.
-  Given within_limit(Answer const& answer, net::HttpResponse late);
+  Given within_limit(core::Time deadline, Answer const& answer, net::HttpResponse late);
   net::HttpResponse refusal(ports::IncomingVote const& vote, std::string const& words) const;
   void tell(Who const& who, std::string const& text);
   std::string name_of(std::string const& account) const;

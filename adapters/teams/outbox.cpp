@@ -25,6 +25,10 @@ constexpr std::size_t kMaxWordsWaiting = 20;  // answers to persons, a conversat
 
 std::string member(ports::MessageRef const& ref, std::string_view name) { return ref[name].text(); }
 
+core::Error gone() {
+  return core::make_error(Errc::forbidden, "The app was removed from that Teams conversation: add it there again.");
+}
+
 }  // namespace
 
 Outbox::Outbox(Parts const& parts, Settings const& settings, Connector& connector, Directory& directory,
@@ -63,9 +67,14 @@ void Outbox::post(std::string channel, std::optional<ports::MessageRef> const& t
   post->key = std::move(key);
   post->done = std::move(done);
   post->patient = patient;
+  post->decides = origin_of(card_in(post->body)).has_value();
   if (thread) post->conversation = member(*thread, "conversation");
   // A chat has no threads: what would be a reply stands below, and names the request in its words.
   if (post->conversation.empty() && !is_team_channel(post->channel)) post->conversation = post->channel;
+  if (directory_.is_gone(post->channel)) {
+    parts_.loop.post(alive_.guard([post] { post->done(gone()); }));
+    return;
+  }
   auto& lane = lanes_[post->channel];
   auto& queue = patient ? lane.patient : lane.waiting;
   if (queue.size() >= kMaxWaiting) {
@@ -78,18 +87,20 @@ void Outbox::post(std::string channel, std::optional<ports::MessageRef> const& t
   parts_.loop.post(alive_.guard([this, channel = post->channel] { pump(channel); }));
 }
 
-void Outbox::say(std::string conversation, Json body) {
+void Outbox::say(std::string conversation, Json body, Said said) {
   auto const channel = bare_conversation(conversation);
   auto& lane = lanes_[channel];
   auto const words = std::ranges::count_if(lane.waiting, [](Ref const& post) { return !post->done; });
   if (static_cast<std::size_t>(words) >= kMaxWordsWaiting) {
     ++counters_.answers_dropped;
+    if (said) parts_.loop.post(alive_.guard([said = std::move(said)] { said(false); }));
     return;
   }
   auto post = std::make_shared<Post>();
   post->channel = channel;
   post->conversation = std::move(conversation);
   post->body = std::move(body);
+  post->said = std::move(said);
   lane.waiting.push_back(std::move(post));
   parts_.loop.post(alive_.guard([this, channel] { pump(channel); }));
 }
@@ -117,9 +128,24 @@ void Outbox::pump(std::string const& channel) {
   }
   lane.busy = true;
   auto const post = lane.waiting.empty() ? lane.patient.front() : lane.waiting.front();
+  take_turn(post);
+}
+
+void Outbox::take_turn(Ref const& post) {
+  in_turn(post->channel, [this, post] { send(post); });
+}
+
+// Teams may ask for a pause while a turn that was reserved earlier is waited for.
+void Outbox::in_turn(std::string const& channel, std::function<void()> go) {
   auto const now = parts_.loop.now(), at = pace_.turn(channel, now);
-  if (at <= now) return send(post);
-  parts_.loop.call_after(at - now, alive_.guard([this, post] { send(post); }));
+  if (at <= now) return go();
+  parts_.loop.call_after(at - now, alive_.guard([this, channel, go = std::move(go)] { when_not_paused(channel, go); }));
+}
+
+void Outbox::when_not_paused(std::string const& channel, std::function<void()> const& go) {
+  auto const now = parts_.loop.now(), until = pace_.paused_until(channel);
+  if (until <= now) return go();
+  parts_.loop.call_after(until - now, alive_.guard([this, channel, go] { in_turn(channel, go); }));
 }
 
 void Outbox::send(Ref const& post) {
@@ -147,7 +173,7 @@ void Outbox::posted(Ref const& post, Connector::Outcome const& outcome) {
   switch (outcome.state) {
     case State::later: {
       auto const wait = pause_after(post->channel, outcome, post->failures++);
-      parts_.loop.call_after(wait, alive_.guard([this, post] { send(post); }));
+      parts_.loop.call_after(wait, alive_.guard([this, post] { take_turn(post); }));
       return;
     }
     case State::unknown: return doubt(post, outcome.error);
@@ -167,23 +193,34 @@ void Outbox::posted(Ref const& post, Connector::Outcome const& outcome) {
 }
 
 void Outbox::taken(Ref const& post, std::string const& body) {
-  if (!post->done) return next(post);
-  auto const resource = parse_resource(body);
-  if (resource.has_error()) return doubt(post, resource.error());
+  if (!post->done) {
+    next(post);
+    if (post->said) post->said(true);
+    return;
+  }
+  // Teams has it: whatever the answer says, another copy would be one too many.
+  auto const parsed = parse_resource(body);
+  auto const resource = parsed.has_value() ? *parsed : Resource{};
   auto conversation = post->conversation;
-  auto activity = resource->id;
+  auto activity = resource.id;
   if (conversation.empty()) {
     // {"id": "19:…;messageid=1764…", "activityId": "1764…"}: either names the root.
-    auto const bare = bare_conversation(resource->id);
-    activity = resource->activity;
-    if (activity.empty() && bare == post->channel && resource->id.size() > bare.size())
-      activity = resource->id.substr(resource->id.find('=') + 1);
-    conversation = post->channel + ";messageid=" + activity;
+    auto const bare = bare_conversation(resource.id);
+    activity = resource.activity;
+    if (activity.empty() && bare == post->channel && resource.id.size() > bare.size())
+      activity = resource.id.substr(resource.id.find('=') + 1);
+    conversation = activity.empty() ? std::string() : post->channel + ";messageid=" + activity;
   }
-  if (activity.empty())
-    return doubt(post, core::make_error(Errc::unavailable, "Teams did not say which message it has made of a post."));
   ++counters_.posts;
-  memory_.keep(post->channel, activity, post->body);
+  if (activity.empty()) {
+    parts_.log.warn("teams took a message but did not say which one it is", {{"key", post->key}});
+    if (post->decides)
+      return finish(post, core::make_error(Errc::conflict,
+                                           "Teams took the message of a request, but said not which one it is, so it "
+                                           "can't be updated. Its buttons work; `show` tells how the request "
+                                           "stands."));
+  }
+  if (!activity.empty()) memory_.keep(post->channel, activity, post->body);
   finish(post, Json::object({{"channel", post->channel}, {"conversation", conversation}, {"activity", activity}}));
 }
 
@@ -212,6 +249,7 @@ void Outbox::doubt(Ref const& post, core::Error const& error) {
 
 void Outbox::finish(Ref const& post, core::Result<ports::MessageRef> result) {
   next(post);
+  if (post->said) post->said(result.has_value());
   if (post->done) post->done(std::move(result));
 }
 
@@ -235,6 +273,11 @@ void Outbox::update(ports::MessageRef const& message, Json body, Updated done) {
     }));
     return;
   }
+  if (directory_.is_gone(conversation)) {
+    memory_.keep(bare_conversation(conversation), activity, body);
+    parts_.loop.post(alive_.guard([done = std::move(done)] { done(gone()); }));
+    return;
+  }
   auto const name = conversation + ' ' + activity;
   auto& update = updates_[name];
   update.channel = bare_conversation(conversation);
@@ -252,7 +295,6 @@ void Outbox::send_update(std::string const& name) {
   auto const at = updates_.find(name);
   if (at == updates_.end() || at->second.busy) return;
   at->second.busy = true;
-  auto const now = parts_.loop.now(), turn = pace_.turn(at->second.channel, now);
   auto const go = alive_.guard([this, name] {
     auto const entry = updates_.find(name);
     if (entry == updates_.end()) return;
@@ -269,11 +311,7 @@ void Outbox::send_update(std::string const& name) {
     connector_.call(std::move(call),
                     alive_.guard([this, name](Connector::Outcome const& outcome) { updated(name, outcome); }));
   });
-  if (turn <= now) {
-    parts_.loop.post(go);
-  } else {
-    parts_.loop.call_after(turn - now, go);
-  }
+  in_turn(at->second.channel, [this, go] { parts_.loop.post(go); });
 }
 
 void Outbox::updated(std::string const& name, Connector::Outcome const& outcome) {
@@ -290,7 +328,8 @@ void Outbox::updated(std::string const& name, Connector::Outcome const& outcome)
     }));
     return;
   }
-  if (outcome.refused_content && !update.plain) {
+  // What an older state was refused for is no reason to send the newer one as plain text.
+  if (outcome.refused_content && !update.plain && update.sent == update.version) {
     ++counters_.fallbacks;
     parts_.log.error("teams refused an update's card; sending it as plain text", {{"reason", outcome.error.message}});
     update.plain = true;

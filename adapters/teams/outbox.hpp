@@ -34,8 +34,10 @@ class Outbox {
   void post(std::string channel, std::optional<ports::MessageRef> const& thread, core::Json body, std::string key,
             Posted done, bool patient = false);
   void update(ports::MessageRef const& message, core::Json body, Updated done);
-  // Words for one person: one try, and dropped when many wait. `conversation` as an activity named it.
-  void say(std::string conversation, core::Json body);
+  // Words for one person: one try, and dropped when many wait. `conversation` as an activity named it. `said` hears
+  // whether they stand there.
+  using Said = std::function<void(bool)>;
+  void say(std::string conversation, core::Json body, Said said = {});
 
  private:
   struct Post {
@@ -44,8 +46,10 @@ class Outbox {
     core::Json body;
     std::string key;
     Posted done;  // empty: words for one person
+    Said said;    // of words; may be empty
     unsigned failures = 0, doubts = 0;
-    bool plain = false;  // the fallback without a card
+    bool plain = false;    // the fallback without a card
+    bool decides = false;  // a card with buttons, which must be updated later
     bool patient = false;
   };
   struct Lane {  // of one bare conversation
@@ -64,6 +68,10 @@ class Outbox {
   using Ref = std::shared_ptr<Post>;
 
   void pump(std::string const& channel);
+  void take_turn(Ref const& post);
+  // Runs `go` when the conversation may be written to again: at once, or after a while.
+  void in_turn(std::string const& channel, std::function<void()> go);
+  void when_not_paused(std::string const& channel, std::function<void()> const& go);
   void send(Ref const& post);
   void posted(Ref const& post, Connector::Outcome const& outcome);
   void taken(Ref const& post, std::string const& body);

@@ -38,9 +38,10 @@ void RelayProbe::ask() {
 }
 
 std::optional<net::HttpResponse> RelayProbe::answer(std::string const& method, std::string const& target) const {
-  auto const path = '/' + relay_.path + "/health";
-  if (target != path && !target.starts_with(path + '?')) return std::nullopt;
-  if (nonce_.empty() || method != "GET" || target != '/' + relay_.path + std::string(kQuestion) + nonce_)
+  // In any case, as all paths of a relay are.
+  auto const path = to_lower('/' + relay_.path + "/health"), asked = to_lower(target);
+  if (asked != path && !asked.starts_with(path + '?')) return std::nullopt;
+  if (nonce_.empty() || method != "GET" || asked != to_lower('/' + relay_.path + std::string(kQuestion)) + nonce_)
     return net::HttpResponse{404, {{"Content-Type", "text/plain"}}, std::string(kNotMine)};
   return net::HttpResponse{200, {{"Content-Type", "text/plain"}}, core::sha256_hex(nonce_)};
 }

@@ -1,7 +1,7 @@
 #include "adapters/teams/signing_keys.hpp"
 
+#include "adapters/teams/hosts.hpp"
 #include "bot/core/text.hpp"
-#include "bot/net/url.hpp"
 
 namespace teams {
 
@@ -47,7 +47,8 @@ bool SigningKeys::usable() const { return !keys_.empty() && parts_.loop.now() - 
 void SigningKeys::answer(std::string const& kid, Done const& done) const {
   if (!usable()) return done(Found::nothing, nullptr);
   auto const found = keys_.find(kid);
-  if (found == keys_.end()) return done(Found::no, nullptr);
+  // Who floods us with unknown keys may delay a new one, but not have it refused.
+  if (found == keys_.end()) return done(missing_.contains(kid) ? Found::no : Found::nothing, nullptr);
   done(Found::yes, &found->second);
 }
 
@@ -88,9 +89,7 @@ void SigningKeys::got_metadata(net::Result<net::HttpResponse> const& response) {
   if (metadata.has_error()) return failed(metadata.error().message);
   if (metadata->issuer != settings_.issuer)
     return failed("It names another issuer than chat.teams.issuer: correct one of the two.");
-  // Only the place that the configuration pins may say which keys count (T9).
-  auto const from = net::parse_url(settings_.openid_url), to = net::parse_url(metadata->jwks_uri);
-  if (from.has_error() || to.has_error() || from->origin() != to->origin())
+  if (!may_name_keys(settings_.openid_url, metadata->jwks_uri))
     return failed("It says that the keys are on another host than its own.");
   parts_.http.request(get(metadata->jwks_uri),
                       alive_.guard([this](net::Result<net::HttpResponse> const& keys) { got_keys(keys); }));
@@ -106,6 +105,10 @@ void SigningKeys::got_keys(net::Result<net::HttpResponse> const& response) {
   }
   if (keys.empty()) return failed("No key of the set can be used.");
   keys_ = std::move(keys);
+  missing_.clear();
+  for (auto const& waiting : waiting_) {
+    if (!keys_.contains(waiting.kid)) missing_.insert(waiting.kid);
+  }
   fetched_ = parts_.loop.now();
   failures_ = 0;
   parts_.log.info("teams signing keys fetched", {{"keys", std::uint64_t{keys_.size()}}});

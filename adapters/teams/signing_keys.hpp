@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,8 @@ class SigningKeys {
   };
   enum class Found {
     yes,
-    no,       // a fresh set does not have it, or it may not be asked for again yet
-    nothing,  // there are no keys at all: say "later", so that it is sent again
+    no,       // a set that was fetched for it does not have it
+    nothing,  // nobody knows: no keys at all, or none fetched for it yet; say "later"
   };
   using Done = std::function<void(Found, Key const*)>;  // the pointer is good for the call
 
@@ -55,6 +56,7 @@ class SigningKeys {
   Counters& counters_;
   OnState on_state_;
   std::map<std::string, Key> keys_;
+  std::set<std::string> missing_;  // asked for, and not in the set that was then fetched
   core::Time fetched_{}, unknown_asked_{};
   bool fetching_ = false, asked_for_unknown_ = false;
   unsigned failures_ = 0;

@@ -125,6 +125,7 @@ struct Member {
   std::string object;  // Entra object id in lower case; may be missing in lists
   std::string tenant;
   bool outsider = false;  // a guest, or anonymous
+  bool insider = false;   // said to be a member; neither: nothing was said
 };
 struct MemberPage {
   std::vector<Member> members;

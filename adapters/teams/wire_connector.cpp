@@ -33,6 +33,7 @@ Member read_member(Fields& fields, Json const& json) {
   member.tenant = to_lower(fields.token(json, "tenantId", kMaxWord));
   auto const role = to_lower(fields.token(json, "userRole", kMaxWord));
   member.outsider = role == "guest" || role == "anonymous";
+  member.insider = role == "user" || role == "owner" || role == "member";
   return member;
 }
 
@@ -162,14 +163,14 @@ core::Result<AccessToken> parse_access_token(unsigned status, std::string_view b
   bool const passes = status == 429 || status == 408 || status >= 500 || status < 400 || json.has_error() ||
                       word == "temporarily_unavailable" || word.empty();
   if (passes) return make_error(Errc::unavailable, text + ". It is tried again.");
-  std::string_view advice = "check chat.teams.tenant, app_id and app_secret against the app's registration.";
+  std::string_view advice = "Check chat.teams.tenant, app_id and app_secret against the app's registration.";
   if (description.find("7000222") != std::string::npos)
-    advice = "the client secret has expired: make a new one and give it as chat.teams.app_secret.";
+    advice = "The client secret has expired: make a new one and give it as chat.teams.app_secret.";
   if (description.find("7000215") != std::string::npos)
-    advice = "chat.teams.app_secret is wrong: give the secret's value, not its id.";
+    advice = "The client secret chat.teams.app_secret is wrong: give the secret's value, not its id.";
   if (description.find("700016") != std::string::npos || description.find("90002") != std::string::npos)
-    advice = "the app is not registered in the tenant that chat.teams.tenant names: correct one of the two.";
-  return make_error(Errc::forbidden, text + ". Way out: " + std::string(advice));
+    advice = "The app is not registered in the tenant that chat.teams.tenant names: correct one of the two.";
+  return make_error(Errc::forbidden, std::string(advice) + " " + text + ".");
 }
 
 }  // namespace teams

@@ -1,5 +1,7 @@
 #include "adapters/teams/wire_relay.hpp"
 
+#include <algorithm>
+
 #include "adapters/teams/wire.hpp"
 #include "adapters/teams/wire_fields.hpp"
 
@@ -36,6 +38,9 @@ core::Result<RelayCommand> read_request(Json const& json) {
         fields.refuse("requestHeaders", "holds something that is no text");
         break;
       }
+      auto const controls = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+      // No header of HTTP has one. Left out, so that the request is still answered.
+      if (std::ranges::any_of(name, controls) || std::ranges::any_of(*text, controls)) continue;
       out.headers.emplace_back(name, *text);
     }
   }

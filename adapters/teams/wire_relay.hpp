@@ -23,7 +23,7 @@ struct RelayRequest {
   std::string address;  // of the rendezvous, "wss://…"
   bool stub = true;     // nothing but the address: the request itself is fetched from there
   std::string method, target;
-  std::vector<std::pair<std::string, std::string>> headers;  // names as sent; values without control characters
+  std::vector<std::pair<std::string, std::string>> headers;  // as sent; those with control characters are left out
   bool body = false;                                         // the next binary message is the body
 };
 

@@ -82,9 +82,10 @@ class Examination {
                                  "The keys belong to " + core::printable_ascii(metadata->issuer, 200) +
                                      ", but chat.teams.issuer names " + chat_.issuer + ".",
                                  "Give openid_url and issuer of the same cloud, or leave both out.");
-    auto const place = net::parse_url(metadata->jwks_uri);
-    if (!place || place->websocket() || !net::check_transport(*place))
-      return findings_.must_mend("openid_url", "It names a place for the keys that is none.", "Leave openid_url out.");
+    if (!teams::may_name_keys(chat_.openid_url, metadata->jwks_uri))
+      return findings_.must_mend("openid_url",
+                                 "It says that the keys are on another host than its own, so the bot takes none.",
+                                 "Leave openid_url out, or give the one of your cloud.");
     auto const keys_answer = calls_.http({.url = metadata->jwks_uri, .max_response_bytes = teams::kMaxKeySetBytes});
     if (!keys_answer) return unreachable("openid_url", metadata->jwks_uri, keys_answer.error());
     auto const keys = teams::parse_keys(keys_answer->body);

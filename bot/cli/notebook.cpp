@@ -15,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr unsigned kMostTries = 5;
 constexpr std::size_t kMaxNoteBytes = 4u << 20;  // ports::Notebook
 
 bool is_note_name(std::string_view name) {
@@ -49,6 +50,7 @@ struct Desk {
   // never reaches the disk before it. Of several for one name the last takes the place of the first.
   std::list<std::pair<std::string, std::string>> waiting;
   bool working = false, failing = false;
+  unsigned tries = 0;  // in which the first of `waiting` failed
 
   void work() {
     std::unique_lock lock(mutex);
@@ -61,8 +63,12 @@ struct Desk {
       if (saved && failing) log.info("adapters' notes can be written again");
       failing = !saved;
       lock.lock();
-      // Written anew meanwhile: then it is not done, unless it can't be.
-      if (waiting.front().second == bytes || !saved) waiting.pop_front();
+      if (waiting.front().second != bytes) continue;  // written anew meanwhile: then it is not done
+      // What could not be written is tried again with the next note, before it; not for ever, so that one that never
+      // can be does not hold up the others.
+      if (!saved && ++tries < kMostTries) break;
+      tries = 0;
+      waiting.pop_front();
     }
     working = false;
   }

@@ -134,6 +134,43 @@ TEST_CASE("notes: a disk that takes nothing is said once, and once it does again
   CHECK(desk.log.has("adapters' notes can be written again"));
 }
 
+TEST_CASE("notes: what could not be written is written with the next one, and what came meanwhile is not lost") {
+  Desk desk;
+  struct Log : ports::Log {
+    void write(Level, std::string_view, Fields) override {
+      if (auto const then = std::exchange(at_first, {})) then();
+    }
+    std::function<void()> at_first;
+  } log;
+  auto const notes = cli::make_notebook(desk.dir.path(), desk.workers, log).value();
+  auto const hindrance = desk.dir / "notes/position.new";
+  fs::create_directory(hindrance);
+  log.at_first = [&] {  // the worker has just failed and says so
+    notes->write("position", "newer");
+    fs::remove(hindrance);
+  };
+  notes->write("position", "old");
+  desk.workers.run_all();
+  CHECK(desk.on_disk("position") == "newer");
+  fs::create_directory(hindrance);
+  notes->write("position", "last");
+  desk.workers.run_all();
+  fs::remove(hindrance);
+  notes->write("other", "x");
+  desk.workers.run_all();
+  CHECK(desk.on_disk("position") == "last");
+  CHECK(desk.on_disk("other") == "x");
+  // One that never can be written does not hold up the others for ever.
+  fs::create_directory(hindrance);
+  notes->write("position", "never");
+  for (auto const* bytes : {"1", "2", "3", "4", "5"}) {
+    desk.workers.run_all();
+    notes->write("other", bytes);
+  }
+  desk.workers.run_all();
+  CHECK(desk.on_disk("other") == "5");
+}
+
 TEST_CASE("notes: a worker that is still at it when the notebook goes finishes its work") {
   support::TempDir const dir;
   support::MemoryLog log;

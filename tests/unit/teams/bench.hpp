@@ -26,6 +26,15 @@ struct Bench {
                                           "c2FtcGxlLWtleS1mb3ItdGVzdHM=", listeners};
     settings.people = cards::people();
     settings.channels = {activities::kChannel};
+    for (auto const& [person, object] : settings.people) http.people.push(member("29:1-" + person, object));
+  }
+
+  // As lists and single look-ups name one of our organisation.
+  static Json member(std::string const& id, std::string const& object, std::string const& role = "user") {
+    auto made = Json::object({{"id", id}, {"tenantId", activities::kTenant}});
+    if (!object.empty()) made.set("aadObjectId", object);
+    if (!role.empty()) made.set("userRole", role);
+    return made;
   }
 
   teams::Adapter& start() {

@@ -7,11 +7,8 @@ using namespace activities;
 
 TEST_CASE("teams directory: members over pages become watchers, those without object ids are asked for one by one") {
   Bench bench;
-  auto const member = [](std::string const& id, std::string const& object) {
-    auto made = Json::object({{"id", id}, {"tenantId", kTenant}});
-    if (!object.empty()) made.set("aadObjectId", object);
-    return made;
-  };
+  bench.http.people = Json::array();
+  auto const member = [](std::string const& id, std::string const& object) { return Bench::member(id, object); };
   bench.http.next[Door::members] = {
       says(200, core::dump(Json::object({{"members", Json::array({member("29:1-bob", kBob), member("29:1-zed", "z")})},
                                          {"continuationToken", "abc+/="}}))),
@@ -27,6 +24,8 @@ TEST_CASE("teams directory: members over pages become watchers, those without ob
     return teams::card_in(bench.adapter->render(cards::waiting(), "k").body)["refresh"]["userIds"];
   };
   CHECK(watchers() == Json::array({"29:1-bob", "29:1-carol"}));
+  // Somebody who was no member acts: it is asked again who they are.
+  bench.http.next[Door::member] = {says(200, core::dump(member("29:1-alice", cards::people().at("alice"))))};
   bench.send(message("list", "1", {"a11ce000-0000-4000-8000-000000000001", "29:1-alice"}));
   CHECK(watchers() == Json::array({"29:1-alice", "29:1-bob", "29:1-carol"}));
   // Kept over a restart; asked again when the app comes to the team, but not with each event.

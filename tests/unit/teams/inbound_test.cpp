@@ -50,7 +50,8 @@ TEST_CASE("teams inbound: T8 with any byte changed a good request is refused or 
     auto const answer = bench.answer(id);
     CAPTURE(at, changed);
     REQUIRE(answer);
-    CHECK((answer->status == 401 || answer->status == 403));
+    // 503: another key's name, of which nobody can tell yet whether there is such a key.
+    CHECK((answer->status == 401 || answer->status == 403 || answer->status == 503));
     ++refused;
   }
   CHECK(refused > 500);

@@ -321,6 +321,7 @@ TEST_CASE("teams relay: the question is answered to nobody else, and tells of cl
     return bench.answer(id)->status;
   };
   CHECK(asked("own", "/approvals/health?nonce=" + nonce) == 200);
+  CHECK(asked("upper", "/Approvals/health?nonce=" + nonce) == 200);  // paths of a relay are the same in any case
   CHECK(asked("other", "/approvals/health?nonce=" + std::string(32, '0')) == 404);
   CHECK(asked("none", "/approvals/health") == 404);
   bench.http.hold.clear();

@@ -48,7 +48,7 @@ TEST_CASE("teams keys: an unknown one is asked for once in five minutes, togethe
   CHECK(bench.sink.commands.size() == 2);
   // Whoever sends bad tokens does not make us ask again and again.
   for (int i = 0; i < 20; ++i)
-    CHECK(bench.answer(bench.send(body("x"), token("bad" + std::to_string(i))))->status == 401);
+    CHECK(bench.answer(bench.send(body("x"), token("bad" + std::to_string(i))))->status == 503);
   CHECK(bench.http.count(Door::keys) == 2);
   bench.loop.advance(5min);
   bench.send(body("y"), token("bad"));

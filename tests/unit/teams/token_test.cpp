@@ -293,13 +293,17 @@ TEST_CASE("teams tokens: T9 every bad token is refused, and nothing happens") {
   auto const sent_before = bench.http.count(Door::send);
   auto const rows = bad_tokens(bench);
   CHECK(rows.size() >= 60);
+  std::size_t unasked = 0;
   for (auto const& row : rows) {
     CAPTURE(row.name);
     auto const answer = answer_to(bench, row);
     REQUIRE(answer);
-    CHECK((answer->status == 401 || answer->status == 403));
+    // Of a key's name that is not in the set nobody knows until the keys may be fetched again.
+    if (answer->status == 503) ++unasked;
+    CHECK((answer->status == 401 || answer->status == 403 || answer->status == 503));
     CHECK(answer->body.is_null());
   }
+  CHECK(unasked <= 10);
   bench.loop.advance(1min);
   CHECK(bench.sink.commands.empty());
   CHECK(bench.sink.votes.empty());

@@ -173,6 +173,11 @@ TEST_CASE("teams wire: relay commands, stubs by either absence") {
       R"({"request":{"id":"1","method":"POST","requestTarget":"/a","requestHeaders":{"A":"b"},"body":false,"new":[1]}})");
   CHECK_FALSE(whole.stub);
   CHECK(whole.headers == std::vector<std::pair<std::string, std::string>>{{"A", "b"}});
+  for (auto const* header : {R"("A":"b\r\nC: d")", R"("A\nB":"c")", R"("A":"\u007f")"}) {
+    CHECK(request(R"({"request":{"id":"1","method":"POST","requestTarget":"/a","requestHeaders":{)" +
+                  std::string(header) + R"(},"body":false}})")
+              .headers.empty());
+  }
   CHECK(std::holds_alternative<RelayUnknown>(parse_relay_command(R"({"renewed":{}})").value()));
   auto const response = core::parse_json(relay_response("r", 200, {{"Content-Type", "x"}}, true)).value()["response"];
   CHECK(response == Json::object({{"requestId", "r"},
