@@ -53,34 +53,34 @@ void History::answered(std::shared_ptr<Reading> const& reading, Client::Outcome 
     if (outcome.too_large && fewer()) return;
     parts_.log.warn("matrix room can't be read back",
                     {{"room", core::printable_ascii(room, 255)}, {"reason", outcome.to_error("its messages").message}});
-    return finish(reading, false);
+    return finish(reading, End::failed);
   }
   auto page = parse_page(outcome.body, room);
   if (page.has_error()) {
     if (page.error().code == core::Errc::too_large && fewer()) return;
     parts_.log.error("matrix room can't be read back",
                      {{"room", core::printable_ascii(room, 255)}, {"reason", page.error().message}});
-    return finish(reading, false);
+    return finish(reading, End::failed);
   }
   for (auto& event : page->events) {
-    if (inbox_.done(room, event.id)) return finish(reading, true);
+    if (inbox_.done(room, event.id)) return finish(reading, End::found);
     reading->events.push_back(std::move(event));
   }
   bool const end = page->end.empty() || page->entries == 0 || page->end == reading->gap.from;
-  if (reading->once) return finish(reading, true);
-  if (end || page->end == reading->gap.to) return finish(reading, !reading->gap.to.empty());
+  if (reading->once) return finish(reading, End::found);
+  if (end || page->end == reading->gap.to) return finish(reading, reading->gap.to.empty() ? End::unknown : End::found);
   if (++reading->pages == kMaxPages || reading->events.size() >= kMaxEvents) {
-    parts_.log.error("matrix room has more new events than are read back; the oldest are left out",
+    parts_.log.error("matrix room has more new events than are read back",
                      {{"room", core::printable_ascii(room, 255)}, {"read", std::uint64_t{reading->events.size()}}});
-    return finish(reading, !reading->gap.to.empty());
+    return finish(reading, End::unknown);
   }
   reading->gap.from = page->end;
   next(reading);
 }
 
-void History::finish(std::shared_ptr<Reading> const& reading, bool found) {
+void History::finish(std::shared_ptr<Reading> const& reading, End end) {
   std::ranges::reverse(reading->events);
-  reading->done(std::move(reading->events), found);
+  reading->done(std::move(reading->events), end);
 }
 
 }  // namespace matrix

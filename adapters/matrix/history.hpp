@@ -21,12 +21,16 @@ class History {
     std::string from;  // token; empty: from the newest event
     std::string to;    // token; empty: only an event that was handled ends it
   };
-  // Oldest first. `found`: it was read up to `to` or to an event that was handled; if not, what is new among the events
-  // nobody can tell.
-  using Done = std::function<void(std::vector<Event> events, bool found)>;
+  enum class End {
+    found,    // it was read up to `to` or to an event that was handled
+    unknown,  // to the room's beginning or a limit: what is new among the events nobody can tell
+    failed,   // the homeserver did not tell: nothing may pass this place until it does
+  };
+  // Oldest first.
+  using Done = std::function<void(std::vector<Event> events, End end)>;
 
   void read(Gap gap, Done done);
-  // The newest page, oldest first: where a room that is new to us begins. `found`: it could be read.
+  // The newest page, oldest first: where a room that is new to us begins. `found`, or it failed.
   void newest(std::string const& room, Done done);
   void stop() { alive_.end(); }
 
@@ -40,7 +44,7 @@ class History {
   };
   void next(std::shared_ptr<Reading> const& reading);
   void answered(std::shared_ptr<Reading> const& reading, Client::Outcome const& outcome);
-  void finish(std::shared_ptr<Reading> const& reading, bool found);
+  void finish(std::shared_ptr<Reading> const& reading, End end);
 
   Parts parts_;
   Client& client_;

@@ -133,19 +133,20 @@ void Inbox::pump(std::string const& name) {
     auto const entry = room.waiting.front();
     room.waiting.pop_front();
     room.busy = true;
-    handle_(entry->event, alive_.guard([this, name, entry] {
+    auto const handed = alive_.guard([this, name, entry] {
       if (std::exchange(entry->handed, true)) return;
+      // From here on it is the engine's.
+      if (!entry->answered) {
+        entry->limit = parts_.loop.call_after(kAnswerLimit, alive_.guard([this, name, entry] {
+          entry->limit = 0;
+          parts_.log.warn("matrix event was never answered", {{"event", core::printable_ascii(entry->event.id, 255)}});
+          answered(name, entry);
+        }));
+      }
       rooms_[name].busy = false;
       pump(name);
-    }),
-            alive_.guard([this, name, entry] { answered(name, entry); }));
-    if (!entry->answered) {
-      entry->limit = parts_.loop.call_after(kAnswerLimit, alive_.guard([this, name, entry] {
-        entry->limit = 0;
-        parts_.log.warn("matrix event was never answered", {{"event", core::printable_ascii(entry->event.id, 255)}});
-        answered(name, entry);
-      }));
-    }
+    });
+    handle_(entry->event, handed, alive_.guard([this, name, entry] { answered(name, entry); }));
   }
   room.pumping = false;
 }

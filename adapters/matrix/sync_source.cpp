@@ -174,9 +174,11 @@ void SyncSource::take_room(std::shared_ptr<Answer> const& answer) {
 void SyncSource::fill(std::shared_ptr<Answer> const& answer, SyncRoom& room, std::string to) {
   ++counters_.gaps;
   history_.read({room.room, room.prev_batch, std::move(to)}, alive_.guard([this, answer, &room](std::vector<Event> gap,
-                                                                                                bool found) {
+                                                                                                History::End end) {
     handler_.on_room_changed(room.room);
-    if (found) {
+    if (end == History::End::failed) {
+      answer->holed = true;
+    } else if (end == History::End::found) {
       std::ranges::move(gap, std::back_inserter(answer->events));
       std::ranges::move(room.timeline, std::back_inserter(answer->events));
     } else {
@@ -194,6 +196,11 @@ void SyncSource::take_all(std::shared_ptr<Answer> const& answer) {
     for (auto const& room : *names) {
       if (std::ranges::count(settings_.channels, room) > 0) handler_.on_room_changed(room);
     }
+  }
+  if (answer->holed) {
+    inbox_.take(std::move(answer->events), {});
+    polling_ = false;
+    return failed("a room can't be read back after a gap; it is tried again");
   }
   bool const idle = answer->events.empty();
   bool const at_once = !answer->cold && parts_.loop.now() < polled_ + kPause;

@@ -27,7 +27,8 @@ class SyncSource : public EventSource {
   // One answer on its way into the inbox: its gaps are filled room by room.
   struct Answer {
     SyncAnswer sync;
-    bool cold = false;  // read without a position
+    bool cold = false;   // read without a position
+    bool holed = false;  // a gap could not be read: the position stays, and the next poll gives the same again
     std::size_t at = 0;
     std::vector<Event> events;
   };

@@ -204,6 +204,8 @@ void WebSocketSource::deliver(Transaction transaction) {
   auto const acknowledge = alive_.guard([this, link = transaction.link, id = transaction.id, txn = transaction.txn] {
     if (id != 0 && link == link_ && socket_) socket_->send(transaction_ack(id, txn));
   });
+  // What comes in there now must not pass what was not read: reading back gives it once more.
+  std::erase_if(transaction.events, [this](Event const& event) { return unread_.contains(event.room); });
   inbox_.take(std::move(transaction.events), acknowledge);
   if (inbox_.open() >= kMaxOpen && greeted_)
     drop("more events wait for an answer than may; connecting again when they have it");
@@ -215,6 +217,7 @@ void WebSocketSource::back_fill() {
     return;
   }
   filling_ = true;
+  unread_.clear();
   ++counters_.back_fills;
   auto const rooms = std::make_shared<std::deque<std::string>>(settings_.channels.begin(), settings_.channels.end());
   back_fill_room(rooms);
@@ -226,8 +229,8 @@ void WebSocketSource::back_fill_room(std::shared_ptr<std::deque<std::string>> co
   rooms->pop_front();
   if (!inbox_.knows(room)) {
     // New to us: what is there already is history, unless it came in since we connected.
-    history_.newest(room, alive_.guard([this, rooms, room](std::vector<Event> events, bool read) {
-      if (!read) return back_fill_room(rooms);  // not a member yet
+    history_.newest(room, alive_.guard([this, rooms, room](std::vector<Event> events, History::End end) {
+      if (end != History::End::found) return back_fill_room(rooms);  // not a member yet
       std::erase_if(events, [&](Event const& event) {
         return std::ranges::any_of(held_, [&](Transaction const& held) {
           return std::ranges::find(held.events, event.id, &Event::id) != held.events.end();
@@ -238,8 +241,10 @@ void WebSocketSource::back_fill_room(std::shared_ptr<std::deque<std::string>> co
     }));
     return;
   }
-  history_.read({room, {}, {}}, alive_.guard([this, rooms, room](std::vector<Event> events, bool found) {
-    if (found) {
+  history_.read({room, {}, {}}, alive_.guard([this, rooms, room](std::vector<Event> events, History::End end) {
+    if (end == History::End::failed) {
+      unread_.insert(room);
+    } else if (end == History::End::found) {
       if (!events.empty()) ++counters_.gaps;
       inbox_.take(std::move(events), {});
     } else if (!events.empty()) {
@@ -255,7 +260,16 @@ void WebSocketSource::filled() {
   filling_ = false;
   if (std::exchange(fill_again_, false)) return back_fill();
   for (auto& transaction : std::exchange(held_, {})) deliver(std::move(transaction));
-  if (!greeted_ || noticed_ || parts_.loop.now() - greeted_at_ >= kFillFor) return;
+  if (!greeted_) return;
+  if (!unread_.empty()) {
+    parts_.loop.cancel(fill_timer_);
+    fill_timer_ = parts_.loop.call_after(kFillEvery, alive_.guard([this] {
+      fill_timer_ = 0;
+      back_fill();
+    }));
+    return;
+  }
+  if (noticed_ || parts_.loop.now() - greeted_at_ >= kFillFor) return;
   parts_.loop.cancel(fill_timer_);
   fill_timer_ = parts_.loop.call_after(kFillEvery, alive_.guard([this] {
     fill_timer_ = 0;

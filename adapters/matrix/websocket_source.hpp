@@ -9,6 +9,7 @@
 
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,7 @@ class WebSocketSource : public EventSource {
   core::Time greeted_at_{};
   std::int64_t last_ping_ = 0, awaited_ping_ = 0;
   ports::Loop::TimerId hello_timer_ = 0, ping_timer_ = 0, pong_timer_ = 0, fill_timer_ = 0, dial_timer_ = 0;
+  std::set<std::string> unread_;  // rooms that could not be read back: nothing of them counts until they are
   std::deque<Transaction> held_;  // that came while rooms were read back
   Alive alive_;
 };

@@ -137,3 +137,25 @@ TEST_CASE("matrix clicks: a look-up that fails silences no card") {
     CHECK(bench.engine.votes.size() == 1);
   }
 }
+
+TEST_CASE("matrix: a room that can't be read back after a gap loses nothing, and the others go on") {
+  auto const transport = GENERATE(matrix::Transport::sync, matrix::Transport::websocket);
+  Bench bench(transport);
+  bench.connected();
+  auto const event = bench.post(cards::waiting());
+  bench.hs.text(kCarol, "handled");
+  if (transport == matrix::Transport::websocket) bench.transact("before", 1);
+  bench.loop.advance(1s);
+  bench.adapter.reset();
+  auto const reaction = bench.hs.react(kBob, event);
+  for (int i = 0; i < 150; ++i) bench.hs.text("@eve:example.org", "chatter");
+  bench.hs.fault("/messages", Homeserver::refusal(404, "M_NOT_FOUND"));
+  bench.connected();
+  if (transport == matrix::Transport::websocket) {
+    bench.hs.text("@eve:example.org", "newer than what was not read");
+    bench.transact("later", 1);
+  }
+  bench.loop.advance(2min);
+  REQUIRE(bench.engine.votes.size() == 1);
+  CHECK(bench.engine.votes[0].delivery == reaction);
+}
