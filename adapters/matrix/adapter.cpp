@@ -232,7 +232,13 @@ core::Result<std::function<void()>> Adapter::fresh_secrets(Settings const& fresh
     impl_->settings.access_token = next.access_token;
     impl_->settings.password = next.password;
     impl_->settings.as_token = next.as_token;
-    impl_->session.secrets_changed();
+    if (!impl_->given_up) return impl_->session.secrets_changed();
+    // All that waited has been told; whoever asks again meets an adapter that begins anew.
+    auto* const sink = impl_->sink;
+    impl_->stop();
+    impl_ = std::make_unique<Impl>(next, impl_->parts);
+    impl_->parts.log.info("matrix begins again with other secrets");
+    impl_->start(*sink);
   });
 }
 std::vector<std::string> Adapter::room_problems() const { return impl_->rooms.problems(); }

@@ -46,6 +46,7 @@ class Interactions {
     std::string key;                     // makes the answer's own
     bool from_reaction = false;
   };
+  void once_room_is_known(Event const& event, Turn const& turn, unsigned waited);
   struct Ballot {
     Act act;
     core::Verdict verdict = core::Verdict::approve;

@@ -17,6 +17,8 @@ constexpr core::Duration kAskLimit = 10min;
 constexpr core::Duration kSayAfter = 1min;  // of looking for a message in vain
 constexpr core::Duration kLookFor = 1h;     // then whoever clicked has been told for long
 constexpr std::size_t kMaxLooking = 200;    // reactions on messages that nobody tells of: anybody may place them
+constexpr core::Duration kRoomWait = 1s;    // between two looks at a room whose state is being read
+constexpr unsigned kMaxRoomWaits = 120;     // then what came from there does not count: unknown is no
 constexpr core::Duration kLeastWait = 1s;   // between two tries
 
 }  // namespace
@@ -50,7 +52,18 @@ void Interactions::take(Event const& event, std::function<void()> handed, std::f
   // room is.
   if (event.type == "m.room.redaction") return redacted(event, turn);
   // In an encrypted room a plain event is no proof of anything, and a reaction is always plain.
-  if (auto const why = rooms_.why_closed(event.room); !why || !why->empty()) return turn.finish();
+  once_room_is_known(event, turn, 0);
+}
+
+void Interactions::once_room_is_known(Event const& event, Turn const& turn, unsigned waited) {
+  auto const why = rooms_.why_closed(event.room);
+  if (!why && waited < kMaxRoomWaits) {
+    // Its state is being read: only then is it known what this is worth. What comes behind it waits, too.
+    parts_.loop.call_after(kRoomWait,
+                           alive_.guard([this, event, turn, waited] { once_room_is_known(event, turn, waited + 1); }));
+    return;
+  }
+  if (!why || !why->empty()) return turn.finish();
   if (event.type == "m.reaction") return reacted(event, turn);
   if (event.type == "m.room.message") return said(event, turn);
   turn.finish();

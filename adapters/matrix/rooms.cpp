@@ -158,11 +158,15 @@ void Rooms::read_state(std::string const& name, std::string const& type,
       if (auto const content = parse_content(outcome.body); content.has_value()) {
         bool const event = (*content)["content"].is_object() && (*content)["sender"].is_string();
         take(event ? (*content)["content"] : *content, event ? (*content)["sender"].text() : std::string());
+      } else {
+        rooms_[name].partly = true;
       }
     } else if (outcome.error_class() == ErrorClass::gone) {
       take({}, {});
     } else if (outcome.error_class() == ErrorClass::forbidden) {
       rooms_[name].joined = false;
+    } else {
+      rooms_[name].partly = true;
     }
     done();
   }));
@@ -176,10 +180,15 @@ void Rooms::read(std::string const& name, std::function<void()> done) {
   }
   room.reading = true;
   room.joined = true;
+  room.partly = false;
   auto const all = after(6, [this, name, done = std::move(done)] {
     if (auto const at = rooms_.find(name); at != rooms_.end()) {
-      at->second.known = true;
+      at->second.known |= !at->second.partly || !at->second.joined;
       at->second.reading = false;
+      if (at->second.partly) {
+        parts_.log.warn("matrix room could not be read whole; it is read again in a minute", {{"room", shown(name)}});
+        parts_.loop.call_after(kJoinEvery, alive_.guard([this, name] { refresh(name); }));
+      }
       assess(name);
       if (!at->second.joined && at->second.timer == 0) join_later(name, kJoinEvery);
       if (std::exchange(at->second.again, false)) read(name, {});

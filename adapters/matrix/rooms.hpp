@@ -53,6 +53,7 @@ class Rooms {
     unsigned joins = 0;                          // failed tries
     ports::Loop::TimerId timer = 0;              // of the next try
     bool reading = false, again = false;
+    bool partly = false;  // something of it could not be read: what is not known is no
   };
 
   void refresh_later();

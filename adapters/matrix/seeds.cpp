@@ -49,8 +49,10 @@ void Seeds::react(std::string const& room, std::string const& event, std::string
         if (outcome.ok()) {
           ++counters_.seeds;
           auto const id = parse_event_id(outcome.body);
-          if (auto const known = placed_.find(event); id.has_value() && known != placed_.end())
-            known->second.reactions.insert(*id);
+          auto const known = placed_.find(event);
+          if (id.has_error() || known == placed_.end()) return;
+          if (known->second.ended) return remove(room, {*id});
+          known->second.reactions.insert(*id);
         } else if (outcome.status != 0 && outcome.error_class() == ErrorClass::already) {
           // By an earlier process, as another device: a transaction id says nothing across those.
           if (auto const known = placed_.find(event); known != placed_.end()) known->second.all = false;
@@ -65,6 +67,7 @@ void Seeds::take_away(std::string const& room, std::string const& event) {
   auto const known = placed_.find(event);
   if (known == placed_.end()) remember(event).all = false;
   auto& placed = placed_[event];
+  placed.ended = true;
   remove(room, std::exchange(placed.reactions, {}));
   if (!std::exchange(placed.all, true)) look_for(room, event);
 }

@@ -25,7 +25,8 @@ class Seeds {
  private:
   struct Placed {
     std::set<std::string> reactions;
-    bool all = true;  // false: there are more, whose ids only the homeserver knows
+    bool all = true;     // false: there are more, whose ids only the homeserver knows
+    bool ended = false;  // one that comes late goes at once
   };
 
   Placed& remember(std::string const& event);

@@ -57,6 +57,20 @@ TEST_CASE("matrix clicks: the reactions to tap are placed, each once, and taken 
   CHECK(bench.hs.calls("PUT /_matrix/client/v3/rooms/!inc:example.org/redact/").size() == 2);
 }
 
+TEST_CASE("matrix clicks: a reaction to tap that comes late, after the decision, is taken away at once") {
+  Bench bench;
+  bench.connected();
+  bench.hs.fault("PUT /_matrix/client/v3/rooms/!inc:example.org/send/m.reaction",
+                 Homeserver::refusal(429, "M_LIMIT_EXCEEDED", Json::object({{"retry_after_ms", 20'000}})));
+  auto const event = bench.post(cards::waiting());
+  CHECK(bench.hs.sent("m.reaction").empty());
+  bench.update(event, cards::Request().vote("bob").updated());
+  bench.loop.advance(5min);
+  auto const placed = bench.hs.calls("/send/m.reaction/"), taken = bench.hs.calls("/redact/");
+  REQUIRE(placed.size() == 3);  // one was refused
+  CHECK(taken.size() == 2);
+}
+
 TEST_CASE("matrix clicks: after a restart an update sees to it that there is something to tap") {
   Bench bench;
   bench.connected();

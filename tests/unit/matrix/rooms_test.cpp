@@ -176,6 +176,24 @@ TEST_CASE("matrix rooms: an upgraded room is said to be replaced") {
   CHECK_THAT(problems(bench), Catch::Contains("replaced by !next:example.org"));
 }
 
+TEST_CASE("matrix rooms: T39 what could not be read is unknown, and unknown is no until it is read") {
+  Bench bench;
+  bool const proxy = GENERATE(true, false);
+  for (int times = 0; times < 2; ++times)
+    bench.hs.fault("GET /_matrix/client/v3/rooms/!inc:example.org/state/m.room.encryption",
+                   proxy ? Homeserver::Answer(net::HttpResponse{200, {}, "<html>maintenance</html>"})
+                         : Homeserver::refusal(400, "M_UNKNOWN"));
+  bench.connected();
+  std::optional<core::Result<ports::MessageRef>> posted;
+  bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(cards::waiting(), "k").body, "k", bench.loop.now(),
+                      [&](auto const& result) { posted = result; });
+  bench.loop.advance(30s);
+  INFO(bench.hs.calls("m.room.encryption").size());
+  CHECK(bench.hs.sent().empty());
+  bench.loop.advance(1min);
+  CHECK(bench.hs.sent().size() == 1);
+}
+
 TEST_CASE("matrix rooms: a new configuration brings rooms and takes them away") {
   Bench bench;
   bench.make_room("!two:example.org");

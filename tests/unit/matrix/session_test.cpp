@@ -150,6 +150,16 @@ TEST_CASE("matrix session: an access token that is dead ends everything with the
   bench.adapter->update(Bench::matrix_ref("$x"), Json::object({}), [&](auto const& result) { late = !result; });
   bench.loop.advance(1s);
   CHECK(late);
+
+  // A reload with the new one brings it back.
+  auto fresh = bench.settings;
+  fresh.access_token = "another";
+  auto const take = bench.adapter->fresh_secrets(fresh);
+  REQUIRE(take.has_value());
+  (*take)();
+  bench.loop.advance(5s);
+  CHECK(bench.engine.connected());
+  bench.post(cards::waiting(), "k2");
 }
 
 TEST_CASE("matrix session: what can't work is said at the start") {
