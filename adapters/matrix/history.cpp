@@ -1,6 +1,7 @@
 #include "adapters/matrix/history.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "bot/core/text.hpp"
 
@@ -12,6 +13,14 @@ constexpr unsigned kMaxPages = 100;
 constexpr std::size_t kMaxEvents = 5000;  // one gap; more is not a gap but a room that lived without us
 
 }  // namespace
+
+std::vector<Event> take_out_redactions(std::vector<Event>& events) {
+  auto const first = std::stable_partition(events.begin(), events.end(),
+                                           [](Event const& event) { return event.type != "m.room.redaction"; });
+  std::vector<Event> redactions(std::make_move_iterator(first), std::make_move_iterator(events.end()));
+  events.erase(first, events.end());
+  return redactions;
+}
 
 void History::read(Gap gap, Done done) {
   auto const reading = std::make_shared<Reading>();

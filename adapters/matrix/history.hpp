@@ -12,6 +12,10 @@
 
 namespace matrix {
 
+// Moves the redactions out of what can't be told from what was handled: taking back only takes away, so it is heard
+// even if it was heard before, and a vote that was taken back meanwhile doesn't stand.
+std::vector<Event> take_out_redactions(std::vector<Event>& events);
+
 class History {
  public:
   History(Parts const& parts, Client& client, Inbox const& inbox) : parts_(parts), client_(client), inbox_(inbox) {}

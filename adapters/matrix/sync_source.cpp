@@ -182,10 +182,12 @@ void SyncSource::fill(std::shared_ptr<Answer> const& answer, SyncRoom& room, std
       std::ranges::move(gap, std::back_inserter(answer->events));
       std::ranges::move(room.timeline, std::back_inserter(answer->events));
     } else {
-      parts_.log.error("matrix room: what came in meanwhile can't be told from what was handled; nothing of it counts",
-                       {{"room", core::printable_ascii(room.room, 255)}});
+      parts_.log.error(
+          "matrix room: what came in meanwhile can't be told from what was handled; only what takes back counts",
+          {{"room", core::printable_ascii(room.room, 255)}});
+      std::ranges::move(room.timeline, std::back_inserter(gap));
+      std::ranges::move(take_out_redactions(gap), std::back_inserter(answer->events));
       inbox_.skip(room.room, gap);
-      inbox_.skip(room.room, room.timeline);
     }
     take_room(answer);
   }));

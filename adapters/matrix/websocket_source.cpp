@@ -248,9 +248,12 @@ void WebSocketSource::back_fill_room(std::shared_ptr<std::deque<std::string>> co
       if (!events.empty()) ++counters_.gaps;
       inbox_.take(std::move(events), {});
     } else if (!events.empty()) {
-      parts_.log.error("matrix room: what came in meanwhile can't be told from what was handled; nothing of it counts",
-                       {{"room", core::printable_ascii(room, 255)}});
+      parts_.log.error(
+          "matrix room: what came in meanwhile can't be told from what was handled; only what takes back counts",
+          {{"room", core::printable_ascii(room, 255)}});
+      auto redactions = take_out_redactions(events);
       inbox_.skip(room, events);
+      inbox_.take(std::move(redactions), {});
     }
     back_fill_room(rooms);
   }));

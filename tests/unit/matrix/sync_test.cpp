@@ -144,18 +144,22 @@ TEST_CASE("matrix sync: T12 what can't be told from what was handled does not co
   Bench bench;
   bench.connected();
   auto const event = bench.post(cards::waiting());
-  bench.hs.react(kBob, event);
+  auto const reaction = bench.hs.react(kBob, event);
   bench.loop.advance(1s);
   bench.adapter.reset();
   // The note names an event that the room no longer has, and the position is lost.
   bench.notebook.notes["matrix-position"] =
       R"({"v":1,"user":"@countersign:example.org","since":"","rooms":{"!inc:example.org":["$purged"]}})";
   bench.hs.text(kBob, "!countersign run something");
+  bool const taken_back = GENERATE(false, true);
+  if (taken_back) bench.hs.redact(kBob, reaction);
   bench.connected();
   bench.loop.advance(5s);
-  CHECK(bench.engine.votes.size() == 1);
+  CHECK(bench.engine.votes.size() == (taken_back ? 2U : 1U));
+  // Only what takes away is heard all the same.
+  if (taken_back) CHECK(bench.engine.votes.back().verdict == core::Verdict::withdraw);
   CHECK(bench.engine.commands.empty());
-  CHECK_THAT(bench.log_text(), Catch::Contains("nothing of it counts"));
+  CHECK_THAT(bench.log_text(), Catch::Contains("only what takes back counts"));
   bench.hs.text(kBob, "!countersign list");
   bench.loop.advance(1s);
   CHECK(bench.engine.commands.size() == 1);
