@@ -182,7 +182,7 @@ TEST_CASE("matrix clicks: a late tap is handed over, so that the engine says wha
   CHECK_THAT(bench.last()["body"].text(), Catch::Contains("already approved by bob"));
 }
 
-TEST_CASE("matrix clicks: only words for the bot are a note; what replies to somebody else decides nothing") {
+TEST_CASE("matrix clicks: only words for the bot are a note, and what replies to somebody else decides nothing") {
   Bench bench;
   bench.connected();
   cards::Request const request("restart-why");
