@@ -1,35 +1,10 @@
 // Votes and refusals, who must say why, expiry and denying: one rule a story.
-#include "bot/core/card.hpp"
-#include "tests/support/catch.hpp"
-#include "tests/support/story.hpp"
+#include "tests/unit/core/deciding.hpp"
 
 using namespace core;
 using namespace std::chrono_literals;
+using namespace deciding;
 using fixture::Story;
-
-namespace {
-
-void check_same(Story const& story) {
-  CHECK(story.broken == "");
-  CHECK(fixture::dump_state(story.state) == fixture::dump_state(story.copy));
-}
-
-CancelAsked cancel(Actor by, RequestId const& id) {
-  return {.ticket = 9,
-          .by = std::move(by),
-          .platform = "slack",
-          .account = "U0X",
-          .channel = {},
-          .request = id.str(),
-          .reason = {}};
-}
-
-void post_card(Story& story, RequestId const& id, bool delivered = true) {
-  story.send(PostRendered{id, "card", "slack", "incidents", "C0INC", "key", digest_of("r"), Json("body")});
-  if (delivered) story.send(Posted{id, story.at(id).posts.back().number, Json::object({{"ts", "1.2"}})});
-}
-
-}  // namespace
 
 TEST_CASE("T2 accounts never decide: a person counts once, whatever they click with") {
   auto rules = fixture::rules();

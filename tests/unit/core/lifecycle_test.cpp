@@ -1,30 +1,10 @@
 // A request's way outside of votes: runs, restart, reload, cancelling, the same question twice.
-#include "bot/core/card.hpp"
-#include "tests/support/catch.hpp"
-#include "tests/support/story.hpp"
+#include "tests/unit/core/deciding.hpp"
 
 using namespace core;
 using namespace std::chrono_literals;
+using namespace deciding;
 using fixture::Story;
-
-namespace {
-
-void check_same(Story const& story) {
-  CHECK(story.broken == "");
-  CHECK(fixture::dump_state(story.state) == fixture::dump_state(story.copy));
-}
-
-CancelAsked cancel(Actor by, RequestId const& id) {
-  return {.ticket = 9,
-          .by = std::move(by),
-          .platform = "slack",
-          .account = "U0X",
-          .channel = {},
-          .request = id.str(),
-          .reason = {}};
-}
-
-}  // namespace
 
 TEST_CASE("T13 a run is started once, and one that a crash cut off is never repeated") {
   Story story;

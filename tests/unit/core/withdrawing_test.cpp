@@ -1,20 +1,10 @@
 // Votes that are repeated and taken back.
-#include "bot/core/card.hpp"
-#include "tests/support/catch.hpp"
-#include "tests/support/story.hpp"
+#include "tests/unit/core/deciding.hpp"
 
 using namespace core;
 using namespace std::chrono_literals;
+using namespace deciding;
 using fixture::Story;
-
-namespace {
-
-void check_same(Story const& story) {
-  CHECK(story.broken == "");
-  CHECK(fixture::dump_state(story.state) == fixture::dump_state(story.copy));
-}
-
-}  // namespace
 
 namespace {
 
