@@ -94,6 +94,12 @@ std::vector<Rooms::Problem> Rooms::problems_of(std::string const& name, Room con
     warns(place +
           " is public: anybody may enter and read what is asked and decided there. Set its join rule to "
           "invite.");
+  if (auto const rule = room.join_rules["join_rule"].text();
+      rule.starts_with("restricted") || rule.starts_with("knock"))
+    warns(place + " lets in " +
+          (rule == "knock" ? "whoever knocks and is let in by a member of it"
+                           : "the members of other rooms by themselves") +
+          " (join rule " + shown(rule) + "). Set its join rule to invite.");
   if (room.create["m.federate"].boolean(true)) {
     std::set<std::string> servers;
     for (auto const& [user, display] : room.members) {

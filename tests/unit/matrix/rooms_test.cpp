@@ -84,6 +84,16 @@ TEST_CASE("matrix rooms: public ones and strangers' servers are warned of") {
   CHECK_THAT(problems(bench), !Catch::Contains("is public"));
 }
 
+TEST_CASE("matrix rooms: one that lets people in without an invitation is warned of") {
+  Bench bench;
+  auto const [rule, says] = GENERATE(table<std::string, std::string>({{"restricted", "members of other rooms"},
+                                                                      {"knock_restricted", "members of other rooms"},
+                                                                      {"knock", "whoever knocks"}}));
+  bench.hs.say("@alice:example.org", "m.room.join_rules", Json::object({{"join_rule", rule}}), kRoom, "");
+  bench.connected();
+  CHECK_THAT(problems(bench), Catch::Contains(says) && Catch::Contains("join rule to invite"));
+}
+
 TEST_CASE("matrix rooms: one that is open to other homeservers is warned of before anybody comes from there") {
   Bench bench;
   bench.hs.say("@alice:example.org", "m.room.create", Json::object({{"room_version", "11"}}), kRoom, "");
