@@ -98,11 +98,7 @@ void run_story(Place place, std::string const& victim, support::KitOptions const
   CHECK(kit.ledger_problems() == "");
 }
 
-template <class On>
-std::vector<std::string> victims() {
-  if (On::kPlatform == support::Platform::slack) return {"serve", "runner", "both"};
-  return {"serve"};
-}
+char const* const kVictims[] = {"serve", "runner", "both"};
 
 template <class On>
 std::vector<Place> while_a_click_is_taken() {
@@ -116,38 +112,40 @@ std::vector<Place> while_a_click_is_taken() {
 }  // namespace
 
 ON_EACH("T13 F1 killed while a click is being taken: K1, K2, K3") {
-  auto const victim = GENERATE(from_range(victims<TestType>()));
+  auto const* victim = GENERATE(from_range(std::begin(kVictims), std::end(kVictims)));
   auto const place = GENERATE(from_range(while_a_click_is_taken<TestType>()));
   run_story(place, victim, on<TestType>());
 }
 
-#define ON_SYNC_ALONE(words) TEMPLATE_TEST_CASE(words, "", Slack, Teams, MatrixSync)
-
-ON_SYNC_ALONE("T10 F1 killed while the approval becomes durable: K4 to K8") {
-  auto const victim = GENERATE(from_range(victims<TestType>()));
+ON_EACH("T10 F1 killed while the approval becomes durable: K4 to K8") {
+  auto const* victim = GENERATE(from_range(std::begin(kVictims), std::end(kVictims)));
   auto const point = GENERATE(4, 5, 6, 7, 8);
   run_story({point, "request.approved"}, victim, on<TestType>());
 }
 
-ON_SYNC_ALONE("F1 killed after the message was updated: K10") {
-  auto const victim = GENERATE(from_range(victims<TestType>()));
+ON_EACH("F1 killed after the message was updated: K10") {
+  auto const* victim = GENERATE(from_range(std::begin(kVictims), std::end(kVictims)));
   run_story({10, "*"}, victim, on<TestType>());
 }
 
-ON_SYNC_ALONE("T13 F1 killed around the run: K11 to K14") {
-  auto const victim = GENERATE(from_range(victims<TestType>()));
+ON_EACH("T13 F1 killed around the run: K11 to K14") {
+  auto const* victim = GENERATE(from_range(std::begin(kVictims), std::end(kVictims)));
   auto const place =
       GENERATE(Place{11, "*"}, Place{12, "leave", "runner"}, Place{13, "leave", "runner"}, Place{14, "*"});
   run_story(place, victim, on<TestType>());
 }
 
-TEST_CASE("F1 killed while any other entry becomes durable") {
-  auto const* what = GENERATE("request.accepted", "request.opened", "request.posted", "run.started", "run.finished");
+ON_EACH("F1 killed while any other entry becomes durable") {
+  std::vector<std::string> kinds{"request.accepted", "request.opened", "run.started", "run.finished"};
+  // Nobody can look for a message on Teams: what was posted without its reference on record costs a minute, and has a
+  // test of its own below.
+  if (TestType::kPlatform != support::Platform::teams) kinds.emplace_back("request.posted");
+  auto const what = GENERATE_COPY(from_range(kinds));
   auto const point = GENERATE(5, 7, 8);
-  run_story({point, what}, "serve");
+  run_story({point, what.c_str()}, "serve", on<TestType>());
 }
 
-ON_SYNC_ALONE("F1 killed before the intent to post is durable") {
+ON_EACH("F1 killed before the intent to post is durable") {
   run_story({5, "request.post_intent"}, "serve", on<TestType>());
 }
 
