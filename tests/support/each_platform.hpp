@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tests/support/catch.hpp"
+#include "tests/support/full.hpp"
 #include "tests/support/service_kit.hpp"
 
 namespace support {
@@ -23,6 +24,12 @@ template <class On>
 KitOptions on(KitOptions options = {}) {
   options.platforms = {On::kPlatform};
   return options;
+}
+
+// Everything on Slack; on the others, before every commit, what `sample` names.
+template <class On, class Values>
+Values sampled(Values all, Values sample) {
+  return On::kPlatform == Platform::slack || full() ? all : sample;
 }
 
 }  // namespace support

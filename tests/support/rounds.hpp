@@ -3,22 +3,21 @@
 
 #include <cstdint>
 
+#include "tests/support/full.hpp"
+
 namespace support {
 
-// All of them; under a sanitizer, which makes each one some twenty times as slow, every twentieth: it is there to see
-// memory and threads, and the rules are proved by the ordinary run.
-constexpr std::uint32_t rounds(std::uint32_t all) {
+// All of them in the full tier, a quarter before every commit; under a sanitizer, which makes each one some twenty
+// times as slow, every twentieth: it is there to see memory and threads, and the rules are proved by the other runs.
+inline std::uint32_t rounds(std::uint32_t all) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return all / 20;
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
   return all / 20;
-#else
-  return all;
 #endif
-#else
-  return all;
 #endif
+  return full() ? all : all / 4;
 }
 
 }  // namespace support

@@ -238,7 +238,7 @@ void run_all(std::uint32_t first, std::uint32_t count) {
 
 }  // namespace
 
-// 100,000 in all (fewer under a sanitizer); in four parts, so that CTest runs them side by side.
+// 100,000 in the full tier, a quarter of that before every commit; in four parts, so that CTest runs them side by side.
 TEST_CASE("T24 T54 random sequences keep every invariant (1 of 4)") { run_all(0, support::rounds(25'000)); }
 TEST_CASE("T24 T54 random sequences keep every invariant (2 of 4)") { run_all(25'000, support::rounds(25'000)); }
 TEST_CASE("T24 T54 random sequences keep every invariant (3 of 4)") { run_all(50'000, support::rounds(25'000)); }
