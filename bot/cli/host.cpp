@@ -10,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include "bot/cli/log_line.hpp"
 #include "bot/core/text.hpp"
 #include "bot/process/program.hpp"
 
@@ -36,17 +37,8 @@ class JsonLog final : public ports::Log {
     static constexpr char const* kWords[] = {"debug", "info", "warn", "error"};
     auto const index = static_cast<std::size_t>(level);
     if (!logger_->should_log(kLevels[index])) return;
-    auto line =
-        core::Json::object({{"time", core::format_time(wall_now())}, {"level", kWords[index]}, {"message", message}});
-    for (auto& [name, value] : fields) {
-      if (auto const* text = value.if_string()) {
-        auto clean = *text;
-        if (redactor_) redactor_->redact(clean);
-        value = core::one_line(clean, 4000);
-      }
-      line.set(name, std::move(value));
-    }
-    logger_->log(kLevels[index], "{}", core::dump(line));
+    logger_->log(kLevels[index], "{}",
+                 log_line(wall_now(), kWords[index], message, std::move(fields), redactor_.get()));
   }
 
  private:

@@ -187,7 +187,9 @@ void add_playground(CLI::App& app, Action& action) {
   auto const options = std::make_shared<Options>();
   options->dir = default_dir();
   command->add_option("--port", options->port, "Of the page; 0: any")->capture_default_str();
-  command->add_option("--dir", options->dir, "Where key, ledger and logs are kept")->capture_default_str();
+  command->add_option("--dir", options->dir, "Where key, ledger and logs are kept")
+      ->capture_default_str()
+      ->type_name("DIR");
   command
       ->add_option("--scenario", options->scenario,
                    "interactive: one approval is enough; quorum: three are needed; hands-off: presses the buttons "
