@@ -259,11 +259,15 @@ Json Explainer::as_json() const {
   json.set("needs", std::move(needs)).set("excluded", std::move(excluded_people));
   if (out_.runbook) json.set("if_unanswered", out_.runbook->if_unanswered);
   if (out_.request) {
-    auto bound = core::to_json(*out_.request);
-    Json::Object shown;  // what does not exist before somebody asks stays out: ids, evidence, an instance
-    for (auto const* key : {"summary", "risk", "parameters", "targets", "steps", "on_failure", "environment",
-                            "working_directory", "run_as", "sandbox", "limits", "lock"})
-      shown.emplace(key, bound[key]);
+    // What does not exist before somebody asks, or stands elsewhere in this answer, stays out.
+    static std::set<std::string, std::less<>> const kElsewhere{
+        "schema",  "instance", "request", "case",     "requester", "initiator",  "reason",       "labels",
+        "runbook", "policy",   "needs",   "evidence", "opened_at", "expires_at", "if_unanswered"};
+    Json::Object shown;
+    auto const bound = core::to_json(*out_.request);
+    for (auto const& [name, value] : *bound.if_object()) {
+      if (!kElsewhere.contains(name)) shown.emplace(name, value);
+    }
     json.set("runs", std::move(shown)).set("action", words_json(core::action_lines(*out_.request)));
     json.set("expires_at", core::format_time(out_.request->expires_at));
     json.set("channels", words_json(channel_names()));

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <thread>
 
-#include "bot/cli/log_line.hpp"
+#include "bot/core/log_line.hpp"
 #include "bot/core/text.hpp"
 #include "bot/process/program.hpp"
 
@@ -23,6 +23,7 @@ core::Time wall_now() { return std::chrono::floor<core::Duration>(std::chrono::s
 class JsonLog final : public ports::Log {
  public:
   JsonLog(std::string const& level, std::shared_ptr<ports::Redactor const> redactor) : redactor_(std::move(redactor)) {
+    if (redactor_) redact_ = [this](std::string& text) { redactor_->redact(text); };
     pool_ = std::make_shared<spdlog::details::thread_pool>(8192, 1);
     logger_ = std::make_shared<spdlog::async_logger>("countersign", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
                                                      pool_, spdlog::async_overflow_policy::overrun_oldest);
@@ -37,12 +38,12 @@ class JsonLog final : public ports::Log {
     static constexpr char const* kWords[] = {"debug", "info", "warn", "error"};
     auto const index = static_cast<std::size_t>(level);
     if (!logger_->should_log(kLevels[index])) return;
-    logger_->log(kLevels[index], "{}",
-                 log_line(wall_now(), kWords[index], message, std::move(fields), redactor_.get()));
+    logger_->log(kLevels[index], "{}", core::log_line(wall_now(), kWords[index], message, std::move(fields), redact_));
   }
 
  private:
   std::shared_ptr<ports::Redactor const> redactor_;
+  std::function<void(std::string&)> redact_;
   std::shared_ptr<spdlog::details::thread_pool> pool_;
   std::shared_ptr<spdlog::async_logger> logger_;
 };

@@ -18,6 +18,7 @@
 #include "bot/cli/playground_ledger.hpp"
 #include "bot/cli/playground_stage.hpp"
 #include "bot/cli/playground_story.hpp"
+#include "bot/cli/printing.hpp"
 #include "bot/net/io.hpp"
 #include "ledger/init.hpp"
 #include "ledger/key.hpp"
@@ -72,7 +73,7 @@ class Playground {
                                                            options_.port);
     ledger_->watch([this] { page_->ledger_changed(); });
     if (options_.json) {
-      std::printf("%s\n", core::dump(places().set("step", "ready").set("page", page_->url())).c_str());
+      print_json(places().set("step", "ready").set("page", page_->url()));
     } else {
       std::printf(
           "The playground is at %s\n\n"

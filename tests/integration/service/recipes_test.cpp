@@ -1,7 +1,9 @@
 // The recipes of deploy/, as they stand there, against the real service: pipelines, PAM, the image's health check.
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#include "bot/net/unix_socket.hpp"
 #include "tests/integration/service/background.hpp"
 
 namespace {
@@ -167,7 +169,10 @@ TEST_CASE("recipes: the PAM gate lets in after a yes alone, and its runbook is t
   // The same by the real libpam and its pam_exec.
   auto const found =
       support::run("ls /usr/lib/*/security/pam_exec.so /lib/*/security/pam_exec.so 2>/dev/null | head -n 1");
-  if (found.out.empty()) return WARN("SKIPPED: pam_exec: there is no pam_exec.so here");
+  if (found.out.empty()) {
+    WARN("SKIPPED: pam_exec: there is no pam_exec.so here");
+    return;
+  }
   set("token", "token-of-ci\n");
   set("url", "http://127.0.0.1:" + std::to_string(kit.port()) + "\n");
   set("give-up", "20\n");
@@ -181,7 +186,10 @@ TEST_CASE("recipes: the PAM gate lets in after a yes alone, and its runbook is t
   };
   Background stranger(kit, pam("mallory"));
   auto const code = stranger.exit_code();
-  if (code == 77) return WARN(read(stranger.out));
+  if (code == 77) {
+    WARN(read(stranger.out));
+    return;
+  }
   CHECK(code == 1);
   auto const before = kit.entries("request.opened").size();
   Background run(kit, pam("alice"));

@@ -1,7 +1,6 @@
 // T73 and T37: whatever a fact or a paper holds, a log line stays one line of JSON, and nothing commands a terminal.
-#include "bot/cli/log_line.hpp"
+#include "bot/core/log_line.hpp"
 
-#include "bot/cli/printing.hpp"
 #include "bot/core/text.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/hostile_words.hpp"
@@ -37,12 +36,9 @@ std::string every_byte() {
   return text;
 }
 
-struct Blank final : ports::Redactor {
-  std::uint32_t redact(std::string& text) const override {
-    for (auto at = text.find("hunter2"); at != std::string::npos; at = text.find("hunter2")) text.replace(at, 7, "[x]");
-    return 0;
-  }
-};
+void blank(std::string& text) {
+  for (auto at = text.find("hunter2"); at != std::string::npos; at = text.find("hunter2")) text.replace(at, 7, "[x]");
+}
 
 void check_line(std::string const& line, std::string const& level, std::string const& message) {
   if (auto const raw = raw_controls(line); !raw.empty()) FAIL_CHECK("raw: " << raw << " in " << line);
@@ -59,12 +55,12 @@ TEST_CASE("T73 log lines: no fact ends its line, begins another, or takes the pl
   auto const hostile = "\n{\"time\":\"x\",\"level\":\"error\",\"message\":\"forged\"}\r\n" + every_byte();
   auto const nested =
       Json::object({{"list", Json::array({hostile, Json::object({{hostile.substr(0, 80), hostile}})})}});
-  check_line(cli::log_line(kTime, "info", "ready", {{"text", hostile}}, nullptr), "info", "ready");
-  check_line(cli::log_line(kTime, "info", "ready", {{"deep", nested}}, nullptr), "info", "ready");
-  check_line(cli::log_line(kTime, "info", "ready", {{hostile, 1}, {"", hostile}}, nullptr), "info", "ready");
-  check_line(cli::log_line(kTime, "warn", "ready", {{"level", "error"}, {"message", hostile}, {"time", ""}}, nullptr),
-             "warn", "ready");
-  auto const forged = cli::log_line(kTime, "warn", "a\nb\x1b[2J", {}, nullptr);
+  check_line(core::log_line(kTime, "info", "ready", {{"text", hostile}}), "info", "ready");
+  check_line(core::log_line(kTime, "info", "ready", {{"deep", nested}}), "info", "ready");
+  check_line(core::log_line(kTime, "info", "ready", {{hostile, 1}, {"", hostile}}), "info", "ready");
+  check_line(core::log_line(kTime, "warn", "ready", {{"level", "error"}, {"message", hostile}, {"time", ""}}), "warn",
+             "ready");
+  auto const forged = core::log_line(kTime, "warn", "a\nb\x1b[2J", {});
   check_line(forged, "warn", "a b\\x1b[2J");
 }
 
@@ -72,34 +68,33 @@ TEST_CASE("T73 log lines: a thousand hostile facts") {
   auto const seed = GENERATE(range(0U, 20U));
   support::HostileWords words(seed, {"\",\"level\":\"error\"", "}\n{", "\u009b", "\r"});
   for (int i = 0; i < 50; ++i) {
-    ports::Log::Fields fields;
+    std::vector<std::pair<std::string, Json>> fields;
     for (auto n = words.below(6); n > 0; --n) {
       auto const text = words.text(40);
       fields.emplace_back(words.text(6),
                           words.below(2) ? Json(text) : Json::array({text, Json::object({{text, text}})}));
     }
-    check_line(cli::log_line(kTime, "info", "fact", std::move(fields), nullptr), "info", "fact");
+    check_line(core::log_line(kTime, "info", "fact", std::move(fields)), "info", "fact");
   }
 }
 
 TEST_CASE("T73 log lines: secrets are blanked at any depth, also in the message, and long texts are cut") {
-  Blank const redactor;
-  auto const line = cli::log_line(kTime, "info", "got hunter2",
-                                  {{"a", "hunter2"},
-                                   {"b", Json::array({Json::object({{"c", "is hunter2"}})})},
-                                   {"long", std::string(100'000, 'x')}},
-                                  &redactor);
+  auto const line = core::log_line(kTime, "info", "got hunter2",
+                                   {{"a", "hunter2"},
+                                    {"b", Json::array({Json::object({{"c", "is hunter2"}})})},
+                                    {"long", std::string(100'000, 'x')}},
+                                   &blank);
   CHECK(line.find("hunter2") == std::string::npos);
-  CHECK(line.size() < 2 * cli::kMaxLogText);
+  CHECK(line.size() < 2 * core::kMaxLogText);
 }
 
 TEST_CASE("T37 printed JSON: another parser reads the same value, a terminal obeys nothing") {
   for (auto const* text : {"plain", "\u00e9\U0001f600", "\u009b31m", "\x7f", "\u202e\u2066\u200b", "\U000e0041",
                            "tab\there", "\x1b[2J", "a\nb"}) {
     auto const value = Json::object({{text, Json::array({text})}});
-    auto const line = cli::json_line(value);
+    auto const line = core::visible_json(value);
     if (auto const raw = raw_controls(line); !raw.empty()) FAIL_CHECK("raw: " << raw);
     CHECK(core::parse_json(line).value() == value);
   }
-  CHECK(cli::json_line(Json("\u00e9")) == "\"\u00e9\"");  // what is harmless stays as it is
+  CHECK(core::visible_json(Json("\u00e9")) == "\"\u00e9\"");  // what is harmless stays as it is
 }
