@@ -25,7 +25,7 @@ std::size_t most_listeners(Settings const& settings) { return settings.max_conne
 // Last-Event-ID; 0 without one. Nothing when it is none of ours.
 std::optional<std::uint64_t> event_id(net::HttpRequestIn const& request) {
   auto const header = request.header("last-event-id");
-  if (!header || header->empty()) return 0;
+  if (!header) return 0;
   std::uint64_t id = 0;
   auto const end = header->data() + header->size();
   auto const read = std::from_chars(header->data(), end, id);

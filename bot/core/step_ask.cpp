@@ -11,10 +11,15 @@ namespace core {
 
 namespace {
 
-std::string did_you_mean(std::string const& name, std::map<std::string, Runbook> const& runbooks) {
+// Names only what this requester may ask for (T70).
+std::string did_you_mean(State const& state, Asked const& ask) {
   std::string list;
-  for (auto const& [known, runbook] : runbooks) list += (list.empty() ? "" : ", ") + known;
-  return "There is no runbook " + printable_ascii(name, 64) + ". There are: " + (list.empty() ? "none" : list) + ".";
+  for (auto const& [known, runbook] : state.rules.runbooks) {
+    auto const* policy = state.rules.policy_of(runbook);
+    if (policy && !why_not_request(*policy, state.rules, ask.requester)) list += (list.empty() ? "" : ", ") + known;
+  }
+  return "There is no runbook " + printable_ascii(ask.runbook, 64) + ". There are: " + (list.empty() ? "none" : list) +
+         ".";
 }
 
 struct Refusal {
@@ -25,7 +30,7 @@ struct Refusal {
 // Everything that can be said before anything is written. Fills in the checked parameters.
 std::optional<Refusal> check(State const& state, Asked const& ask, std::map<std::string, std::string>& parameters) {
   auto const* runbook = state.rules.runbook(ask.runbook);
-  if (!runbook) return Refusal{Errc::not_found, did_you_mean(ask.runbook, state.rules.runbooks)};
+  if (!runbook) return Refusal{Errc::not_found, did_you_mean(state, ask)};
   auto const* policy = state.rules.policy_of(*runbook);
   if (!policy) return Refusal{Errc::unavailable, "The runbook " + runbook->name + " has no policy."};
   if (auto why = why_not_request(*policy, state.rules, ask.requester)) return Refusal{Errc::forbidden, std::move(*why)};

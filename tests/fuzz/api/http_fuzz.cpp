@@ -1,5 +1,5 @@
-// The reading half of a server connection (T62): the bytes of a peer, in whatever pieces, through Beast's parser and our
-// checks. The verdict may not depend on the pieces; what passes is framed in one way; limits hold.
+// The reading half of a server connection (T62): the bytes of a peer, in whatever pieces, through Beast's parser and
+// our checks. The verdict may not depend on the pieces; what passes is framed in one way; limits hold.
 #include <cstdlib>
 #include <string>
 #include <vector>
