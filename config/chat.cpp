@@ -51,11 +51,6 @@ void read_guid(Map const& map, std::string_view key, std::string& out, std::stri
   out = lower(value);
 }
 
-void read_key_file(Map const& map, std::string_view key, Secret& out) {
-  if (map.secret(key, out) && out.kind() == Secret::Kind::env)
-    map.error(key, "must be a file", "write {file: /etc/countersign/teams_key.pem}");
-}
-
 Slack read_slack(Map const& map) {
   Slack slack;
   if (map.text("workspace", slack.workspace) && !is_slack_id(slack.workspace, "TE"))

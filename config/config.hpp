@@ -122,6 +122,11 @@ struct Sandbox {
 struct Api {
   std::string host = "127.0.0.1";  // an IPv4 or IPv6 address without brackets, or "localhost"
   std::uint16_t port = 8080;       // 0: the system chooses
+  std::string certificate;         // PEM chain; empty: plain HTTP, on loopback only
+  Secret key;                      // always a file: the certificate's private key, in PEM
+  bool behind_proxy = false;       // plain HTTP beyond loopback, for a proxy that speaks TLS
+  std::uint32_t max_connections = 2048, max_connections_per_address = 256;
+  std::uint32_t requests_per_second = 100;  // of one token
 };
 
 struct Config {

@@ -94,7 +94,13 @@ constexpr Key kJustification[] = {{"approver"}, {"requester"}};
 constexpr Key kLedger[] = {{"path", kRequired}, {"key", kRequired}, {"durability"}, {"remotes"}};
 constexpr Key kState[] = {{"path"}, {"side"}};
 constexpr Key kSandbox[] = {{"mode"}, {"writable"}};
-constexpr Key kApi[] = {{"listen"}};
+constexpr Key kApi[] = {{"listen"},
+                        {"certificate"},
+                        {"key"},
+                        {"behind_proxy"},
+                        {"max_connections"},
+                        {"max_connections_per_address"},
+                        {"requests_per_second"}};
 constexpr Key kRedact[] = {{"patterns"}};
 constexpr Key kSecret[] = {{"env"}, {"file"}};
 

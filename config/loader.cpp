@@ -28,6 +28,7 @@ void warn_of_exposed_secrets(Config const& config, Places const& places, Problem
     problems.warning(found == places.end() ? Place{} : found->second, path + ": " + *why, "chmod 600");
   };
   look(config.ledger.key, "ledger.key");
+  look(config.api.key, "api.key");
   if (config.chat.slack) {
     look(config.chat.slack->app_token, "chat.slack.app_token");
     look(config.chat.slack->bot_token, "chat.slack.bot_token");

@@ -32,7 +32,8 @@ bool is_loopback_url(std::string_view url);  // of a URL that is one
 
 // An address to listen on: "127.0.0.1:8080", "[::1]:8080", "localhost:0". False: it was reported.
 bool read_listen(Map const& map, std::string& host, std::uint16_t& port);
-bool is_loopback_host(std::string_view host);  // as read_listen() gives it
+bool is_loopback_host(std::string_view host);                           // as read_listen() gives it
+void read_key_file(Map const& map, std::string_view key, Secret& out);  // a secret that must be a file
 std::string why_not_pattern(std::string const& re2);
 
 // A sentence when an argument list hands text with a {{placeholder}} to a program that would run it as code: the `-c`

@@ -94,6 +94,11 @@ bool is_loopback_host(std::string_view host) {
   return host == "localhost" || host.starts_with("127.") || host == "::1";
 }
 
+void read_key_file(Map const& map, std::string_view key, Secret& out) {
+  if (map.secret(key, out) && out.kind() == Secret::Kind::env)
+    map.error(key, "must be a file", "write {file: /etc/countersign/tls_key.pem}");
+}
+
 bool read_listen(Map const& map, std::string& host, std::uint16_t& port) {
   std::string listen;
   if (!map.text("listen", listen)) return false;

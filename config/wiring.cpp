@@ -115,9 +115,31 @@ void read_api(Map const& root, Config& config) {
   auto const* node = root.find("api");
   if (!node) return;
   Map const map(root.reading(), *node, sections::api, "api");
-  if (read_listen(map, config.api.host, config.api.port) && !is_loopback_host(config.api.host))
-    root.reading().problems.warning(map.place("listen"), "api.listen is reachable from other hosts over plain HTTP",
-                                    "listen on 127.0.0.1 and put a proxy that speaks TLS before it");
+  auto& api = config.api;
+  bool const right = read_listen(map, api.host, api.port) || !map.has("listen");
+  map.absolute_path("certificate", api.certificate);
+  read_key_file(map, "key", api.key);
+  map.boolean("behind_proxy", api.behind_proxy);
+  map.uint32("max_connections", api.max_connections, 16, 100'000);
+  map.uint32("max_connections_per_address", api.max_connections_per_address, 1, 100'000);
+  map.uint32("requests_per_second", api.requests_per_second, 1, 1'000'000);
+  auto& problems = root.reading().problems;
+  if (map.has("certificate") != map.has("key")) {
+    map.error(map.has("certificate") ? "certificate" : "key", "stands alone", "give certificate and key, or neither");
+  } else if (map.has("certificate")) {
+    if (api.behind_proxy)
+      problems.warning(map.place("behind_proxy"), "api.behind_proxy has no effect beside a certificate",
+                       "leave it out");
+  } else if (right && !is_loopback_host(api.host)) {
+    if (api.behind_proxy)
+      problems.warning(map.place("listen"), "api.listen is reachable from other hosts over plain HTTP",
+                       "let nothing but the proxy that speaks TLS reach it: tokens travel in the clear");
+    else
+      problems.error(
+          map.place("listen"), "api would take plain HTTP, and tokens with it, from other hosts",
+          "give certificate and key, listen on 127.0.0.1 behind a proxy that speaks TLS, or, where the proxy "
+          "is on another host, say behind_proxy: true");
+  }
 }
 
 void read_redact(Map const& root, Config& config) {

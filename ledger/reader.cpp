@@ -127,7 +127,7 @@ Result<void> Reader::walk(std::string_view after, Files files, See const& see) {
   return {};
 }
 
-Result<std::vector<core::StoredEntry>> Reader::find(std::string_view id, Files files) {
+Result<std::vector<core::StoredEntry>> Reader::find(std::string_view id, Files files, std::string_view from) {
   auto const request = core::RequestId::parse(id);
   auto const of_case = request ? request->case_id() : core::CaseId::parse(id);
   if (!of_case)
@@ -141,14 +141,21 @@ Result<std::vector<core::StoredEntry>> Reader::find(std::string_view id, Files f
       core::parse_time(day.substr(0, 4) + "-" + day.substr(4, 2) + "-" + day.substr(6, 2) + "T00:00:00Z");
   auto const oldest =
       opened ? std::chrono::floor<std::chrono::seconds>(*opened).time_since_epoch().count() - 86'400 : 0;
-  auto const head = impl_->head_id();
-  if (!head) return head.error();
+  std::optional<Oid> at = Oid::parse(from);
+  if (!at) {
+    auto const head = impl_->head_id();
+    if (!head) return head.error();
+    at = *head;
+  }
   std::vector<Oid> found;
-  std::optional<Oid> at = *head;
   while (at) {
     auto const raw = impl_->db.read(*at, ObjectType::commit);
     if (!raw) return raw.error();
-    if (raw->find(line) != std::string::npos) found.push_back(*at);
+    if (raw->find(line) != std::string::npos) {
+      found.push_back(*at);
+      // A request's life begins with this entry.
+      if (request && raw->find("\nCountersign-Kind: request.accepted\n") != std::string::npos) break;
+    }
     if (found.empty() || found.back() != *at) {
       if (parse_commit(*raw).author.seconds < oldest) break;
     }

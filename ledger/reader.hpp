@@ -41,8 +41,10 @@ class Reader {
   using See = std::function<bool(core::StoredEntry&&)>;
   Result<void> walk(std::string_view after, Files files, See const& see);
 
-  // All entries of a case ("CS-…") or of one request ("CS-…-R1"), oldest first. Empty when there are none.
-  Result<std::vector<core::StoredEntry>> find(std::string_view id, Files files = Files::main_only);
+  // All entries of a case ("CS-…") or of one request ("CS-…-R1"), oldest first. Empty when there are none. `from`: a
+  // full commit id to begin at and go back, "" for the head.
+  Result<std::vector<core::StoredEntry>> find(std::string_view id, Files files = Files::main_only,
+                                              std::string_view from = {});
 
   // A file of the head's tree; nullopt when it isn't there.
   Result<std::optional<std::string>> file(std::string_view path);

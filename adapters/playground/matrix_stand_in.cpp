@@ -56,7 +56,7 @@ void MatrixStandIn::Impl::make_world() {
 void MatrixStandIn::Impl::listen(std::uint16_t port) {
   net::HttpServerOptions http;
   http.port = port;
-  http.max_header_bytes = 64u << 10;  // filters travel in the query
+  http.max_header_bytes = http.max_target_bytes = 64u << 10;  // filters travel in the query
   http.max_body_bytes = context.options.max_upload_bytes + (1u << 20);
   auto made = net::make_http_server(
       context.io, http,

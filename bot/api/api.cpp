@@ -1,14 +1,15 @@
 #include "bot/api/api.hpp"
 
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
-#include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
-
+#include <charconv>
 #include <optional>
 
+#include "bot/api/answers.hpp"
 #include "bot/api/auth.hpp"
+#include "bot/api/event_room.hpp"
+#include "bot/api/metrics.hpp"
+#include "bot/api/openapi.hpp"
+#include "bot/api/rate.hpp"
+#include "bot/api/routes.hpp"
 #include "bot/api/views.hpp"
 #include "bot/core/text.hpp"
 
@@ -18,210 +19,239 @@ using core::Json;
 
 namespace {
 
-using Answer = std::shared_ptr<net::Responder>;
+// The rest stays free for whoever asks, votes by API or cancels while many listen.
+std::size_t most_listeners(Settings const& settings) { return settings.max_connections * 3 / 4; }
 
-void send(Answer const& to, unsigned status, Json const& body, net::Headers headers = {}) {
-  headers.emplace_back("Content-Type", status >= 400 ? "application/problem+json" : "application/json");
-  headers.emplace_back("Cache-Control", "no-store");
-  to->respond({.status = status, .headers = std::move(headers), .body = core::dump(body) + "\n"});
-}
-
-// RFC 9457.
-void problem(Answer const& to, unsigned status, std::string const& title, std::string const& detail,
-             net::Headers headers = {}) {
-  send(to, status,
-       Json::object({{"type", "about:blank"}, {"title", title}, {"status", std::int64_t{status}}, {"detail", detail}}),
-       std::move(headers));
-}
-
-void unauthorized(Answer const& to) {
-  problem(to, 401, "Unauthorized", "Send a valid token: Authorization: Bearer TOKEN.",
-          {{"WWW-Authenticate", "Bearer"}});
-}
-
-// Absent and forbidden answer alike (T44).
-void not_found(Answer const& to) {
-  problem(to, 404, "Not Found", "There is no such request, or it is not yours to see.");
-}
-
-void failed(Answer const& to, core::Errc code, std::string const& text) {
-  switch (code) {
-    case core::Errc::not_found:
-    case core::Errc::bad_input:
-    case core::Errc::too_large: return problem(to, 422, "Unprocessable Content", text);
-    case core::Errc::forbidden: return problem(to, 403, "Forbidden", text);
-    case core::Errc::conflict: return problem(to, 409, "Conflict", text);
-    default: return problem(to, 503, "Service Unavailable", text, {{"Retry-After", "5"}});
-  }
-}
-
-std::string metrics_text(ports::RequestDesk const& desk) {
-  prometheus::Registry registry;
-  for (auto const& figure : desk.figures()) {
-    auto const name = "countersign_" + figure.name;
-    if (name.ends_with("_total"))
-      prometheus::BuildCounter()
-          .Name(name)
-          .Help(figure.help)
-          .Register(registry)
-          .Add(figure.labels)
-          .Increment(figure.value);
-    else
-      prometheus::BuildGauge().Name(name).Help(figure.help).Register(registry).Add(figure.labels).Set(figure.value);
-  }
-  for (auto const& timing : desk.timings()) {
-    auto& histogram = prometheus::BuildHistogram()
-                          .Name("countersign_" + timing.name)
-                          .Help(timing.help)
-                          .Register(registry)
-                          .Add({}, timing.bounds);
-    if (!timing.counts.empty()) histogram.ObserveMultiple(timing.counts, timing.sum);
-  }
-  return prometheus::TextSerializer().Serialize(registry.Collect());
+// Last-Event-ID; 0 without one. Nothing when it is none of ours.
+std::optional<std::uint64_t> event_id(net::HttpRequestIn const& request) {
+  auto const header = request.header("last-event-id");
+  if (!header) return 0;
+  std::uint64_t id = 0;
+  auto const end = header->data() + header->size();
+  auto const read = std::from_chars(header->data(), end, id);
+  if (read.ec != std::errc{} || read.ptr != end || header->size() > 15) return std::nullopt;
+  return id;
 }
 
 }  // namespace
 
 struct Api::Impl {
-  ports::Loop& loop;
-  ports::RequestDesk& desk;
-  ports::Redactor const& redactor;
-  ports::Log& log;
-  std::function<core::Rules const&()> configured;
+  Impl(Parts given, Settings const& settings)
+      : parts(std::move(given)),
+        rate(settings.requests_per_second),
+        events(parts.loop, parts.history, most_listeners(settings)) {}
+
+  Parts parts;
+  RateLimit rate;
+  EventRoom events;
+  std::string document{};  // openapi.json, once somebody asked for it
+  std::uint64_t too_often = 0;
   std::unique_ptr<net::HttpServer> server{};
 
-  void handle(net::HttpRequestIn const& request, Answer const& to) {
-    bool const get = request.method == "GET" || request.method == "HEAD";
-    if (request.path == "/healthz")
-      return get ? send(to, 200, Json::object({{"status", "ok"}})) : wrong_method(to, "GET");
-    if (request.path == "/readyz") return get ? readyz(to) : wrong_method(to, "GET");
-    if (request.path == "/metrics")
-      return get ? to->respond({.status = 200,
-                                .headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
-                                .body = metrics_text(desk)})
-                 : wrong_method(to, "GET");
-    if (request.path != "/v1/requests" && !request.path.starts_with("/v1/requests/"))
-      return problem(to, 404, "Not Found", "There is nothing here; the API begins at /v1/requests.");
-    auto const caller = caller_of(configured(), request.header("authorization"));
-    if (!caller) {
-      if (!get && request.header("authorization"))
-        refused(std::nullopt, "a " + core::printable_ascii(request.method, 16) + " with a token that nobody has");
-      return unauthorized(to);
+  // Looks at the head alone: what is refused here costs nobody a body.
+  std::optional<net::HttpResponse> admit(net::HttpRequestIn const& request) {
+    auto const found = match(request.method, request.path);
+    if (!found.row)
+      return found.allowed.empty() ? problem(404, "There is nothing here; see /v1/openapi.json.")
+                                   : wrong_method(found.allowed);
+    if (found.row->bearer) {
+      auto const caller = caller_of(parts.configured(), request.header("authorization"));
+      auto const who = caller ? caller->actor.str() : "address " + request.remote_address;
+      if (auto const wait = rate.take(who, parts.loop.now()); wait != 0) {
+        ++too_often;
+        return too_many(wait);
+      }
+      if (!caller) {
+        if (request.method == "POST" && request.header("authorization"))
+          refused(std::nullopt, "a " + request.method + " with a token that nobody has");
+        return unauthorized();
+      }
     }
-    if (request.path == "/v1/requests")
-      return request.method == "POST" ? create(*caller, request, to) : wrong_method(to, "POST");
-    std::string_view rest(request.path);
-    rest.remove_prefix(std::string_view("/v1/requests/").size());
-    if (rest.ends_with("/cancel")) {
-      rest.remove_suffix(std::string_view("/cancel").size());
-      return request.method == "POST" ? cancel(*caller, rest, request, to) : wrong_method(to, "POST");
+    auto const length = request.header("content-length");
+    if (length && length->find_first_not_of('0') != std::string_view::npos) {
+      std::uint64_t bytes = 0;
+      auto const end = length->data() + length->size();
+      auto const read = std::from_chars(length->data(), end, bytes);
+      if (read.ec != std::errc{} || read.ptr != end || bytes > found.row->max_body) return refusal(413);
     }
-    return get ? read(*caller, rest, to) : wrong_method(to, "GET");
+    if (found.row->max_body == 0 && request.header("transfer-encoding")) return refusal(413);
+    return std::nullopt;
   }
 
-  static void wrong_method(Answer const& to, std::string const& allowed) {
-    problem(to, 405, "Method Not Allowed", "Use " + allowed + " here.", {{"Allow", allowed}});
+  void handle(net::HttpRequestIn const& request, Answer const& to) {
+    auto const found = match(request.method, request.path);
+    if (!found.row) return to->respond(problem(404, "There is nothing here; see /v1/openapi.json."));
+    if (request.body.size() > found.row->max_body) return to->respond(refusal(413));
+    Caller caller;
+    std::string digest;
+    if (found.row->bearer) {
+      digest = token_digest(request.header("authorization")).value_or("");
+      auto known = caller_with(parts.configured(), digest);
+      if (!known) return to->respond(unauthorized());
+      caller = std::move(*known);
+    }
+    switch (found.row->route) {
+      case Route::healthz: return to->respond(json_response(200, Json::object({{"status", "ok"}})));
+      case Route::readyz: return readyz(to);
+      case Route::metrics: return metrics(to);
+      case Route::openapi: return openapi(to);
+      case Route::create: return create(caller, request, to);
+      case Route::read: return read(caller, found.parameter, to);
+      case Route::events: return listen(caller, digest, found.parameter, request, to);
+      case Route::cancel: return cancel(caller, found.parameter, request, to);
+      case Route::signal: break;
+    }
+    to->respond(refusal(500));
   }
 
   // Whoever tries what is not theirs is on record, however little they are told (T71).
   void refused(std::optional<core::Actor> const& by, std::string reason) {
-    desk.refused({.platform = "api",
-                  .account = by ? by->str() : "unknown",
-                  .channel = {},
-                  .reason = std::move(reason),
-                  .envelope = {},
-                  .delivery = {},
-                  .by = by});
+    parts.desk.refused({.platform = "api",
+                        .account = by ? by->str() : "unknown",
+                        .channel = {},
+                        .reason = std::move(reason),
+                        .envelope = {},
+                        .delivery = {},
+                        .by = by});
   }
 
   void readyz(Answer const& to) const {
     Json::Object platforms;
-    for (auto const& [platform, up] : desk.platforms()) platforms.emplace(platform, up ? "connected" : "not connected");
-    bool const ready = desk.ready();
-    send(to, ready ? 200 : 503,
-         Json::object({{"ready", ready},
-                       {"ledger", desk.writable() ? "writable" : "not writable"},
-                       {"platforms", std::move(platforms)}}));
+    for (auto const& [platform, up] : parts.desk.platforms())
+      platforms.emplace(platform, up ? "connected" : "not connected");
+    bool const ready = parts.desk.ready();
+    auto response = json_response(200, Json::object({{"ready", ready},
+                                                     {"ledger", parts.desk.writable() ? "writable" : "not writable"},
+                                                     {"platforms", std::move(platforms)}}));
+    response.status = ready ? 200 : 503;
+    to->respond(std::move(response));
+  }
+
+  void metrics(Answer const& to) const {
+    auto figures = parts.desk.figures();
+    figures.push_back({.name = "api_connections",
+                       .help = "Open connections to the API",
+                       .value = static_cast<double>(server->connections())});
+    figures.push_back(
+        {.name = "api_listeners", .help = "Open streams of events", .value = static_cast<double>(events.listeners())});
+    figures.push_back({.name = "api_listeners_dropped_total",
+                       .help = "Streams of events that ended because they were read too slowly",
+                       .value = static_cast<double>(events.dropped())});
+    figures.push_back(
+        {.name = "api_too_often_total", .help = "Calls answered 429", .value = static_cast<double>(too_often)});
+    to->respond({.status = 200,
+                 .headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
+                 .body = metrics_text(figures, parts.desk.timings())});
+  }
+
+  void openapi(Answer const& to) {
+    if (document.empty()) document = core::dump_pretty(openapi_document(parts.version));
+    to->respond({.status = 200,
+                 .headers = {{"Content-Type", "application/json"}, {"Cache-Control", "max-age=300"}},
+                 .body = document});
   }
 
   void create(Caller const& caller, net::HttpRequestIn const& request, Answer const& to) {
     if (!caller.may("request")) {
       refused(caller.actor, "a request with a token that may not make any");
-      return problem(to, 403, "Forbidden", "This token may not make requests.");
+      return to->respond(problem(403, "This token may not make requests."));
     }
-    auto ask = parse_ask(request.body, caller.actor, loop.now());
-    if (!ask) return failed(to, ask.error().code, ask.error().message);
-    for (auto& [name, value] : ask->labels) redactor.redact(value);
-    redactor.redact(ask->reason);
-    desk.ask(std::move(*ask), [this, to, by = caller.actor](core::Reply const& reply) {
+    auto ask = parse_ask(request.body, caller.actor, parts.loop.now());
+    if (!ask) return to->respond(failed(ask.error().code, ask.error().message));
+    for (auto& [name, value] : ask->labels) parts.redactor.redact(value);
+    parts.redactor.redact(ask->reason);
+    parts.desk.ask(std::move(*ask), [this, to, by = caller.actor](core::Reply const& reply) {
       if (reply.code == core::Errc::forbidden) refused(by, reply.text);
-      if (reply.code != core::Errc{} || !reply.request) return failed(to, reply.code, reply.text);
-      auto const* made = desk.state().request(*reply.request);
-      auto body = Json::object({{"id", reply.request->str()},
-                                {"case", reply.request->case_id().str()},
-                                {"state", made ? core::to_string(made->phase) : "collecting"},
-                                {"url", "/v1/requests/" + reply.request->str()}});
-      send(to, 202, body, {{"Location", "/v1/requests/" + reply.request->str()}});
+      if (reply.code != core::Errc{} || !reply.request) return to->respond(failed(reply.code, reply.text));
+      auto const url = "/v1/requests/" + reply.request->str();
+      net::Headers headers{{"Location", url}};
+      if (reply.replay) headers.emplace_back("Idempotency-Replayed", "true");
+      // The same answer to the same key, whenever it is asked again: how the request stands is said by its URL.
+      to->respond(json_response(202,
+                                Json::object({{"id", reply.request->str()},
+                                              {"case", reply.request->case_id().str()},
+                                              {"state", core::to_string(core::Phase::collecting)},
+                                              {"url", url}}),
+                                std::move(headers)));
     });
   }
 
   core::RequestState const* visible(Caller const& caller, std::string_view text) const {
     auto const id = core::RequestId::parse(text);
-    auto const* request = id ? desk.state().request(*id) : nullptr;
+    auto const* request = id ? parts.desk.state().request(*id) : nullptr;
     if (!request) return nullptr;
-    bool const own = caller.may("read") && may_read(desk.state(), *request, caller.actor);
+    bool const own = caller.may("read") && may_read(parts.desk.state(), *request, caller.actor);
     return own || caller.may("read_all") ? request : nullptr;
   }
 
   void read(Caller const& caller, std::string_view id, Answer const& to) const {
-    desk.when_durable([this, caller, id = std::string(id), to] {
+    parts.desk.when_durable([this, caller, id = std::string(id), to] {
       auto const* request = visible(caller, id);
-      if (!request) return not_found(to);
-      send(to, 200, request_view(desk.state(), *request));
+      to->respond(request ? json_response(200, request_view(parts.desk.state(), *request)) : not_found());
     });
+  }
+
+  void listen(Caller const& caller, std::string const& digest, std::string_view id, net::HttpRequestIn const& request,
+              Answer const& to) {
+    auto const after = event_id(request);
+    if (!after) return to->respond(problem(400, "Last-Event-ID must be an id that this stream sent."));
+    parts.desk.when_durable(
+        [this, caller, digest, id = std::string(id), after = *after, to, head_only = request.method == "HEAD"] {
+          auto const* found = visible(caller, id);
+          if (!found) return to->respond(not_found());
+          if (head_only)
+            return to->respond({.status = 200, .headers = {{"Content-Type", "text/event-stream"}}, .body = {}});
+          events.open({.id = found->id,
+                       .last_commit = core::is_final(found->phase) ? found->last_commit : "",
+                       .after = after,
+                       .may =
+                           [this, digest, id] {
+                             auto const now = caller_with(parts.configured(), digest);
+                             return now && visible(*now, id);
+                           },
+                       .to = to});
+        });
   }
 
   void cancel(Caller const& caller, std::string_view text, net::HttpRequestIn const& request, Answer const& to) {
     auto const id = core::RequestId::parse(text);
-    auto const* found = id ? desk.state().request(*id) : nullptr;
+    auto const* found = id ? parts.desk.state().request(*id) : nullptr;
     bool const own = found && found->requester == caller.actor;
     if (!own) found = visible(caller, text);
     if (!found || !caller.may("request")) {
       refused(caller.actor, "cancelling " + core::printable_ascii(text, 64));
-      if (!found) return not_found(to);
-      return problem(to, 403, "Forbidden", "This token may not cancel requests.");
+      return to->respond(found ? problem(403, "This token may not cancel requests.") : not_found());
     }
-    std::string reason;
-    if (!request.body.empty()) {
-      auto const json = core::parse_json(request.body);
-      if (!json || !json->if_object())
-        return problem(to, 422, "Unprocessable Content", "The body must be a JSON object like {\"reason\": \"…\"}.");
-      reason = (*json)["reason"].text();
-    }
-    redactor.redact(reason);
-    desk.cancel({.by = caller.actor,
-                 .platform = "api",
-                 .account = {},
-                 .channel = {},
-                 .request = found->id.str(),
-                 .reason = std::move(reason)},
-                [this, to](core::Reply const& reply) {
-                  if (reply.code != core::Errc{} || !reply.request) return failed(to, reply.code, reply.text);
-                  send(to, 200, request_view(desk.state(), *desk.state().request(*reply.request)));
-                });
+    auto reason = parse_cancel(request.body);
+    if (!reason) return to->respond(failed(reason.error().code, reason.error().message));
+    parts.redactor.redact(*reason);
+    parts.desk.cancel({.by = caller.actor,
+                       .platform = "api",
+                       .account = {},
+                       .channel = {},
+                       .request = found->id.str(),
+                       .reason = std::move(*reason)},
+                      [this, to](core::Reply const& reply) {
+                        auto const* now = reply.request ? parts.desk.state().request(*reply.request) : nullptr;
+                        if (reply.code != core::Errc{} || !now) return to->respond(failed(reply.code, reply.text));
+                        to->respond(json_response(200, request_view(parts.desk.state(), *now)));
+                      });
   }
 };
 
-Api::Api(net::Io& io, ports::Loop& loop, ports::RequestDesk& desk, ports::Redactor const& redactor, ports::Log& log,
-         Settings settings, std::function<core::Rules const&()> configured)
-    : impl_(
-          new Impl{.loop = loop, .desk = desk, .redactor = redactor, .log = log, .configured = std::move(configured)}) {
-  auto address = settings.host == "localhost" ? std::string("127.0.0.1") : settings.host;
-  auto server =
-      net::make_http_server(io, {.address = std::move(address), .port = settings.port},
-                            [impl = impl_.get()](net::HttpRequestIn request, std::shared_ptr<net::Responder> to) {
-                              impl->handle(request, to);
-                            });
+Api::Api(Parts parts, Settings settings) : impl_(new Impl(std::move(parts), settings)) {
+  net::HttpServerOptions options;
+  options.address = settings.host == "localhost" ? std::string("127.0.0.1") : settings.host;
+  options.port = settings.port;
+  options.certificate_file = settings.certificate;
+  options.key_file = settings.key;
+  options.max_connections = settings.max_connections;
+  options.max_connections_per_address = settings.max_connections_per_address;
+  options.admit = [impl = impl_.get()](net::HttpRequestIn const& head) { return impl->admit(head); };
+  options.on_refusal = refusal;
+  auto server = net::make_http_server(
+      impl_->parts.io, std::move(options),
+      [impl = impl_.get()](net::HttpRequestIn const& request, Answer const& to) { impl->handle(request, to); });
   if (!server)
     throw core::Failure(core::make_error(
         core::Errc::unavailable,
@@ -232,6 +262,18 @@ Api::Api(net::Io& io, ports::Loop& loop, ports::RequestDesk& desk, ports::Redact
 Api::~Api() = default;
 
 std::uint16_t Api::port() const { return impl_->server->port(); }
+
+void Api::recorded(std::vector<core::Entry> const& entries, std::vector<core::Receipt> const& receipts) {
+  impl_->events.recorded(entries, receipts);
+}
+
+void Api::reconfigured() { impl_->events.check_again(); }
+
+core::Result<void> Api::renew_certificate() {
+  if (auto const renewed = impl_->server->renew_certificate(); !renewed)
+    return core::make_error(core::Errc::unavailable, renewed.error().text);
+  return {};
+}
 
 void Api::stop(core::Duration limit, std::function<void()> done) { impl_->server->stop(limit, std::move(done)); }
 

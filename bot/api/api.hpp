@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bot/net/http_server.hpp"
 #include "bot/net/io.hpp"
@@ -17,17 +18,42 @@ namespace api {
 struct Settings {
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;  // 0: the system chooses
+  std::string certificate{};  // PEM files; empty: plain HTTP
+  std::string key{};
+  std::size_t max_connections = 2'048;
+  std::size_t max_connections_per_address = 256;
+  std::uint32_t requests_per_second = 100;  // of one token; more: 429
+};
+
+struct Parts {
+  net::Io& io;
+  ports::Loop& loop;
+  ports::RequestDesk& desk;
+  ports::Redactor const& redactor;
+  ports::Log& log;
+  // People and robots with their token digests, as the configuration in force has them (the ledger's copy has none).
+  std::function<core::Rules const&()> configured;
+  // Reads all entries of a request from the ledger, oldest first, answering on the loop. `from`: the commit to begin at
+  // and go back; "" for the head.
+  std::function<void(core::RequestId const& id, std::string const& from,
+                     std::function<void(core::Result<std::vector<core::StoredEntry>>)> done)>
+      history;
+  std::string version{};  // of the program, for the OpenAPI document
 };
 
 class Api {
  public:
-  // `configured`: people and robots with their token digests, as the configuration in force has them (the ledger's copy
-  // has none). Throws core::Failure when it can't listen.
-  Api(net::Io& io, ports::Loop& loop, ports::RequestDesk& desk, ports::Redactor const& redactor, ports::Log& log,
-      Settings settings, std::function<core::Rules const&()> configured);
+  // Throws core::Failure when it can't listen, or the certificate or key can't be used.
+  Api(Parts parts, Settings settings);
   ~Api();
 
   std::uint16_t port() const;
+  // Entries that are durable now: whoever listens to their requests is told.
+  void recorded(std::vector<core::Entry> const& entries, std::vector<core::Receipt> const& receipts);
+  // The configuration changed: who listens is checked again.
+  void reconfigured();
+  // Reads certificate and key again; on an error the old ones stay.
+  core::Result<void> renew_certificate();
   // Stops listening; answers under way may finish for `limit`.
   void stop(core::Duration limit, std::function<void()> done);
 

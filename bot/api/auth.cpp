@@ -4,13 +4,16 @@
 
 namespace api {
 
-std::optional<Caller> caller_of(core::Rules const& rules, std::optional<std::string_view> authorization) {
+std::optional<std::string> token_digest(std::optional<std::string_view> authorization) {
   constexpr std::string_view kScheme = "Bearer ";
   constexpr std::size_t kMaxToken = 512;
   if (!authorization || !authorization->starts_with(kScheme)) return std::nullopt;
   auto const token = authorization->substr(kScheme.size());
   if (token.empty() || token.size() > kMaxToken) return std::nullopt;
-  auto const digest = core::sha256_hex(token);
+  return core::sha256_hex(token);
+}
+
+std::optional<Caller> caller_with(core::Rules const& rules, std::string_view digest) {
   std::optional<Caller> found;
   for (auto const& [key, person] : rules.people) {
     if (!person.token_sha256.empty() && core::equal_in_constant_time(person.token_sha256, digest))
@@ -21,6 +24,11 @@ std::optional<Caller> caller_of(core::Rules const& rules, std::optional<std::str
       found = Caller{core::Actor::robot(key), robot.scopes};
   }
   return found;
+}
+
+std::optional<Caller> caller_of(core::Rules const& rules, std::optional<std::string_view> authorization) {
+  auto const digest = token_digest(authorization);
+  return digest ? caller_with(rules, *digest) : std::nullopt;
 }
 
 }  // namespace api

@@ -16,6 +16,8 @@ using core::make_error;
 
 namespace {
 
+constexpr std::size_t kMaxReason = 2000;  // characters
+
 core::Error bad(std::string text) { return make_error(Errc::bad_input, std::move(text)); }
 
 core::Result<std::string> optional_text(Json const& json, std::string const& key) {
@@ -144,6 +146,21 @@ core::Result<core::Asked> parse_ask(std::string_view body, core::Actor const& re
   ask.attachments = std::move(*files);
   ask.origin = {.platform = "api", .account = {}, .channel = {}};
   return ask;
+}
+
+core::Result<std::string> parse_cancel(std::string_view body) {
+  if (body.empty()) return std::string();
+  auto const json = core::parse_json(body);
+  auto const* object = json ? json->if_object() : nullptr;
+  if (!object) return bad("The body must be a JSON object like {\"reason\": \"…\"}.");
+  for (auto const& [key, value] : *object) {
+    if (key != "reason") return bad("The member \"" + core::printable_ascii(key, 64) + "\" is unknown.");
+  }
+  auto reason = optional_text(*json, "reason");
+  if (!reason || reason->empty()) return reason;
+  if (core::has_control(*reason, "\n") || core::count_code_points(*reason) > kMaxReason)
+    return bad("The reason is at most 2,000 characters without control characters other than newline.");
+  return reason;
 }
 
 bool may_read(core::State const& state, core::RequestState const& request, core::Actor const& caller) {

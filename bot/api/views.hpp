@@ -13,6 +13,9 @@ inline constexpr std::size_t kMaxAttachmentBytes = 1 << 20;  // of all attachmen
 // The body of POST /v1/requests. Errors are bad_input with the member's name, or too_large.
 core::Result<core::Asked> parse_ask(std::string_view body, core::Actor const& requester, core::Time now);
 
+// The body of POST /v1/requests/{id}/cancel: the reason, "" without one or without a body.
+core::Result<std::string> parse_cancel(std::string_view body);
+
 // GET /v1/requests/{id}: state, needs, votes, decision, run.
 core::Json request_view(core::State const& state, core::RequestState const& request);
 

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bot/net/io.hpp"
 #include "bot/ports.hpp"
@@ -52,6 +54,11 @@ std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers
 
 // Each read opens the ledger anew on a worker: it is rare, and what a writer merges meanwhile is found all the same.
 std::unique_ptr<ports::Papers> make_papers(std::filesystem::path ledger, ports::Loop& loop, ports::Workers& workers);
+
+// All entries of a request, oldest first, read on a worker; `from`: the commit to begin at and go back, "" = the head.
+using History = std::function<void(core::RequestId const& id, std::string const& from,
+                                   std::function<void(core::Result<std::vector<core::StoredEntry>>)> done)>;
+History make_history(std::filesystem::path ledger, ports::Loop& loop, ports::Workers& workers);
 
 std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state);
 

@@ -36,7 +36,25 @@ class Papers final : public ports::Papers {
   ports::Workers& workers_;
 };
 
+core::Result<std::vector<core::StoredEntry>> entries_of(std::filesystem::path const& ledger, std::string const& id,
+                                                        std::string const& from) {
+  auto reader = ledger::Reader::open(ledger);
+  if (!reader) return reader.error();
+  return reader->find(id, ledger::Files::main_only, from);
+}
+
 }  // namespace
+
+History make_history(std::filesystem::path ledger, ports::Loop& loop, ports::Workers& workers) {
+  return [ledger = std::move(ledger), &loop, &workers](
+             core::RequestId const& id, std::string const& from,
+             std::function<void(core::Result<std::vector<core::StoredEntry>>)> done) {
+    workers.run([&loop, ledger, id = id.str(), from, done = std::move(done)] {
+      auto entries = std::make_shared<core::Result<std::vector<core::StoredEntry>>>(entries_of(ledger, id, from));
+      loop.post([done, entries] { done(std::move(*entries)); });
+    });
+  };
+}
 
 std::unique_ptr<ports::Papers> make_papers(std::filesystem::path ledger, ports::Loop& loop, ports::Workers& workers) {
   return std::make_unique<Papers>(std::move(ledger), loop, workers);

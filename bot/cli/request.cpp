@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "bot/cli/commands.hpp"
+#include "bot/cli/follow.hpp"
 #include "bot/cli/printing.hpp"
 #include "bot/core/ids.hpp"
 #include "bot/core/json.hpp"
@@ -24,8 +25,6 @@ namespace cli {
 namespace {
 
 using core::Json;
-
-constexpr auto kPoll = std::chrono::milliseconds(500);
 
 struct AskOptions {
   std::string runbook;
@@ -93,26 +92,10 @@ Json body_of(AskOptions const& options) {
   return body;
 }
 
-// One call, to its end. Transport failures are thrown; any HTTP status is an answer.
-net::HttpResponse call(net::Io& io, net::HttpClient& client, net::HttpRequest request) {
-  std::optional<net::Result<net::HttpResponse>> answer;
-  client.request(std::move(request), [&](net::Result<net::HttpResponse> result) { answer = std::move(result); });
-  io.run_until([&] { return answer.has_value(); }, std::chrono::seconds(60));
-  if (!answer) throw core::Failure(core::make_error(core::Errc::timed_out, "the service did not answer"));
-  if (!*answer)
-    throw core::Failure(
-        core::make_error(core::Errc::unavailable, "the service can't be reached: " + answer->error().text));
-  return std::move(**answer);
-}
-
 int exit_of(std::string const& state) {
   if (state == "succeeded") return kDone;
   if (state == "denied" || state == "expired" || state == "cancelled" || state == "voided") return kNo;
   return kRunFailed;  // failed, interrupted
-}
-
-bool is_end(std::string const& state) {
-  return state != "collecting" && state != "pending" && state != "approved" && state != "running";
 }
 
 void say(Json const& view, bool json) {
@@ -173,36 +156,18 @@ int request(AskOptions const& options) {
   }
   say(*json, options.json);
   if (!options.wait) return kDone;
-  auto const started = std::chrono::steady_clock::now();
-  std::string last = (*json)["state"].text();
-  unsigned unreachable = 0;
-  for (;;) {
-    if (limit->count() > 0 && std::chrono::steady_clock::now() - started >= *limit) {
-      std::fprintf(stderr, "countersign: gave up waiting; the request is still open\n");
-      return kGaveUp;
-    }
-    bool due = false;
-    io.call_after(kPoll, [&] { due = true; });
-    io.run_until([&] { return due; }, std::chrono::seconds(5));
-    Json view;
-    try {
-      auto const now =
-          call(io, *client, {.url = base + (*json)["url"].text(), .headers = headers, .timeout = patience});
-      auto parsed = core::parse_json(now.body);
-      if (now.status != 200 || !parsed)
-        throw core::Failure(
-            core::make_error(core::Errc::unavailable, "the service answered " + std::to_string(now.status)));
-      view = std::move(*parsed);
-      unreachable = 0;
-    } catch (core::Failure const&) {
-      if (++unreachable > 240) throw;  // two minutes: a restart of the service is shorter
-      continue;
-    }
-    auto const state = view["state"].text();
-    if (state != last) say(view, options.json);
-    last = state;
-    if (is_end(state)) return exit_of(state);
+  auto const end = follow(io, *client,
+                          {.url = base + (*json)["url"].text(),
+                           .headers = {{"Authorization", "Bearer " + token}},
+                           .state = (*json)["state"].text(),
+                           .give_up = *limit,
+                           .progress = !options.json && ::isatty(STDERR_FILENO) == 1,
+                           .changed = [&](Json const& view) { say(view, options.json); }});
+  if (!end) {
+    std::fprintf(stderr, "countersign: gave up waiting; the request is still open\n");
+    return kGaveUp;
   }
+  return exit_of((*end)["state"].text());
 }
 
 }  // namespace

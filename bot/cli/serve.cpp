@@ -1,9 +1,11 @@
 // `countersign serve`: builds the service from its parts and runs it. Plain members in order of dependence: destruction
 // runs backwards.
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
@@ -40,6 +42,7 @@ namespace cli {
 
 namespace {
 
+constexpr std::size_t kFilesForTheRest = 256;  // ledger, chats, children: what is open besides the API's connections
 constexpr auto kLockLimit = std::chrono::seconds(20);  // for a killed service's runner to end its steps
 
 template <class T>
@@ -95,6 +98,20 @@ collectors::Room::Collectors make_collectors(config::Config const& config) {
   return result;
 }
 
+// Sets the limit of open files as high as it may be, and returns it. The runner and the steps have limits of their own.
+std::size_t raise_open_files() {
+  constexpr rlim_t kEnough = 1 << 20;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  auto const wanted = std::min(limit.rlim_max, kEnough);
+  if (limit.rlim_cur < wanted) {
+    auto raised = limit;
+    raised.rlim_cur = wanted;
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  return static_cast<std::size_t>(std::min(limit.rlim_cur, kEnough));
+}
+
 class Service {
  public:
   Service(config::Config config, std::string config_file, runbooks::SpawnOptions spawn, pid_t runner)
@@ -142,11 +159,21 @@ class Service {
                           },
                       .rules_changed = {},
                       .redact = [this](std::string& text) { redactor_->redact(text); },
+                      .recorded =
+                          [this](auto const& entries, auto const& receipts) {
+                            if (api_) api_->recorded(entries, receipts);
+                          },
                       .stop_service = [this](core::Error const& error) { stop_now(error); }},
         std::move(folded_));
-    api_ = std::make_unique<api::Api>(io_, loop_, *engine_, *redactor_, *log_,
-                                      api::Settings{config_.api.host, config_.api.port},
-                                      [this]() -> core::Rules const& { return config_.rules; });
+    api_ = std::make_unique<api::Api>(api::Parts{.io = io_,
+                                                 .loop = loop_,
+                                                 .desk = *engine_,
+                                                 .redactor = *redactor_,
+                                                 .log = *log_,
+                                                 .configured = [this]() -> core::Rules const& { return config_.rules; },
+                                                 .history = make_history(config_.ledger.path, loop_, workers_),
+                                                 .version = kVersion},
+                                      api_settings());
     io_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { signal == SIGHUP ? reload() : stop(); });
     keeper_.start(*engine_);
     begin();
@@ -182,6 +209,23 @@ class Service {
                                                     ledger::AsyncOptions{.state = &state_dir_, .before_batch = {}});
   }
 
+  // As many connections as the configuration says and the limit of open files allows.
+  api::Settings api_settings() const {
+    auto const& wanted = config_.api;
+    auto const files = raise_open_files();
+    auto const most = files > kFilesForTheRest ? files - kFilesForTheRest : 1;
+    if (most < wanted.max_connections)
+      log_->warn("fewer connections to the API than configured: too few files may be open",
+                 {{"max_connections", std::uint64_t{most}}, {"open_files", std::uint64_t{files}}});
+    return {.host = wanted.host,
+            .port = wanted.port,
+            .certificate = wanted.certificate,
+            .key = wanted.key.name(),
+            .max_connections = std::min<std::size_t>(wanted.max_connections, most),
+            .max_connections_per_address = wanted.max_connections_per_address,
+            .requests_per_second = wanted.requests_per_second};
+  }
+
   core::Result<core::State> refold() {
     auto fold = ledger::TrustedFold::open(config_.ledger.path, ledger::Trust::own, pin_);
     if (!fold) return fold.error();
@@ -204,7 +248,8 @@ class Service {
       if (auto const cleared = state_dir_.clear_fsync_failed(); !cleared) return stop_now(cleared.error());
       ledger::forget_suspects(config_.ledger.path);
     });
-    log_->info("ready", {{"api", "http://" + config_.api.host + ":" + std::to_string(api_->port())},
+    auto const scheme = std::string(config_.api.certificate.empty() ? "http://" : "https://");
+    log_->info("ready", {{"api", scheme + config_.api.host + ":" + std::to_string(api_->port())},
                          {"port", std::int64_t{api_->port()}},
                          {"ledger", config_.ledger.path},
                          {"pin", pin_},
@@ -273,6 +318,9 @@ class Service {
     room_->replace(make_collectors(config_), {.overall = config_.evidence_deadline}, redactor_);
     chats_->configure(config_.rules);
     start_triggers();
+    api_->reconfigured();
+    if (auto const renewed = api_->renew_certificate(); !renewed)
+      log_->error("the API's certificate was not renewed; the old one stays", {{"why", renewed.error().message}});
     log_->info("configuration reloaded");
   }
 

@@ -12,10 +12,15 @@ namespace core {
 
 namespace {
 
-std::string did_you_mean(std::string const& name, std::map<std::string, Runbook> const& runbooks) {
+// Names only what this requester may ask for (T70).
+std::string did_you_mean(Rules const& rules, Asked const& ask) {
   std::string list;
-  for (auto const& [known, runbook] : runbooks) list += (list.empty() ? "" : ", ") + known;
-  return "There is no runbook " + printable_ascii(name, 64) + ". There are: " + (list.empty() ? "none" : list) + ".";
+  for (auto const& [known, runbook] : rules.runbooks) {
+    auto const* policy = rules.policy_of(runbook);
+    if (policy && !why_not_request(*policy, rules, ask.requester)) list += (list.empty() ? "" : ", ") + known;
+  }
+  return "There is no runbook " + printable_ascii(ask.runbook, 64) + ". There are: " + (list.empty() ? "none" : list) +
+         ".";
 }
 
 std::string accepted_words(State const& state, RequestState const& request) {
@@ -41,7 +46,7 @@ AskCheck check_ask(Rules const& rules, std::string const& instance, Asked const&
   };
   auto const* runbook = rules.runbook(ask.runbook);
   if (!runbook) {
-    refuse(Errc::not_found, did_you_mean(ask.runbook, rules.runbooks), "runbooks");
+    refuse(Errc::not_found, did_you_mean(rules, ask), "runbooks");
     return result;
   }
   auto const* policy = rules.policy_of(*runbook);

@@ -162,6 +162,7 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
       if (found != state_.requests.end()) found->second.last_commit = (*result)[i].commit;
     }
   }
+  if (parts_.recorded && !batch_entries_.empty()) parts_.recorded(batch_entries_, *result);
   bool const side_recorded = std::ranges::any_of(batch_, &Waiting::from_side);
   batch_.clear();
   batch_entries_.clear();

@@ -37,6 +37,8 @@ struct Parts {
   std::function<void(core::RequestId const&)> forget_started;  // its run.finished is durable
   std::function<void()> rules_changed;                         // triggers and adapters take the new rules
   std::function<void(std::string&)> redact;  // every text of a person or a program, before it goes anywhere (T32)
+  // Entries that are durable now, with their places in the ledger.
+  std::function<void(std::vector<core::Entry> const&, std::vector<core::Receipt> const&)> recorded{};
   std::function<void(core::Error const&)> stop_service;  // the ledger may have lost data: write nothing more, stop
 };
 

@@ -214,6 +214,42 @@ class Core : public std::enable_shared_from_this<Core> {
     parser.body_limit(call->request.max_response_bytes);
     if (call->request.method == "HEAD") parser.skip(true);
     auto const connection = call->connection;
+    if (call->request.on_part) {
+      http::async_read_header(connection->stream, connection->buffer, parser,
+                              [self = shared_from_this(), call, connection](error_code error, std::size_t) {
+                                if (call->over) return;
+                                if (error || call->parser->get().result_int() != 200 || call->parser->is_done())
+                                  return error || call->parser->is_done() ? self->have_read(call, error)
+                                                                          : self->read_rest(call);
+                                call->parser->body_limit(boost::none);
+                                self->read_parts(call);
+                              });
+      return;
+    }
+    read_rest(call);
+  }
+
+  void read_parts(std::shared_ptr<Call> const& call) {
+    io_.cancel(call->timer);
+    call->timer = io_.call_after(call->request.part_timeout, [weak = weak_from_this(), call] {
+      if (auto const self = weak.lock())
+        self->fail(call, Errc::idle, "Nothing more came from " + call->url.origin() + ".");
+    });
+    auto const connection = call->connection;
+    http::async_read_some(connection->stream, connection->buffer, *call->parser,
+                          [self = shared_from_this(), call, connection](error_code error, std::size_t) {
+                            if (call->over) return;
+                            auto const part = std::exchange(call->parser->get().body(), {});
+                            if (!part.empty()) call->request.on_part(part);
+                            if (call->over) return;
+                            if (error || call->parser->is_done()) return self->have_read(call, error);
+                            self->read_parts(call);
+                          });
+  }
+
+  void read_rest(std::shared_ptr<Call> const& call) {
+    auto const connection = call->connection;
+    auto& parser = *call->parser;
     http::async_read(connection->stream, connection->buffer, parser,
                      [self = shared_from_this(), call, connection](error_code error, std::size_t) {
                        if (!call->over) self->have_read(call, error);

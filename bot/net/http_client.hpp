@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "bot/net/error.hpp"
 #include "bot/net/http_message.hpp"
@@ -19,6 +20,10 @@ struct HttpRequest {
   std::string body{};
   Duration timeout{10'000};                   // for all of it: waiting for a connection, name, connect, TLS, answer
   std::size_t max_response_bytes = 1u << 20;  // of the body; more is Errc::too_large
+  // Given, the body of a 200 comes in parts, as it arrives, and is neither kept nor limited; `timeout` ends with the
+  // head and `part_timeout` with each part. Other answers come whole, as ever. May cancel the call.
+  std::function<void(std::string_view part)> on_part{};
+  Duration part_timeout{45'000};
 };
 
 // The interface, so that what speaks HTTP can be tested without sockets.

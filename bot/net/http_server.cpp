@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "bot/net/http_answer.hpp"
 #include "bot/net/http_session.hpp"
 #include "bot/net/io_impl.hpp"
 
@@ -35,13 +36,7 @@ class Server final : public ServerCore, public std::enable_shared_from_this<Serv
     if (error) return make_error(Errc::io, "Can't listen on " + where + ": the address must be an IP address.");
     if (options.certificate_file.empty() != options.key_file.empty())
       return make_error(Errc::io, "A TLS server needs a certificate file and a key file.");
-    if (!options.certificate_file.empty()) {
-      try {
-        tls_ = make_server_tls(options.certificate_file, options.key_file);
-      } catch (std::runtime_error const& failure) {
-        return make_error(Errc::tls_failed, failure.what());
-      }
-    }
+    if (auto const read = renew_certificate(); !read) return read;
     tcp::endpoint const endpoint{address, options.port};
     acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address{true}, error);
@@ -50,6 +45,16 @@ class Server final : public ServerCore, public std::enable_shared_from_this<Serv
     if (error) return make_error(Errc::io, "Can't listen on " + where + ": " + error.message() + ".");
     port_ = acceptor_.local_endpoint(error).port();
     accept_next();
+    return {};
+  }
+
+  Result<void> renew_certificate() {
+    if (options.certificate_file.empty()) return {};
+    try {
+      tls_ = make_server_tls(options.certificate_file, options.key_file);
+    } catch (std::runtime_error const& failure) {
+      return make_error(Errc::tls_failed, failure.what());
+    }
     return {};
   }
 
@@ -128,11 +133,13 @@ class Server final : public ServerCore, public std::enable_shared_from_this<Serv
   // One try, no waiting: a fresh socket's buffer takes so much.
   void refuse(Stream stream) {
     if (!tls_) {
-      static constexpr std::string_view kBusy =
-          "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
+      auto answer = refusal(503);
+      answer.headers.emplace_back("Retry-After", "1");
+      auto const text = answer_head(503, answer.headers, /*version=*/11, /*keep_alive=*/false) +
+                        "Content-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" + answer.body;
       error_code ignored;
       stream.socket().non_blocking(true, ignored);
-      stream.socket().write_some(asio::buffer(kBusy), ignored);
+      stream.socket().write_some(asio::buffer(text), ignored);
     }
     linger(io, std::make_shared<Stream>(std::move(stream)));
   }
@@ -155,6 +162,7 @@ class Handle final : public HttpServer {
 
   std::uint16_t port() const override { return server_->port(); }
   std::size_t connections() const override { return server_->connections(); }
+  Result<void> renew_certificate() override { return server_->renew_certificate(); }
   void stop(Duration limit, std::function<void()> done) override { server_->stop(limit, std::move(done)); }
 
  private:

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,6 +38,7 @@ struct HttpStream {
   virtual ~HttpStream() = default;
   // False: the peer is gone, or more than max_stream_bytes wait for it (the connection is then dropped).
   virtual bool write(std::string_view bytes) = 0;
+  virtual std::size_t waiting() const = 0;  // bytes that the peer has yet to take
   virtual void end() = 0;
 };
 
@@ -62,23 +64,35 @@ struct HttpServerOptions {
   std::uint16_t port = 0;             // 0: the system chooses, see port()
   std::string certificate_file{};     // PEM chain; with key_file: https and wss
   std::string key_file{};
-  std::size_t max_header_bytes = 16u << 10;  // more: 431
-  std::size_t max_body_bytes = 2u << 20;     // more: 413
-  Duration header_timeout{10'000};           // from the first byte, the TLS handshake counted alike
+  std::size_t max_header_bytes = 16u << 10;       // request line and fields; more: 431
+  std::size_t max_target_bytes = 8u << 10;        // more: 414
+  std::size_t max_header_fields = 100;            // more: 431
+  std::size_t max_body_bytes = 2u << 20;          // decoded; more: 413, by its Content-Length before any of it is read
+  std::size_t max_body_bytes_in_all = 32u << 20;  // of all requests that are being read; more: 503
+  std::size_t max_requests = 1'000;               // on one connection, then it is closed
+  Duration header_timeout{10'000};                // from the first byte, the TLS handshake counted alike
   Duration body_timeout{20'000};
   Duration idle_timeout{60'000};       // between requests
   Duration write_timeout{30'000};      // a peer that takes nothing for so long is dropped
   std::size_t max_connections = 1024;  // more: 503 and closed
   std::size_t max_connections_per_address = 256;
   std::size_t max_stream_bytes = 1u << 20;  // of one HttpStream, waiting for the peer
+  // Looks at each request's head before its body is read; an answer refuses it, and a connection whose body was not
+  // read ends.
+  std::function<std::optional<HttpResponse>(HttpRequestIn const& head)> admit{};
+  // Shapes the answers that the server gives without a handler: 400, 408, 413, 414, 417, 431, 503. Empty: no body.
+  std::function<HttpResponse(unsigned status)> on_refusal{};
 };
 
 // Refused with 400 and a closed connection: two lengths, a length beside Transfer-Encoding, no or two Host headers,
-// targets that are not origin-form, paths as above. One request is handled at a time on a connection.
+// folded or otherwise odd lines, bare CR and LF, chunk extensions and trailers, targets that are not origin-form, paths
+// as above (http_reader.hpp). One request is handled at a time on a connection.
 struct HttpServer {
   virtual ~HttpServer() = default;  // drops everything at once
   virtual std::uint16_t port() const = 0;
   virtual std::size_t connections() const = 0;
+  // Reads certificate_file and key_file again, for connections that come. On an error the old ones stay.
+  virtual Result<void> renew_certificate() = 0;
   // Stops listening, closes idle connections, lets answers under way finish, and drops the rest (streams and
   // WebSockets too) after `limit`; then calls `done`.
   virtual void stop(Duration limit, std::function<void()> done) = 0;

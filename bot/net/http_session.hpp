@@ -1,4 +1,4 @@
-// One connection of the HTTP server. Private to net; needs no Beast.
+// One connection of the HTTP server, and the handles that its handlers hold. Private to net; needs no Beast.
 #pragma once
 
 #include <memory>
@@ -19,10 +19,15 @@ struct ServerCore {
   // The connection is no more.
   virtual void forget(std::shared_ptr<HttpSession> const& session, std::string const& address) = 0;
 
+  HttpResponse refusal(unsigned status) const {
+    return options.on_refusal ? options.on_refusal(status) : HttpResponse{status, {}, {}};
+  }
+
   Io& io;
   HttpServerOptions options;
   HttpHandler handler;
   bool stopping = false;
+  std::uint64_t body_bytes = 0;  // of requests that are being read
 };
 
 class HttpSession {
@@ -33,6 +38,21 @@ class HttpSession {
   virtual void start(std::shared_ptr<TlsContext> const& tls) = 0;  // null: plain
   virtual void close_if_idle() = 0;                                // between requests
   virtual void drop() = 0;
+
+  // What Responder and HttpStream ask; `turn` names the request.
+  virtual bool current(std::uint64_t turn) const = 0;  // being answered, and has no answer yet
+  virtual bool connected(std::uint64_t turn) const = 0;
+  virtual void respond(HttpResponse response) = 0;
+  virtual std::unique_ptr<HttpStream> start_stream(HttpResponse head, std::function<void()> on_closed) = 0;
+  virtual std::unique_ptr<WebSocket> accept_websocket(WebSocketOptions options, WebSocketHandler handler) = 0;
+  virtual bool write_chunk(std::string_view bytes) = 0;
+  virtual std::size_t waiting() const = 0;
+  virtual void end_stream() = 0;
+  virtual void cut_stream() = 0;
 };
+
+// They hold the session weakly: harmless when it has gone.
+std::shared_ptr<Responder> make_responder(std::weak_ptr<HttpSession> session, std::uint64_t turn);
+std::unique_ptr<HttpStream> make_stream(std::weak_ptr<HttpSession> session);
 
 }  // namespace net::detail

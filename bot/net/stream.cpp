@@ -70,6 +70,7 @@ std::shared_ptr<TlsContext> make_client_tls(TlsOptions const& options) {
 
 std::shared_ptr<TlsContext> make_server_tls(std::string const& certificate_file, std::string const& key_file) {
   auto context = make_context(ssl::context::tls_server);
+  ::SSL_CTX_set_options(context->native_handle(), SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   error_code error;
   context->use_certificate_chain_file(certificate_file, error);
   if (error)

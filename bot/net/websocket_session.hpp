@@ -1,17 +1,14 @@
 // The server's door to websocket.cpp. Private to net.
 #pragma once
 
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <functional>
 #include <memory>
 
+#include "bot/net/http_reader.hpp"
 #include "bot/net/stream.hpp"
 #include "bot/net/websocket.hpp"
 
 namespace net::detail {
-
-using BeastRequest = boost::beast::http::request<boost::beast::http::string_body>;
 
 bool is_websocket_upgrade(BeastRequest const& request);
 

@@ -93,7 +93,9 @@ void ServiceKit::write_config(KitOptions const& options) const {
           policy("two-sre", 2, options.expires, "optional") + policy("short", 1, "1500ms", "optional") +
           policy("why-sre", 1, options.expires, "required") + options.extra_policies;
   text += "ledger: {path: " + at("ledger.git") + ", key: {file: " + at("ledger_ed25519") +
-          "}}\nstate: {path: " + at("state") + ", side: " + at("side") + "}\napi: {listen: \"127.0.0.1:0\"}\n";
+          "}}\nstate: {path: " + at("state") + ", side: " + at("side") + "}\napi: {listen: \"127.0.0.1:0\"" +
+          (options.api.empty() ? ", requests_per_second: 100000, max_connections_per_address: 2048" : options.api) +
+          "}\n";
   write_file(config(), text);
 }
 

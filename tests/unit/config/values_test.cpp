@@ -78,6 +78,9 @@ TEST_CASE("values: collectors, triggers, wiring") {
   CHECK(config.state.side == "/run/countersign");
   CHECK(config.api.host == "127.0.0.1");
   CHECK(config.api.port == 8080);
+  CHECK(config.api.certificate.empty());
+  CHECK((config.api.max_connections == 2048 && config.api.max_connections_per_address == 256));
+  CHECK(config.api.requests_per_second == 100);
   CHECK(config.redact_patterns == Texts{"internal-[0-9]{6}"});
 }
 

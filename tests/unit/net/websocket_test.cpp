@@ -7,6 +7,7 @@
 #include "tests/unit/net/support.hpp"
 
 using namespace net_test;
+using namespace std::string_literals;
 using net::Errc;
 
 namespace {
@@ -253,4 +254,45 @@ TEST_CASE("websocket: destroying it from its own callback is safe and silent") {
   REQUIRE(run_until(io, [&] { return server.heard.end.has_value(); }));
   CHECK_FALSE(socket);
   CHECK_FALSE(closed);
+}
+
+TEST_CASE("T63 websocket server: lengths that overflow, endless fragments and compressed frames end the connection") {
+  net::Io io;
+  Heard heard;
+  std::unique_ptr<net::WebSocket> accepted;
+  auto const server = serve(io, [&](net::HttpRequestIn, std::shared_ptr<net::Responder> responder) {
+    net::WebSocketOptions options;
+    options.max_message_bytes = 10'000;
+    accepted = responder->accept_websocket(options, heard.handler());
+  });
+  auto const peer = connect_raw(server->port());
+  peer.write(
+      "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+  auto const head = read_head(io, peer);
+  CHECK(head.starts_with("HTTP/1.1 101 "));
+  CHECK(head.find("permessage-deflate") == std::string::npos);  // no compression, so no bomb
+  auto const masked = [](std::string const& two, std::string const& length, std::size_t bytes) {
+    return two + length + std::string(4, '\0') + std::string(bytes, 'x');  // a mask of zeros
+  };
+  std::string const none;
+  SECTION("2^63 bytes") { peer.write(masked("\x82\xff", "\x80" + std::string(7, '\0'), 100)); }
+  SECTION("2^64 - 1 bytes") { peer.write(masked("\x82\xff", std::string(8, '\xff'), 100)); }
+  SECTION("a length just beyond the limit") { peer.write(masked("\x82\xfe", "\x27\x11", 100)); }
+  SECTION("a long length for a short frame") { peer.write(masked("\x82\xff", std::string(7, '\0') + "\x01", 1)); }
+  SECTION("fragments without an end") {
+    peer.write(masked("\x02\xe4", none, 100));
+    for (int i = 0; i < 120; ++i) {
+      // The end may come while it is being written.
+      auto const frame = masked("\x00\xe4"s, none, 100);
+      [[maybe_unused]] auto const sent = ::send(peer.get(), frame.data(), frame.size(), MSG_NOSIGNAL);
+    }
+  }
+  SECTION("a compressed frame") { peer.write(masked("\xc2\x81", none, 1)); }
+  SECTION("a frame without a mask") { peer.write("\x82\x01x"); }
+  SECTION("a long control frame") { peer.write(masked("\x89\xfe", "\x00\x7e"s, 126)); }
+  SECTION("a control frame in fragments") { peer.write(masked("\x09\x81", none, 1)); }
+  REQUIRE(run_until(io, [&] { return heard.end.has_value(); }));
+  CHECK(heard.messages.empty());
+  CHECK(server->connections() <= 1);
 }
