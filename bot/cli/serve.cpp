@@ -13,7 +13,9 @@
 
 #include "bot/api/api.hpp"
 #include "bot/cli/chats.hpp"
+#include "bot/cli/collector_parts.hpp"
 #include "bot/cli/commands.hpp"
+#include "bot/cli/config_watch.hpp"
 #include "bot/cli/host.hpp"
 #include "bot/cli/runner_keeper.hpp"
 #include "bot/core/digest.hpp"
@@ -26,9 +28,6 @@
 #include "bot/triggers/probe.hpp"
 #include "bot/triggers/probers.hpp"
 #include "bot/triggers/watch.hpp"
-#include "collectors/command.hpp"
-#include "collectors/file.hpp"
-#include "collectors/host.hpp"
 #include "collectors/redactor.hpp"
 #include "collectors/room.hpp"
 #include "config/loader.hpp"
@@ -79,22 +78,6 @@ std::shared_ptr<ports::Redactor const> make_redactor(config::Config const& confi
   return or_throw(collectors::Redactor::make(extra_patterns(config)));
 }
 
-collectors::Room::Collectors make_collectors(config::Config const& config) {
-  collectors::Room::Collectors result;
-  for (auto const& [name, collector] : config.collectors) {
-    std::unique_ptr<collectors::Collector> made;
-    if (auto const* file = std::get_if<config::FileCollector>(&collector.source))
-      made =
-          collectors::make_file_collector({.path = file->path, .since = file->since, .max_bytes = collector.max_bytes});
-    if (auto const* command = std::get_if<config::CommandCollector>(&collector.source))
-      made = collectors::make_command_collector(
-          {.argv = command->run, .timeout = collector.timeout, .max_bytes = collector.max_bytes});
-    if (std::holds_alternative<config::HostCollector>(collector.source)) made = collectors::make_host_collector();
-    result[name] = {.collector = std::move(made), .timeout = collector.timeout};
-  }
-  return result;
-}
-
 class Service {
  public:
   Service(config::Config config, std::string config_file, runbooks::SpawnOptions spawn, pid_t runner)
@@ -117,7 +100,8 @@ class Service {
     papers_ = make_papers(config_.ledger.path, loop_, workers_);
     side_ = make_side_file(state_dir_);
     collectors::RoomSettings const room_settings{.overall = config_.evidence_deadline};
-    room_ = std::make_unique<collectors::Room>(loop_, workers_, redactor_, make_collectors(config_), room_settings);
+    room_ = std::make_unique<collectors::Room>(loop_, workers_, redactor_, make_collectors(config_, good_versions_),
+                                               room_settings);
     notebook_ = or_throw(make_notebook(state_dir_.path(), workers_, *log_));
     chats_.emplace(
         config_,
@@ -152,7 +136,14 @@ class Service {
     begin();
     chats_->start(*engine_);
     start_triggers();
+    config_watch_.emplace(ConfigWatch::Parts{.loop = loop_,
+                                             .workers = workers_,
+                                             .log = *log_,
+                                             .redactor = redactor_,
+                                             .state = [this]() -> core::State const& { return engine_->state(); }},
+                          watched_configurations(config_, good_versions_));
     io_.run();
+    config_watch_.reset();
     triggers_.clear();
     chats_->stop();
     keeper_.stop();
@@ -270,7 +261,8 @@ class Service {
   void use(config::Config next, std::shared_ptr<ports::Redactor const> redactor) {
     config_ = std::move(next);
     redactor_->replace(std::move(redactor));
-    room_->replace(make_collectors(config_), {.overall = config_.evidence_deadline}, redactor_);
+    config_watch_->replace(watched_configurations(config_, good_versions_));
+    room_->replace(make_collectors(config_, good_versions_), {.overall = config_.evidence_deadline}, redactor_);
     chats_->configure(config_.rules);
     start_triggers();
     log_->info("configuration reloaded");
@@ -312,6 +304,8 @@ class Service {
   std::unique_ptr<ports::Programs> programs_;
   std::unique_ptr<ports::Papers> papers_;
   std::unique_ptr<ports::SideFile> side_;
+  std::shared_ptr<collectors::GoodVersions> const good_versions_ =
+      std::make_shared<collectors::GoodVersions>(config_.state.path + "/config-good");
   std::unique_ptr<collectors::Room> room_;
   std::unique_ptr<ledger::AsyncLedger> ledger_;
   RunnerKeeper keeper_;
@@ -319,6 +313,7 @@ class Service {
   std::optional<Chats> chats_;
   std::optional<engine::Engine> engine_;
   std::unique_ptr<api::Api> api_;
+  std::optional<ConfigWatch> config_watch_;
   struct WatchedProbe {
     std::unique_ptr<triggers::Watch> watch;
     std::unique_ptr<triggers::ProbeTrigger> probe;

@@ -7,15 +7,16 @@
 packages_build=(
   ca-certificates g++ cmake ninja-build=ninja pkg-config=pkg-config
   libboost1.81-dev libboost-url1.81-dev libssl-dev libcjose-dev zlib1g-dev rapidjson-dev libgit2-dev libre2-dev libyaml-cpp-dev
+  libsystemd-dev
   libspdlog-dev libcli11-dev prometheus-cpp-dev
 )
 # To judge a ledger: git verifies SSH signatures with ssh-keygen. util-linux brings flock, runuser and setarch.
 packages_judge=(git openssh-client util-linux procps=ps)
 # To build and run the tests. The configuration's tests give code to real interpreters; the independent verifier of the
 # ledger's format wants Python's whole standard library.
-packages_test=(catch2 perl-base=perl python3 strace=strace curl=curl)
+packages_test=(catch2 perl-base=perl python3 strace=strace curl=curl patch=patch diffutils=diff)
 # Without these the tests of the page and those against others' own SDKs and servers are skipped, and say so.
-packages_peers=(nodejs=node npm=npm chromium=chromium)
+packages_peers=(nodejs=node npm=npm chromium=chromium systemd-journal-remote)
 # For the presets clang and fuzz.
 packages_clang=(clang-14=clang-14 llvm-14 libclang-rt-14-dev)
 # missing_packages SPEC…: prints the packages that are not there.

@@ -1,47 +1,16 @@
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
 #include "bot/core/text.hpp"
 #include "collectors/command.hpp"
 #include "collectors/file.hpp"
 #include "collectors/host.hpp"
 #include "collectors/line_time.hpp"
 #include "collectors/redactor.hpp"
-#include "tests/support/catch.hpp"
+#include "tests/unit/collectors/place.hpp"
 
 using namespace collectors;
+using namespace collectors_test;
 using namespace std::chrono_literals;
 
 namespace {
-
-auto const kNow = core::parse_time("2026-11-21T10:00:00Z").value();
-
-Context context() {
-  static auto const redactor = Redactor::make().value();
-  Context made;
-  made.redactor = redactor.get();
-  made.now = kNow;
-  return made;
-}
-
-struct Folder {
-  std::string path;
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "collectors-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string write(std::string const& name, std::string const& bytes) const {
-    std::ofstream(path + "/" + name, std::ios::binary) << bytes;
-    return path + "/" + name;
-  }
-};
 
 core::Exhibit read(std::string const& path, std::size_t max_bytes = 64 << 10) {
   return make_file_collector({path, std::nullopt, max_bytes})->collect(context());
