@@ -48,7 +48,7 @@ ConfigWatch::Standing ConfigWatch::standing(core::State const& state, std::strin
     if (wanted) runbooks.push_back(name);
   }
   for (auto const& [key, outcomes] : state.outcomes) {
-    if (!names(runbooks, key.substr(0, key.find('\0')))) continue;
+    if (!names(runbooks, key.substr(0, key.find('\n')))) continue;
     for (auto const& outcome : outcomes) {
       if (outcome.phase == core::Phase::succeeded) found.succeeded = std::max(found.succeeded, outcome.at);
     }

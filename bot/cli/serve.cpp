@@ -1,6 +1,8 @@
 // `countersign serve`: builds the service from its parts and runs it. Plain members in order of dependence: destruction
 // runs backwards.
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -331,6 +333,15 @@ void make_private_folder(std::filesystem::path const& path) {
                                                                       std::generic_category().message(errno)));
 }
 
+// Tokens and keys are in our memory: no core file of it is written and no other process of the account looks into it,
+// whatever the system's settings are (T33). Children inherit the limit.
+void forbid_dumps() {
+  rlimit const none{0, 0};
+  if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+    throw core::Failure(core::make_error(
+        core::Errc::unavailable, "core dumps can't be turned off: " + std::generic_category().message(errno)));
+}
+
 int serve(std::string const& file) {
   auto config = load_or_throw(file);
   auto const key_file = config.ledger.key.name();
@@ -354,6 +365,7 @@ int serve(std::string const& file) {
                                .socket = config.state.path + "/runner/socket"};
   // Before any secret is read.
   auto const runner = or_throw(runbooks::spawn_runner(spawn));
+  forbid_dumps();
   Service service(std::move(config), file, std::move(spawn), runner);
   return service.run();
 }
