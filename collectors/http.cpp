@@ -65,19 +65,17 @@ class HttpCollector final : public Collector {
     net::Io io;
     std::string answered_by;
     auto const limit = std::min(settings_.timeout, context.deadline) * 9 / 10;
-    net::HttpClientOptions options{
-        .tls = {.extra_ca_file = settings_.extra_ca_file},
-        .dial = {.why_not =
-                     [&](std::string const& host, std::uint16_t port, std::string const& address) {
-                       auto why = settings_.allow.why_not(host, port, address);
-                       if (why.empty()) answered_by = address;
-                       return why;
-                     },
-                 .resolve = settings_.resolve},
-        .max_connections_per_origin = 1};
+    net::DialRules const rules{.why_not =
+                                   [&](std::string const& host, std::uint16_t port, std::string const& address) {
+                                     auto why = settings_.allow.why_not(host, port, address);
+                                     if (why.empty()) answered_by = address;
+                                     return why;
+                                   },
+                               .resolve = settings_.resolve};
     std::unique_ptr<net::HttpClient> client;
     try {
-      client = net::make_http_client(io, std::move(options));
+      client = net::make_http_client(
+          io, {.tls = {.extra_ca_file = settings_.extra_ca_file}, .max_connections_per_origin = 1}, rules);
     } catch (std::exception const& problem) {  // extra_ca_file
       exhibit.error = problem.what();
       return;

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "bot/core/allow_list.hpp"
-#include "bot/net/http_client.hpp"
+#include "bot/net/dial_rules.hpp"
 #include "collectors/collector.hpp"
 
 namespace collectors {

@@ -139,6 +139,7 @@ void Redactor::Impl::search_views(std::string_view text, int depth, std::vector<
     auto inside = search(view.text);
     if (depth + 1 < kMaxDepth) search_views(view.text, depth + 1, inside);
     for (auto const& one : inside) {
+      if (one.where.begin >= one.where.end) continue;
       // Put together, a line's last assignment would run into the next line, and who knows what an operator's own
       // expression does; a token of a known form ends where it ends.
       if (shapes_only && (kinds[one.kind].find != nullptr || one.kind > built_in_patterns().size())) continue;

@@ -211,8 +211,10 @@ std::vector<Encoded> encoded_runs(std::string_view text) {
       if (next >= text.size() || !is_base64(text[next])) break;
       end = next;
     }
+    auto const code_end = end;
+    for (int pad = 0; pad < 2 && end < text.size() && text[end] == '='; ++pad) ++end;
     if (digits >= kLeastRun) {
-      auto const run = text.substr(at, end - at);
+      auto const run = text.substr(at, code_end - at);
       if (hex && digits % 2 == 0 && digits == run.size()) {
         if (auto decoded = from_hex(run); is_text(decoded)) found.push_back({{at, end}, std::move(decoded)});
       }

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "bot/net/error.hpp"
+#include "bot/net/http_client.hpp"
 
 namespace net {
 
@@ -18,5 +20,8 @@ struct DialRules {
   // leads elsewhere each time.
   std::function<Result<std::vector<std::string>>(std::string const& host)> resolve{};
 };
+
+// A client that keeps to the rules with every connection.
+std::unique_ptr<HttpClient> make_http_client(Io& io, HttpClientOptions options, DialRules rules);
 
 }  // namespace net

@@ -6,7 +6,6 @@
 #include <memory>
 #include <string>
 
-#include "bot/net/dial_rules.hpp"
 #include "bot/net/error.hpp"
 #include "bot/net/http_message.hpp"
 #include "bot/net/io.hpp"
@@ -42,7 +41,6 @@ struct TlsOptions {
 
 struct HttpClientOptions {
   TlsOptions tls{};
-  DialRules dial{};  // default: everybody, by the system's resolver
   std::string user_agent = "countersign";
   std::size_t max_connections_per_origin = 8;  // more calls wait in line, inside their deadline
   std::size_t max_waiting = 1024;              // calls in line, over all origins; more is Errc::outbox_full

@@ -53,7 +53,7 @@ TEST_CASE("config: content, and a diff to the last good version that patch takes
             "\tnow\n@@ -1,3 +1,3 @@\n workers = 4\n-pool = 50\n+pool = 5\n"
             " password = [redacted]\n\n== " +
             name +
-            " (41 bytes, written 2026-11-21T09:43:00.000Z)\nworkers = 4\npool = 5\n"
+            " (38 bytes, written 2026-11-21T09:43:00.000Z)\nworkers = 4\npool = 5\n"
             "password = [redacted]\n");
   auto const lines = changes_of(changed.bytes, kNow);
   REQUIRE(lines.size() == 1);

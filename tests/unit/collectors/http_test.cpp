@@ -7,11 +7,10 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "bot/core/text.hpp"
-#include "bot/net/http_server.hpp"
-#include "bot/net/io.hpp"
 #include "tests/unit/collectors/place.hpp"
 
 using namespace collectors;
@@ -43,7 +42,10 @@ class Peer {
   std::string at(std::string const& host) const { return "http://" + host + ":" + std::to_string(port_); }
   std::string port() const { return std::to_string(port_); }
   int connections() const { return connections_; }
-  std::string request() const { return request_; }  // after the answer was read
+  std::string request() const {  // after the answer was read
+    std::lock_guard const lock(mutex_);
+    return request_;
+  }
 
  private:
   void serve() {
@@ -58,7 +60,10 @@ class Peer {
         if (got <= 0) break;
         request.append(buffer, static_cast<std::size_t>(got));
       }
-      request_ = request;
+      {
+        std::lock_guard const lock(mutex_);
+        request_ = request;
+      }
       std::string_view left = answer_;
       while (!left.empty()) {
         auto const put = ::send(one.get(), left.data(), left.size(), MSG_NOSIGNAL);
@@ -71,6 +76,7 @@ class Peer {
   }
 
   std::string answer_, request_;
+  mutable std::mutex mutex_;
   bool silent_;
   process::Fd fd_;
   std::uint16_t port_ = 0;
@@ -139,7 +145,7 @@ TEST_CASE("http: indented JSON keeps every scalar as it was") {
 
 TEST_CASE("T50 http: the address decides, not the name, and what was looked at is what is connected to") {
   Peer const inner(answer("the inner service"));
-  HttpSettings settings{.url = inner.at("status.example.org") + "/"};
+  HttpSettings settings{.url = "https://status.example.org:" + inner.port() + "/"};
   int asked = 0;
   std::vector<std::vector<std::string>> answers;
   settings.resolve = [&](std::string const&) -> net::Result<std::vector<std::string>> {
@@ -160,6 +166,7 @@ TEST_CASE("T50 http: the address decides, not the name, and what was looked at i
   CHECK(asked == 1);
   CHECK(inner.connections() == 0);
   // Of several addresses only the allowed one is used.
+  settings.url = inner.at("localhost") + "/";
   asked = 0;
   answers = {{"169.254.169.254", "::1", "127.0.0.1"}};
   settings.allow = allow({"127.0.0.1:" + inner.port()});

@@ -166,6 +166,11 @@ Planted Planter::next() {
     planted.gone = lines_of(run);
     planted.text = "data " + std::move(run) + " end";
   };
+  auto const by_byte = [&](char const* dress, char const* format, std::string const& quote) {
+    planted.dress = dress;
+    planted.gone = {each_byte(secret.secret, format)};
+    planted.text = "data " + quote + each_byte(whole, format) + quote + " end";
+  };
   switch ((turn / kKinds) % kDresses) {
     case 1:  // over two lines, somewhere inside; an assignment's value on the line below
       if (secret.kind == "pem") break;
@@ -181,7 +186,7 @@ Planted Planter::next() {
     case 2: as_run("base64", base64(whole, 0)); break;
     case 3: as_run("base64-76", "\n" + base64(whole + "\n" + std::string(100, '.'), 76)); break;
     case 4: as_run("hex", each_byte(whole, "%02x")); break;
-    case 5: as_run("percent", each_byte(whole, "%%%02X")); break;
+    case 5: by_byte("percent", "%%%02X", ""); break;
     case 6:
       planted.dress = "form";
       planted.text = "body=" + secret.before + secret.secret + secret.after;
@@ -204,7 +209,7 @@ Planted Planter::next() {
       }
       if (secret.kind == "pem") planted.text = whole;
       break;
-    case 7: as_run("json-u", "\"" + each_byte(whole, "\\u%04x") + "\""); break;
+    case 7: by_byte("json-u", "\\u%04x", "\""); break;
     case 8:
       planted.dress = "json";
       planted.text = R"({"level":"info","msg":")" + json_escaped(whole) + R"(","n":1})";

@@ -49,6 +49,7 @@ std::string all_of(core::Evidence const& evidence) {
 TEST_CASE("T32 redaction: 5,000 planted secrets of 25 kinds in 11 dresses through each collector leave no trace") {
   Folder const folder;
   Planter planter(32);
+  std::shared_ptr<Redactor const> const redactor = Redactor::make().value();
   std::map<std::string, int> leaks;
   std::string first;
   std::size_t count = 0;
@@ -59,7 +60,6 @@ TEST_CASE("T32 redaction: 5,000 planted secrets of 25 kinds in 11 dresses throug
     // Each document goes through one of the ways; all ways have hundreds of secrets.
     support::VirtualLoop loop;
     support::ManualWorkers workers;
-    std::shared_ptr<Redactor const> const redactor = Redactor::make().value();
     auto const good = std::make_shared<GoodVersions>(folder.path + "/good");
     Room::Collectors all;
     ports::EvidenceOrder order;
