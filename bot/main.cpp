@@ -11,11 +11,15 @@
 #include "bot/core/error.hpp"
 #include "bot/core/text.hpp"
 #include "bot/runbooks/runner.hpp"
+#include "collectors/journal.hpp"
 
 int main(int argc, char** argv) {
   // The runner's own child: its arguments come from an approved request and are nobody's options.
   if (argc > 1 && std::string_view(argv[1]) == "probe-step")
     return runbooks::run_probe_child(std::vector<std::string>(argv + 2, argv + argc));
+  // The service's child that reads the systemd journal.
+  if (argc > 1 && std::string_view(argv[1]) == collectors::kJournalCommand)
+    return collectors::run_journal_child(std::vector<std::string>(argv + 2, argv + argc));
   CLI::App app{"Countersign: evidence, approval, runbook, record.", "countersign"};
   app.set_version_flag("--version", cli::version_line(), "Print version and commit (--json: as JSON)");
   app.require_subcommand(1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bot/core/digest.hpp"
 #include "bot/core/text.hpp"
 
 namespace collectors {
@@ -58,7 +59,8 @@ void fill_text(core::Exhibit& exhibit, std::string raw, std::uint64_t total, Con
     raw.erase(0, hole);  // a log that was truncated under its writer begins with a hole
   }
   if (is_binary(raw)) {
-    exhibit.error = "It holds binary data (" + std::to_string(total) + " bytes), which is not shown.";
+    exhibit.error = "It holds binary data (" + std::to_string(total) + " bytes" +
+                    (raw.size() == total ? ", " + core::digest_of(raw) : "") + "), which is not shown.";
     return;
   }
   exhibit.redactions += context.redactor->redact(raw);

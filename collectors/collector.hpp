@@ -19,12 +19,19 @@ struct Context {
   core::Duration deadline{10'000};            // how long the answer is of use: whatever can be bounded is bounded by it
 };
 
+// What an exhibit is good for among the lines to read first.
+enum class Kind {
+  lines,    // a log or a state: its lines are judged one by one
+  changes,  // what changed: each line of its head that begins with a time is a change
+};
+
 // Called on worker threads, also several times at once; keeps nothing between calls. Fills bytes (redacted, visible,
-// within its own limit), total_bytes, truncated, redactions, media_type and error; the room fills the rest. Never
-// throws for what the outside world does: that is an error in the exhibit.
+// within its own limit), total_bytes, truncated, redactions, media_type (a text type) and error; the room the rest.
+// Never throws for what the outside world does: that is an error in the exhibit.
 struct Collector {
   virtual ~Collector() = default;
   virtual core::Exhibit collect(Context const& context) const = 0;
+  virtual Kind kind() const { return Kind::lines; }
 };
 
 // Which part stays when a text is too long.

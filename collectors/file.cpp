@@ -1,6 +1,5 @@
 #include "collectors/file.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,8 +8,8 @@
 #include <system_error>
 
 #include "bot/core/text.hpp"
-#include "bot/process/fd.hpp"
 #include "collectors/line_time.hpp"
+#include "collectors/regular_file.hpp"
 
 namespace collectors {
 namespace {
@@ -18,13 +17,6 @@ namespace {
 constexpr int kLinesBefore = 3;  // shown when nothing is recent enough
 
 std::string why(int error) { return std::generic_category().message(error); }
-
-char const* type_of(mode_t mode) {
-  if (S_ISDIR(mode)) return "a folder";
-  if (S_ISFIFO(mode)) return "a FIFO";
-  if (S_ISSOCK(mode)) return "a socket";
-  return "a device";
-}
 
 class FileCollector final : public Collector {
  public:
@@ -38,7 +30,6 @@ class FileCollector final : public Collector {
       return exhibit;
     }
     read(*path, context, exhibit);
-    if (!exhibit.error.empty()) exhibit.error = core::printable_ascii(*path, 512) + ": " + exhibit.error;
     return exhibit;
   }
 
@@ -57,21 +48,15 @@ class FileCollector final : public Collector {
   }
 
   void read(std::string const& path, Context const& context, core::Exhibit& exhibit) const {
-    // O_PATH opens nothing: what it is is known before anything is touched, and what is read is what was looked at.
-    process::Fd const place(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    auto const opened = open_regular(path);
+    if (!opened) {
+      exhibit.error = opened.error().message;
+      return;
+    }
+    auto const& file = *opened;
     struct stat status {};
-    if (!place || ::fstat(place.get(), &status) != 0) {
-      exhibit.error = "It can't be opened: " + why(errno) + ".";
-      return;
-    }
-    if (!S_ISREG(status.st_mode)) {
-      exhibit.error = std::string("It is ") + type_of(status.st_mode) + "; only regular files are read.";
-      return;
-    }
-    auto const link = "/proc/self/fd/" + std::to_string(place.get());
-    process::Fd const file(::open(link.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    if (!file) {
-      exhibit.error = "It can't be read: " + why(errno) + ".";
+    if (::fstat(file.get(), &status) != 0) {
+      exhibit.error = core::printable_ascii(path, 512) + ": It can't be read: " + why(errno) + ".";
       return;
     }
     auto const size = static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0));
@@ -79,7 +64,7 @@ class FileCollector final : public Collector {
     auto const from = size > wanted ? size - wanted : 0;
     std::string raw;
     auto const error = read_range(file.get(), from, size == 0 ? wanted : std::min(size, wanted), raw);
-    if (error != 0) exhibit.error = "Reading stopped: " + why(error) + ".";
+    if (error != 0) exhibit.error = core::printable_ascii(path, 512) + ": Reading stopped: " + why(error) + ".";
     // The context before the cut serves the redactor alone.
     auto keep = Keep::tail;
     if (size == 0) keep = Keep::head;
@@ -87,7 +72,11 @@ class FileCollector final : public Collector {
     fill_text(exhibit, std::move(raw), size, context, settings_.max_bytes, keep);
     if (size == 0) exhibit.total_bytes = exhibit.bytes.size();
     if (from > 0) exhibit.truncated = true;
-    if (!problem.empty()) exhibit.error = problem;
+    if (!problem.empty()) {
+      exhibit.error = problem;
+    } else if (!exhibit.error.empty()) {
+      exhibit.error = core::printable_ascii(path, 512) + ": " + exhibit.error;
+    }
     if (settings_.since) leave_out_old(exhibit, context);
   }
 

@@ -11,6 +11,7 @@
 #include "bot/core/ids.hpp"
 #include "collectors/private_keys.hpp"
 #include "collectors/secret_patterns.hpp"
+#include "collectors/text_views.hpp"
 
 namespace collectors {
 namespace {
@@ -19,6 +20,7 @@ constexpr std::size_t kBlock = 64 << 10;       // text is filtered in blocks of 
 constexpr std::int64_t kSetMemory = 32 << 20;  // of the automaton that finds which kinds occur at all
 constexpr std::int64_t kPatternMemory = 4 << 20;
 constexpr std::size_t kMaxExpression = 1000;
+constexpr int kMaxDepth = 2;   // encodings within encodings
 constexpr int kMaxPasses = 4;  // blanking may uncover something (a value within a value); more has never been seen
 
 RE2::Options options(std::int64_t memory) {
@@ -62,6 +64,8 @@ struct Redactor::Impl {
   void search_block(std::string_view text, Extent block, std::vector<Found>& found) const;
   void search_kind(std::size_t index, std::string_view text, std::vector<Found>& found, std::size_t offset) const;
   std::vector<Found> search(std::string_view text) const;
+  void search_views(std::string_view text, int depth, std::vector<Found>& found) const;
+  void search_next_lines(std::string_view text, std::vector<Found>& found) const;
 };
 
 void Redactor::Impl::search_kind(std::size_t index, std::string_view text, std::vector<Found>& found,
@@ -128,6 +132,45 @@ std::vector<Found> Redactor::Impl::search(std::string_view text) const {
   return found;
 }
 
+// What the bytes don't show, but another reading of them does.
+void Redactor::Impl::search_views(std::string_view text, int depth, std::vector<Found>& found) const {
+  auto const look = [&](View const& view, bool shapes_only) {
+    if (view.text.empty()) return;
+    auto inside = search(view.text);
+    if (depth + 1 < kMaxDepth) search_views(view.text, depth + 1, inside);
+    for (auto const& one : inside) {
+      if (one.where.begin >= one.where.end) continue;
+      // Put together, a line's last assignment would run into the next line, and who knows what an operator's own
+      // expression does; a token of a known form ends where it ends.
+      if (shapes_only && (kinds[one.kind].find != nullptr || one.kind > built_in_patterns().size())) continue;
+      found.push_back({view.raw_of(one.where), one.kind});
+    }
+  };
+  look(unescaped(text), false);
+  look(joined(text), true);
+  for (auto const& run : encoded_runs(text)) {
+    auto inside = search(run.text);
+    if (inside.empty() && depth + 1 < kMaxDepth) search_views(run.text, depth + 1, inside);
+    if (!inside.empty()) found.push_back({run.raw, inside.front().kind});
+  }
+  search_next_lines(text, found);
+}
+
+// "password:" and its value on the line below.
+void Redactor::Impl::search_next_lines(std::string_view text, std::vector<Found>& found) const {
+  for (std::size_t index = 1; index < kinds.size(); ++index) {
+    auto const& kind = kinds[index];
+    if (kind.find != &assigned_value) continue;
+    re2::StringPiece match;
+    for (std::size_t at = 0; at < text.size();) {
+      if (!kind.expression->Match({text.data(), text.size()}, at, text.size(), RE2::UNANCHORED, &match, 1)) break;
+      auto const end = static_cast<std::size_t>(match.data() - text.data()) + match.size();
+      if (auto const value = value_on_next_line(text, end); value.end > value.begin) found.push_back({value, index});
+      at = std::max(end, at + 1);
+    }
+  }
+}
+
 core::Result<std::unique_ptr<Redactor>> Redactor::make(std::vector<SecretPattern> const& extra) {
   auto impl = std::make_unique<Impl>();
   impl->any = std::make_unique<RE2::Set>(options(kSetMemory), RE2::UNANCHORED);
@@ -176,6 +219,7 @@ std::uint32_t Redactor::redact(std::string& text, std::map<std::string, std::uin
   std::uint32_t count = 0;
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     auto found = impl_->search(text);
+    impl_->search_views(text, 0, found);
     std::sort(found.begin(), found.end(), [](Found const& a, Found const& b) {
       return std::pair(a.where.begin, a.where.end) < std::pair(b.where.begin, b.where.end);
     });

@@ -18,11 +18,11 @@ constexpr std::size_t kMaxError = 1000;
 
 struct Produced {
   core::Exhibit exhibit;
-  std::vector<Candidate> candidates;
+  Digested digested;
 };
 
 // The last gate, whatever a collector did: redacted, visible, one line of error.
-Produced guarded(core::Exhibit exhibit, Context const& context) {
+Produced guarded(core::Exhibit exhibit, Kind kind, Context const& context) {
   if (!exhibit.error.empty()) {
     exhibit.redactions += context.redactor->redact(exhibit.error);
     exhibit.error = core::one_line(exhibit.error, kMaxError);
@@ -30,8 +30,8 @@ Produced guarded(core::Exhibit exhibit, Context const& context) {
   exhibit.redactions += context.redactor->redact(exhibit.bytes);
   exhibit.bytes = core::visible_text(exhibit.bytes);
   exhibit.total_bytes = std::max<std::uint64_t>(exhibit.total_bytes, exhibit.truncated ? 0 : exhibit.bytes.size());
-  auto candidates = candidates_of(exhibit.bytes);
-  return {std::move(exhibit), std::move(candidates)};
+  auto digested = digest_of(exhibit, kind, window_of(context.since, context.now));
+  return {std::move(exhibit), std::move(digested)};
 }
 
 // Runs on a worker thread.
@@ -44,7 +44,7 @@ Produced run_collector(Collector const& collector, Context const& context) {
     exhibit = {};
     exhibit.error = std::string("The collector failed: ") + problem.what();
   }
-  auto produced = guarded(std::move(exhibit), context);
+  auto produced = guarded(std::move(exhibit), collector.kind(), context);
   produced.exhibit.duration = std::chrono::duration_cast<core::Duration>(std::chrono::steady_clock::now() - began);
   return produced;
 }
@@ -57,17 +57,32 @@ bool is_text_type(std::string_view type) {
 // What a caller attached: only its bytes and its kind are taken over.
 class Attachment final : public Collector {
  public:
-  Attachment(std::string bytes, std::size_t max_bytes) : bytes_(std::move(bytes)), max_bytes_(max_bytes) {}
+  Attachment(std::string bytes, std::string media_type, std::size_t max_bytes)
+      : bytes_(std::move(bytes)), media_type_(std::move(media_type)), max_bytes_(max_bytes) {}
   core::Exhibit collect(Context const& context) const override {
     core::Exhibit exhibit;
+    exhibit.media_type = media_type_;
     fill_text(exhibit, bytes_, bytes_.size(), context, max_bytes_, Keep::head);
     return exhibit;
   }
 
  private:
-  std::string bytes_;
+  std::string bytes_, media_type_;
   std::size_t max_bytes_;
 };
+
+// What several exhibits tell, in one order: an exhibit of its own, in the room that they left.
+void add_timeline(core::Evidence& evidence, std::vector<Digested> const& digested, core::Time now, std::size_t room) {
+  auto text = timeline_of(evidence.exhibits, digested);
+  if (text.empty() || text.size() > room) return;
+  std::string name = "timeline";
+  for (int n = 2; std::ranges::find(evidence.exhibits, name, &core::Exhibit::name) != evidence.exhibits.end(); ++n) {
+    name = "timeline-" + std::to_string(n);
+  }
+  core::Exhibit timeline{.name = name, .collector = "timeline", .bytes = std::move(text), .started = now};
+  timeline.total_bytes = timeline.bytes.size();
+  evidence.exhibits.push_back(std::move(timeline));
+}
 
 }  // namespace
 
@@ -77,7 +92,7 @@ struct Room::Order {
   RoomSettings settings;
   struct Slot {
     core::Exhibit exhibit;  // name, collector, media type and start from the beginning
-    std::vector<Candidate> candidates;
+    Digested digested;
     bool open = true;
     ports::Loop::TimerId timer = 0;
   };
@@ -90,10 +105,10 @@ struct Room::Order {
     auto& exhibit = produced.exhibit;
     exhibit.name = slot.exhibit.name;
     exhibit.collector = slot.exhibit.collector;
-    exhibit.media_type = slot.exhibit.media_type;
+    if (!is_text_type(exhibit.media_type)) exhibit.media_type = slot.exhibit.media_type;
     exhibit.started = slot.exhibit.started;
     slot.exhibit = std::move(exhibit);
-    slot.candidates = std::move(produced.candidates);
+    slot.digested = std::move(produced.digested);
   }
 };
 
@@ -145,10 +160,10 @@ void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence
   std::vector<std::pair<std::size_t, Place>> starting;
   std::vector<std::pair<std::size_t, std::string>> refused;
   for (auto& given : asked.attachments) {
-    auto const index =
-        add(given.name, given.collector, is_text_type(given.media_type) ? given.media_type : plain.media_type);
+    auto const media_type = is_text_type(given.media_type) ? given.media_type : plain.media_type;
+    auto const index = add(given.name, given.collector, media_type);
     bool const small = given.bytes.size() <= kInlineBytes;
-    auto attachment = std::make_shared<Attachment>(std::move(given.bytes), settings_.max_total_bytes);
+    auto attachment = std::make_shared<Attachment>(std::move(given.bytes), media_type, settings_.max_total_bytes);
     if (small) {
       order->put(index, run_collector(*attachment, order->context));
       refused.emplace_back(index, "");
@@ -220,7 +235,7 @@ void Room::close(std::shared_ptr<Order> const& order, std::size_t index) {
 void Room::finish(std::shared_ptr<Order> const& order) {
   orders_.erase(order.get());
   core::Evidence evidence;
-  std::vector<std::vector<Candidate>> candidates;
+  std::vector<Digested> digested;
   // What a caller attached takes the room that is left: it must not crowd out what the runbook's author wants seen.
   auto left = order->settings.max_total_bytes;
   for (bool const attached : {false, true}) {
@@ -232,9 +247,11 @@ void Room::finish(std::shared_ptr<Order> const& order) {
   }
   for (auto& slot : order->slots) {
     evidence.exhibits.push_back(std::move(slot.exhibit));
-    candidates.push_back(std::move(slot.candidates));
+    digested.push_back(std::move(slot.digested));
   }
-  evidence.highlights = pick_highlights(evidence.exhibits, candidates);
+  evidence.highlights =
+      pick_highlights(evidence.exhibits, digested, window_of(order->context.since, order->context.now));
+  add_timeline(evidence, digested, order->context.now, left);
   auto const done = std::move(order->done);
   done(std::move(evidence));
 }

@@ -87,8 +87,40 @@ struct CommandCollector {
 // collectors.NAME.host: load, memory, disks, uptime of this host.
 struct HostCollector {};
 
+// collectors.NAME.journal: the systemd journal.
+struct JournalCollector {
+  std::vector<std::string> units;  // may hold {{label}} or {{parameter}}; none: all
+  int priority = 7;                // syslog's 0 (emerg) to 7 (debug): this and worse
+  std::optional<core::Duration> since;
+  std::uint32_t lines = 1000;
+  std::string path;  // absolute: a folder or file of journals; empty: this machine's own
+};
+
+// collectors.NAME.http: a page of an allow-listed host.
+struct HttpCollector {
+  std::string url;                 // {{label}} or {{parameter}} behind the host only
+  std::vector<std::string> allow;  // core::AllowList reads them
+  std::optional<Secret> bearer;
+  std::string ca;  // absolute: PEM, besides the system's; empty: none
+};
+
+// collectors.NAME.config: a configuration and its last good version; exactly one of path and run.
+struct ConfigCollector {
+  std::string path;              // absolute: a file, a folder or a glob
+  std::vector<std::string> run;  // argv
+};
+
+// collectors.NAME.changes: packages, units and files that changed lately.
+struct ChangesCollector {
+  core::Duration since = std::chrono::hours(24);
+  bool packages = true, units = true;
+  std::vector<std::string> files;  // absolute paths, folders or globs
+};
+
 struct Collector {
-  std::variant<FileCollector, CommandCollector, HostCollector> source;
+  std::variant<FileCollector, CommandCollector, HostCollector, JournalCollector, HttpCollector, ConfigCollector,
+               ChangesCollector>
+      source;
   core::Duration timeout = std::chrono::seconds(10);
   std::uint64_t max_bytes = 64 * 1024;  // kept of what it yields
 };

@@ -55,11 +55,16 @@ constexpr Key kMatrix[] = {
     {"as_token"},
     {"proxy"}};
 constexpr Key kChannel[] = {{"slack"}, {"teams"}, {"matrix"}};
-constexpr Key kCollector[] = {
-    {"file"}, {"command"}, {"host"}, {"journal", false, kLater}, {"http", false, kLater}, {"config", false, kLater}};
+constexpr Key kCollector[] = {{"file"}, {"command"}, {"host"}, {"journal"}, {"http"}, {"config"}, {"changes"}};
 constexpr Key kFileCollector[] = {{"path", kRequired}, {"since"}, {"timeout"}, {"max_bytes"}};
 constexpr Key kCommandCollector[] = {{"run", kRequired}, {"timeout"}, {"max_bytes"}};
 constexpr Key kHostCollector[] = {{"timeout"}, {"max_bytes"}};
+constexpr Key kJournalCollector[] = {{"units"}, {"priority"}, {"since"},    {"lines"},
+                                     {"path"},  {"timeout"},  {"max_bytes"}};
+constexpr Key kHttpCollector[] = {{"url", kRequired}, {"allow", kRequired}, {"bearer"}, {"ca"},
+                                  {"timeout"},        {"max_bytes"}};
+constexpr Key kConfigCollector[] = {{"path"}, {"run"}, {"timeout"}, {"max_bytes"}};
+constexpr Key kChangesCollector[] = {{"since"}, {"packages"}, {"units"}, {"files"}, {"timeout"}, {"max_bytes"}};
 constexpr Key kEvidence[] = {{"deadline"}};
 constexpr Key kTrigger[] = {
     {"probe", kRequired},      {"labels"}, {"collect"}, {"propose"}, {"post_to"}, {"noise"}, {"log", false, kLater},
@@ -121,6 +126,10 @@ constexpr Section collector{"collector", kCollector};
 constexpr Section file_collector{"file_collector", kFileCollector};
 constexpr Section command_collector{"command_collector", kCommandCollector};
 constexpr Section host_collector{"host_collector", kHostCollector};
+constexpr Section journal_collector{"journal_collector", kJournalCollector};
+constexpr Section http_collector{"http_collector", kHttpCollector};
+constexpr Section config_collector{"config_collector", kConfigCollector};
+constexpr Section changes_collector{"changes_collector", kChangesCollector};
 constexpr Section evidence{"evidence", kEvidence};
 constexpr Section trigger{"trigger", kTrigger};
 constexpr Section trigger_probe{"trigger_probe", kTriggerProbe};
@@ -159,6 +168,10 @@ std::span<Section const* const> all_sections() {
                                    &file_collector,
                                    &command_collector,
                                    &host_collector,
+                                   &journal_collector,
+                                   &http_collector,
+                                   &config_collector,
+                                   &changes_collector,
                                    &evidence,
                                    &trigger,
                                    &trigger_probe,

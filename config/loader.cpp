@@ -59,6 +59,7 @@ LoadOutcome load_text(std::string_view text, std::string file_name, Look look) {
       read_version(root);
       read_people(root, config);
       read_chat(root, config);
+      read_collectors(root, config);
       read_wiring(root, config);
       read_runbooks(root, config);
       read_policies(root, config);

@@ -10,12 +10,13 @@
 
 namespace config {
 
-void read_people(Map const& root, Config& config);    // people, robots
-void read_chat(Map const& root, Config& config);      // chat, channels
-void read_wiring(Map const& root, Config& config);    // collectors, evidence, ledger, state, sandbox, api, redact
-void read_triggers(Map const& root, Config& config);  // triggers
-void read_runbooks(Map const& root, Config& config);  // runbooks
-void read_policies(Map const& root, Config& config);  // policies
+void read_people(Map const& root, Config& config);      // people, robots
+void read_chat(Map const& root, Config& config);        // chat, channels
+void read_collectors(Map const& root, Config& config);  // collectors
+void read_wiring(Map const& root, Config& config);      // evidence, ledger, state, sandbox, api, redact
+void read_triggers(Map const& root, Config& config);    // triggers
+void read_runbooks(Map const& root, Config& config);    // runbooks
+void read_policies(Map const& root, Config& config);    // policies
 void resolve(Reading& reading, Config const& config);
 
 // Keys http | tcp | command | expect_status | expect_body of a map, exactly one of the first three.

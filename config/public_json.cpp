@@ -15,6 +15,19 @@ core::Json collector_json(Collector const& collector) {
     json.set("since_ms", file->since ? millis(*file->since) : core::Json());
   } else if (auto const* command = std::get_if<CommandCollector>(&collector.source)) {
     json.set("kind", "command").set("run", texts(command->run));
+  } else if (auto const* journal = std::get_if<JournalCollector>(&collector.source)) {
+    json.set("kind", "journal").set("units", texts(journal->units)).set("priority", journal->priority);
+    json.set("since_ms", journal->since ? millis(*journal->since) : core::Json());
+    json.set("lines", journal->lines).set("path", journal->path);
+  } else if (auto const* http = std::get_if<HttpCollector>(&collector.source)) {
+    // Whether there is a token is worth knowing; where it is kept stays out, as for all secrets.
+    json.set("kind", "http").set("url", http->url).set("allow", texts(http->allow));
+    json.set("bearer", http->bearer.has_value()).set("ca", http->ca);
+  } else if (auto const* watched = std::get_if<ConfigCollector>(&collector.source)) {
+    json.set("kind", "config").set("path", watched->path).set("run", texts(watched->run));
+  } else if (auto const* changes = std::get_if<ChangesCollector>(&collector.source)) {
+    json.set("kind", "changes").set("since_ms", millis(changes->since)).set("files", texts(changes->files));
+    json.set("packages", changes->packages).set("units", changes->units);
   } else {
     json.set("kind", "host");
   }

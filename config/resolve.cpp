@@ -303,6 +303,14 @@ class Resolver {
                          value_at(path + ".file.path"));
     } else if (auto const* command = std::get_if<CommandCollector>(&collector.source)) {
       check_argv(command->run, labels_and_parameters_, "label or parameter", path + ".command.run");
+    } else if (auto const* journal = std::get_if<JournalCollector>(&collector.source)) {
+      for (std::size_t i = 0; i < journal->units.size(); ++i) {
+        auto const item = path + ".journal.units[" + std::to_string(i) + "]";
+        check_placeholders(journal->units[i], labels_and_parameters_, "label or parameter", item, at(item));
+      }
+    } else if (auto const* http = std::get_if<HttpCollector>(&collector.source)) {
+      check_placeholders(http->url, labels_and_parameters_, "label or parameter", path + ".http.url",
+                         value_at(path + ".http.url"));
     }
   }
 

@@ -1,4 +1,4 @@
-// Sections collectors, evidence, ledger, state, sandbox, api, redact.
+// Sections evidence, ledger, state, sandbox, api, redact.
 #include "config/parts.hpp"
 
 namespace config {
@@ -6,38 +6,6 @@ namespace config {
 namespace {
 
 using namespace std::chrono_literals;
-
-void read_collectors(Map const& root, Config& config) {
-  auto& reading = root.reading();
-  root.each_named("collectors", [&](Node const& node, std::string const& key, std::string const& path) {
-    Map const map(reading, node, sections::collector, path);
-    if (node.kind != Node::Kind::map) return;
-    auto const kind = exactly_one(map, {"file", "command", "host"});
-    if (kind.empty()) return;
-    auto const& section = kind == "file"      ? sections::file_collector
-                          : kind == "command" ? sections::command_collector
-                                              : sections::host_collector;
-    Map const source(reading, *map.find(kind), section, map.path(kind));
-    Collector collector;
-    if (kind == "file") {
-      FileCollector file;
-      source.absolute_path("path", file.path);
-      core::Duration since{};
-      if (source.duration("since", since, 1s, 24h * 30)) file.since = since;
-      collector.source = std::move(file);
-    } else if (kind == "command") {
-      CommandCollector command;
-      source.texts("run", command.run, {.lines = true, .empty = true});
-      if (source.has("run") && command.run.empty()) source.error("run", "names no program");
-      collector.source = std::move(command);
-    } else {
-      collector.source = HostCollector{};
-    }
-    source.duration("timeout", collector.timeout, 1ms, 10min);
-    source.size("max_bytes", collector.max_bytes, 1, 16 << 20);
-    config.collectors.emplace(key, std::move(collector));
-  });
-}
 
 // Where state is kept when nobody says so: beside the ledger.
 std::string default_state(Config const& config) {
@@ -162,7 +130,6 @@ void read_redact(Map const& root, Config& config) {
 }  // namespace
 
 void read_wiring(Map const& root, Config& config) {
-  read_collectors(root, config);
   if (auto const* node = root.find("evidence")) {
     Map const map(root.reading(), *node, sections::evidence, "evidence");
     map.duration("deadline", config.evidence_deadline, 100ms, 10min);

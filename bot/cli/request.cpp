@@ -1,15 +1,14 @@
 // `countersign request`: asks over the HTTP API, and with --wait stays until the end. Its exit codes are a contract for
 // pipelines.
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 
+#include "bot/cli/attachments.hpp"
 #include "bot/cli/commands.hpp"
 #include "bot/cli/follow.hpp"
 #include "bot/cli/printing.hpp"
@@ -50,28 +49,6 @@ std::string token_of(AskOptions const& options) {
   return token;
 }
 
-std::string base64(std::string const& bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  auto const length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<unsigned char const*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
-}
-
-// "plan.diff" from a path, as the name of an exhibit: lower case, other characters become '-'.
-std::string exhibit_name(std::string const& path) {
-  std::string name;
-  for (char const c : std::filesystem::path(path).filename().string().substr(0, 60)) {
-    char const lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    bool const fine = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') || lower == '.' ||
-                      lower == '_' || lower == '-';
-    name += fine ? lower : '-';
-  }
-  while (!name.empty() && !std::isalnum(static_cast<unsigned char>(name.front()))) name.erase(0, 1);
-  return name.empty() ? "attachment" : name;
-}
-
 Json body_of(AskOptions const& options) {
   Json::Object parameters;
   for (auto& [name, value] : pairs_of(options.parameters)) parameters.emplace(name, value);
@@ -80,14 +57,12 @@ Json body_of(AskOptions const& options) {
   if (!options.initiator.empty()) body.set("initiator", options.initiator);
   if (!options.idempotency_key.empty()) body.set("idempotency_key", options.idempotency_key);
   if (!options.channels.empty()) body.set("channels", Json::Array(options.channels.begin(), options.channels.end()));
-  Json::Array files;
-  for (auto const& path : options.attach) {
-    auto const bytes = read_text_file(path, 1 << 20);
-    auto const type = path.ends_with(".diff") || path.ends_with(".patch") ? "text/x-diff"
-                      : path.ends_with(".json")                           ? "application/json"
-                                                                          : "text/plain; charset=utf-8";
-    files.push_back(Json::object({{"name", exhibit_name(path)}, {"media_type", type}, {"data", base64(bytes)}}));
-  }
+  auto files = make_attachments(
+      options.attach,
+      [](std::string const& path, std::size_t most) {
+        return path == "-" ? read_standard_input(most) : read_text_file(path, most);
+      },
+      [](std::string const& remark) { std::fprintf(stderr, "countersign: %s\n", remark.c_str()); });
   if (!files.empty()) body.set("attachments", std::move(files));
   return body;
 }
@@ -178,7 +153,10 @@ void add_request(CLI::App& app, Action& action) {
   command->add_option("RUNBOOK", options->runbook, "Name of the runbook")->required();
   command->add_option("key=value", options->parameters, "Its parameters");
   command->add_option("--reason", options->reason, "Why; 1 to 2,000 characters");
-  command->add_option("--attach", options->attach, "A file to show as evidence (repeatable; 1 MiB in all)")
+  command
+      ->add_option(
+          "--attach", options->attach,
+          "FILE, NAME=FILE or - (standard input): shown as evidence, bound to the approval (repeatable; 1 MiB in all)")
       ->allow_extra_args(false)
       ->type_name("FILE");
   command->add_option("--channel", options->channels, "Where to post it (repeatable; default: every channel)")
@@ -199,7 +177,8 @@ void add_request(CLI::App& app, Action& action) {
   command->footer(
       "Examples:\n  countersign request restart-service service=web --reason 'stuck after deploy' --wait\n  "
       "countersign request apply-plan env=prod --reason 'release 42' --attach plan.diff --initiator alice --wait "
-      "--json\n"
+      "--json\n  terraform show plan | countersign request apply-plan env=prod --reason 'release 42' --attach plan=- "
+      "--wait\n"
       "Exit codes: 0 done; 1 denied, expired, cancelled, voided, or refused by the service (wrong token, unknown "
       "runbook, "
       "forbidden …); 2 wrong use; 3 could not ask (no connection, the service is unable); 4 approved, but the run "

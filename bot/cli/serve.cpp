@@ -1,6 +1,7 @@
 // `countersign serve`: builds the service from its parts and runs it. Plain members in order of dependence: destruction
 // runs backwards.
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,7 +16,9 @@
 
 #include "bot/api/api.hpp"
 #include "bot/cli/chats.hpp"
+#include "bot/cli/collector_parts.hpp"
 #include "bot/cli/commands.hpp"
+#include "bot/cli/config_watch.hpp"
 #include "bot/cli/host.hpp"
 #include "bot/cli/runner_keeper.hpp"
 #include "bot/core/digest.hpp"
@@ -28,9 +31,6 @@
 #include "bot/triggers/probe.hpp"
 #include "bot/triggers/probers.hpp"
 #include "bot/triggers/watch.hpp"
-#include "collectors/command.hpp"
-#include "collectors/file.hpp"
-#include "collectors/host.hpp"
 #include "collectors/redactor.hpp"
 #include "collectors/room.hpp"
 #include "config/loader.hpp"
@@ -82,22 +82,6 @@ std::shared_ptr<ports::Redactor const> make_redactor(config::Config const& confi
   return or_throw(collectors::Redactor::make(extra_patterns(config)));
 }
 
-collectors::Room::Collectors make_collectors(config::Config const& config) {
-  collectors::Room::Collectors result;
-  for (auto const& [name, collector] : config.collectors) {
-    std::unique_ptr<collectors::Collector> made;
-    if (auto const* file = std::get_if<config::FileCollector>(&collector.source))
-      made =
-          collectors::make_file_collector({.path = file->path, .since = file->since, .max_bytes = collector.max_bytes});
-    if (auto const* command = std::get_if<config::CommandCollector>(&collector.source))
-      made = collectors::make_command_collector(
-          {.argv = command->run, .timeout = collector.timeout, .max_bytes = collector.max_bytes});
-    if (std::holds_alternative<config::HostCollector>(collector.source)) made = collectors::make_host_collector();
-    result[name] = {.collector = std::move(made), .timeout = collector.timeout};
-  }
-  return result;
-}
-
 // Sets the limit of open files as high as it may be, and returns it. The runner and the steps have limits of their own.
 std::size_t raise_open_files() {
   constexpr rlim_t kEnough = 1 << 20;
@@ -134,7 +118,8 @@ class Service {
     papers_ = make_papers(config_.ledger.path, loop_, workers_);
     side_ = make_side_file(state_dir_);
     collectors::RoomSettings const room_settings{.overall = config_.evidence_deadline};
-    room_ = std::make_unique<collectors::Room>(loop_, workers_, redactor_, make_collectors(config_), room_settings);
+    room_ = std::make_unique<collectors::Room>(loop_, workers_, redactor_, make_collectors(config_, good_versions_),
+                                               room_settings);
     notebook_ = or_throw(make_notebook(state_dir_.path(), workers_, *log_));
     chats_.emplace(
         config_,
@@ -179,7 +164,14 @@ class Service {
     begin();
     chats_->start(*engine_);
     start_triggers();
+    config_watch_.emplace(ConfigWatch::Parts{.loop = loop_,
+                                             .workers = workers_,
+                                             .log = *log_,
+                                             .redactor = redactor_,
+                                             .state = [this]() -> core::State const& { return engine_->state(); }},
+                          watched_configurations(config_, good_versions_));
     io_.run();
+    config_watch_.reset();
     triggers_.clear();
     chats_->stop();
     keeper_.stop();
@@ -315,7 +307,8 @@ class Service {
   void use(config::Config next, std::shared_ptr<ports::Redactor const> redactor) {
     config_ = std::move(next);
     redactor_->replace(std::move(redactor));
-    room_->replace(make_collectors(config_), {.overall = config_.evidence_deadline}, redactor_);
+    config_watch_->replace(watched_configurations(config_, good_versions_));
+    room_->replace(make_collectors(config_, good_versions_), {.overall = config_.evidence_deadline}, redactor_);
     chats_->configure(config_.rules);
     start_triggers();
     api_->reconfigured();
@@ -360,6 +353,8 @@ class Service {
   std::unique_ptr<ports::Programs> programs_;
   std::unique_ptr<ports::Papers> papers_;
   std::unique_ptr<ports::SideFile> side_;
+  std::shared_ptr<collectors::GoodVersions> const good_versions_ =
+      std::make_shared<collectors::GoodVersions>(config_.state.path + "/config-good");
   std::unique_ptr<collectors::Room> room_;
   std::unique_ptr<ledger::AsyncLedger> ledger_;
   RunnerKeeper keeper_;
@@ -367,6 +362,7 @@ class Service {
   std::optional<Chats> chats_;
   std::optional<engine::Engine> engine_;
   std::unique_ptr<api::Api> api_;
+  std::optional<ConfigWatch> config_watch_;
   struct WatchedProbe {
     std::unique_ptr<triggers::Watch> watch;
     std::unique_ptr<triggers::ProbeTrigger> probe;
@@ -382,6 +378,15 @@ void make_private_folder(std::filesystem::path const& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     throw core::Failure(core::make_error(core::Errc::unavailable, "the folder " + path.string() + " can't be made: " +
                                                                       std::generic_category().message(errno)));
+}
+
+// Tokens and keys are in our memory: no core file of it is written and no other process of the account looks into it,
+// whatever the system's settings are (T33). Children inherit the limit.
+void forbid_dumps() {
+  rlimit const none{0, 0};
+  if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+    throw core::Failure(core::make_error(
+        core::Errc::unavailable, "core dumps can't be turned off: " + std::generic_category().message(errno)));
 }
 
 int serve(std::string const& file) {
@@ -407,6 +412,7 @@ int serve(std::string const& file) {
                                .socket = config.state.path + "/runner/socket"};
   // Before any secret is read.
   auto const runner = or_throw(runbooks::spawn_runner(spawn));
+  forbid_dumps();
   Service service(std::move(config), file, std::move(spawn), runner);
   return service.run();
 }

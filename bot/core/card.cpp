@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bot/core/long_evidence.hpp"
+#include "bot/core/lookalikes.hpp"
 #include "bot/core/state.hpp"
 #include "bot/core/text.hpp"
 
@@ -19,7 +20,12 @@ std::string quoted(std::string const& word) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
            std::string_view("@%+=:,./_-").find(c) != std::string_view::npos;
   });
-  return plain ? word : visible_text(dump(Json(word)));
+  return plain ? word : expose_lookalikes(visible_text(dump(Json(word))));
+}
+
+// One line of others' words: nothing hides in it, and no letter passes for another.
+std::string plain_line(std::string_view text, std::size_t most) {
+  return one_line(expose_lookalikes(one_line(text, most)), most);
 }
 
 std::string words_of(std::vector<std::string> const& argv) {
@@ -196,7 +202,7 @@ Card make_card(State const& state, RequestState const& request, Time) {
   card.short_id = request.id.short_name();
   card.ledger_path = request.id.folder();
   card.tone = tone_of(request.phase);
-  card.reason = visible_text(request.reason);
+  card.reason = expose_lookalikes(visible_text(request.reason));
   if (is_final(request.phase)) card.commit = request.last_commit;
   Tally count;
   if (request.bound) {
@@ -204,23 +210,23 @@ Card make_card(State const& state, RequestState const& request, Time) {
     auto const& r = *request.bound;
     card.binding = request.binding;
     card.code = code_of(request.binding);
-    card.title = one_line(r.summary, 200);
+    card.title = plain_line(r.summary, 200);
     auto const who = requester_words(r);
     card.facts.push_back({"Asked by", one_line(who, 100),
                           r.requester.kind == Actor::Kind::person && r.initiator.empty() ? r.requester.key : ""});
     card.facts.push_back({"Risk", to_string(r.risk), ""});
-    card.facts.push_back({"Target", one_line(r.target(), 200), ""});
+    card.facts.push_back({"Target", plain_line(r.target(), 200), ""});
     card.facts.push_back({"Needs", needs_words(count), ""});
     card.facts.push_back({"Until", format_time(r.expires_at).substr(0, 10) + " " + format_clock(r.expires_at), ""});
     for (auto const& [name, value] : r.labels) {
-      if (card.facts.size() < 9) card.facts.push_back({one_line(name, 40), one_line(value, 100), ""});
+      if (card.facts.size() < 9) card.facts.push_back({one_line(name, 40), plain_line(value, 100), ""});
     }
     card.facts.push_back({"Last runs", history_words(state, request), ""});
     card.action = action_lines(r);
     card.action_fits = action_fits(r);
-    card.notification = one_line(card.short_id + " " + r.summary + " on " + r.target() + ", risk " + to_string(r.risk) +
-                                     ", until " + format_clock(r.expires_at),
-                                 150);
+    card.notification = plain_line(card.short_id + " " + r.summary + " on " + r.target() + ", risk " +
+                                       to_string(r.risk) + ", until " + format_clock(r.expires_at),
+                                   150);
     if (request.phase == Phase::pending) {
       card.if_unanswered = one_line(r.if_unanswered, 300);
       card.buttons = buttons_of(request, card.action_fits);
@@ -244,7 +250,7 @@ Card make_card(State const& state, RequestState const& request, Time) {
   if (request.phase != Phase::pending)
     card.notification = one_line(card.short_id + " " + card.title + ": " + card.status, 150);
   for (auto const& highlight : request.highlights)
-    card.highlights.push_back(one_line(highlight.exhibit + ": " + highlight.text, 300));
+    card.highlights.push_back(plain_line(highlight.exhibit + ": " + highlight.text, 300));
   // "More": a platform that takes no file from a bot shows the beginning and the end there.
   auto const below = long_evidence(state, request);
   for (auto const& exhibit : request.exhibits) {
@@ -252,7 +258,7 @@ Card make_card(State const& state, RequestState const& request, Time) {
       return one.sha256 == exhibit.sha256 && one.path.ends_with("/" + exhibit.file);
     });
     auto const size = ", " + size_words(exhibit.bytes) + (goes_below ? ", more in the thread" : "");
-    card.evidence.push_back(one_line(exhibit.name + (exhibit.error.empty() ? size : ": " + exhibit.error), 200));
+    card.evidence.push_back(plain_line(exhibit.name + (exhibit.error.empty() ? size : ": " + exhibit.error), 200));
   }
   for (auto const& vote : request.votes) card.votes.push_back(vote_line(vote));
   return card;
@@ -306,7 +312,7 @@ VoteView make_vote_view(RequestState const& request, Verdict verdict) {
   view.verdict = verdict;
   view.title = std::string(verdict == Verdict::approve ? "Approve " : "Deny ") + request.id.short_name();
   if (!request.bound) return view;
-  view.summary = one_line(request.bound->summary, 300);
+  view.summary = plain_line(request.bound->summary, 300);
   view.action = action_lines(*request.bound);
   view.show_action = verdict == Verdict::approve;
   view.note_required = request.pinned->approver_justification == Justification::required;

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 
+#include "bot/net/dial_rules.hpp"
 #include "bot/net/io_impl.hpp"
 #include "bot/net/stream.hpp"
 
@@ -76,8 +77,8 @@ struct Pool {
 
 class Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(Io& io, HttpClientOptions options)
-      : io_(io), options_(std::move(options)), tls_(make_client_tls(options_.tls)) {}
+  Core(Io& io, HttpClientOptions options, DialRules rules)
+      : io_(io), options_(std::move(options)), rules_(std::move(rules)), tls_(make_client_tls(options_.tls)) {}
 
   HttpClient::CallId request(HttpRequest request, HttpClient::Done done) {
     auto call = std::make_shared<Call>();
@@ -184,13 +185,14 @@ class Core : public std::enable_shared_from_this<Core> {
   void dial(std::shared_ptr<Call> const& call) {
     call->reused = false;
     auto const left = std::chrono::duration_cast<Duration>(call->deadline - std::chrono::steady_clock::now());
-    call->connecting = connect(io_, call->url, tls_, left, [self = shared_from_this(), call](Result<Stream> stream) {
-      call->connecting.reset();
-      if (call->over) return;
-      if (!stream) return self->finish(call, stream.error());
-      call->connection = std::make_shared<Connection>(std::move(*stream));
-      self->send(call);
-    });
+    call->connecting =
+        connect(io_, call->url, tls_, left, rules_, [self = shared_from_this(), call](Result<Stream> stream) {
+          call->connecting.reset();
+          if (call->over) return;
+          if (!stream) return self->finish(call, stream.error());
+          call->connection = std::make_shared<Connection>(std::move(*stream));
+          self->send(call);
+        });
   }
 
   void send(std::shared_ptr<Call> const& call) {
@@ -344,6 +346,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   Io& io_;
   HttpClientOptions options_;
+  DialRules rules_;
   std::shared_ptr<TlsContext> tls_;
   std::map<std::string, Pool> pools_{};
   std::map<HttpClient::CallId, std::shared_ptr<Call>> calls_{};
@@ -354,7 +357,8 @@ class Core : public std::enable_shared_from_this<Core> {
 
 class Client final : public HttpClient {
  public:
-  Client(Io& io, HttpClientOptions options) : core_(std::make_shared<Core>(io, std::move(options))) {}
+  Client(Io& io, HttpClientOptions options, DialRules rules)
+      : core_(std::make_shared<Core>(io, std::move(options), std::move(rules))) {}
   ~Client() override { core_->shut_down(); }
   Client(Client const&) = delete;
   Client& operator=(Client const&) = delete;
@@ -372,7 +376,11 @@ class Client final : public HttpClient {
 }  // namespace detail
 
 std::unique_ptr<HttpClient> make_http_client(Io& io, HttpClientOptions options) {
-  return std::make_unique<detail::Client>(io, std::move(options));
+  return make_http_client(io, std::move(options), {});
+}
+
+std::unique_ptr<HttpClient> make_http_client(Io& io, HttpClientOptions options, DialRules rules) {
+  return std::make_unique<detail::Client>(io, std::move(options), std::move(rules));
 }
 
 }  // namespace net

@@ -189,10 +189,12 @@ namespace {
 
 class Connector final : public Connecting, public std::enable_shared_from_this<Connector> {
  public:
-  Connector(Io& io, Url url, std::shared_ptr<TlsContext> tls, Duration limit, std::function<void(Result<Stream>)> done)
+  Connector(Io& io, Url url, std::shared_ptr<TlsContext> tls, Duration limit, DialRules rules,
+            std::function<void(Result<Stream>)> done)
       : io_(io),
         url_(std::move(url)),
         tls_(std::move(tls)),
+        rules_(std::move(rules)),
         deadline_(std::chrono::steady_clock::now() + limit),
         resolver_(context_of(io)),
         done_(std::move(done)) {}
@@ -201,7 +203,15 @@ class Connector final : public Connecting, public std::enable_shared_from_this<C
     error_code error;
     auto const literal = asio::ip::make_address(url_.host, error);
     if (!error) {
-      addresses_ = {tcp::endpoint{literal, url_.port}};
+      offer(literal);
+      io_.post([self = shared_from_this()] { self->next_address(); });
+      return;
+    }
+    if (rules_.resolve) {
+      auto const found = rules_.resolve(url_.host);
+      for (auto const& text : found ? *found : std::vector<std::string>{}) {
+        if (auto const address = asio::ip::make_address(text, error); !error) offer(address);
+      }
       io_.post([self = shared_from_this()] { self->next_address(); });
       return;
     }
@@ -209,11 +219,7 @@ class Connector final : public Connecting, public std::enable_shared_from_this<C
       if (!self->done_) return;
       if (failure)
         return self->fail(Errc::resolve_failed, "The name " + self->url_.host + " was not found: " + failure.message());
-      for (auto const& result : results) {
-        // A name that claims to be this machine must be it: plain text goes nowhere else.
-        if (!self->url_.tls() && !result.endpoint().address().is_loopback()) continue;
-        if (self->addresses_.size() < kMaxAddresses) self->addresses_.push_back(result.endpoint());
-      }
+      for (auto const& result : results) self->offer(result.endpoint().address());
       self->next_address();
     };
     resolver_.async_resolve(url_.host, std::to_string(url_.port), found);
@@ -227,6 +233,20 @@ class Connector final : public Connecting, public std::enable_shared_from_this<C
   }
 
  private:
+  // One of the peer's addresses, if it may be connected to.
+  void offer(asio::ip::address const& address) {
+    // A name that claims to be this machine must be it: plain text goes nowhere else.
+    if (!url_.tls() && !address.is_loopback()) return;
+    if (rules_.why_not) {
+      if (auto why = rules_.why_not(url_.host, url_.port, address.to_string()); !why.empty()) {
+        if (why.ends_with('.')) why.pop_back();  // a sentence's end is ours to write
+        last_why_ = std::move(why);
+        return;
+      }
+    }
+    if (addresses_.size() < kMaxAddresses) addresses_.push_back(tcp::endpoint{address, url_.port});
+  }
+
   void next_address() {
     if (!done_) return;
     if (tried_ == addresses_.size()) {
@@ -277,6 +297,7 @@ class Connector final : public Connecting, public std::enable_shared_from_this<C
   Io& io_;
   Url url_;
   std::shared_ptr<TlsContext> tls_;
+  DialRules rules_;
   std::chrono::steady_clock::time_point deadline_;
   tcp::resolver resolver_;
   std::function<void(Result<Stream>)> done_;
@@ -316,8 +337,8 @@ thread_local int Lingering::count = 0;
 }  // namespace
 
 std::shared_ptr<Connecting> connect(Io& io, Url const& url, std::shared_ptr<TlsContext> tls, Duration limit,
-                                    std::function<void(Result<Stream>)> done) {
-  auto connector = std::make_shared<Connector>(io, url, std::move(tls), limit, std::move(done));
+                                    DialRules const& rules, std::function<void(Result<Stream>)> done) {
+  auto connector = std::make_shared<Connector>(io, url, std::move(tls), limit, rules, std::move(done));
   connector->start();
   return connector;
 }

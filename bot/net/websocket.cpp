@@ -56,7 +56,7 @@ class Session final : public Droppable, public std::enable_shared_from_this<Sess
     if (!clean_headers(options_))
       return end(make_error(Errc::protocol, "A header of the WebSocket's upgrade holds a line break."));
     start_handshake_timer();
-    connecting_ = connect(io_, *url, std::move(tls), options_.handshake_timeout,
+    connecting_ = connect(io_, *url, std::move(tls), options_.handshake_timeout, DialRules{},
                           [self = shared_from_this(), url = *url](Result<Stream> stream) {
                             if (!stream) return self->end(stream.error());
                             self->upgrade(std::move(*stream), url);

@@ -7,15 +7,16 @@
 packages_build=(
   ca-certificates g++ cmake ninja-build=ninja pkg-config=pkg-config
   libboost1.81-dev libboost-url1.81-dev libssl-dev libcjose-dev zlib1g-dev rapidjson-dev libgit2-dev libre2-dev libyaml-cpp-dev
+  libsystemd-dev
   libspdlog-dev libcli11-dev prometheus-cpp-dev
 )
 # To judge a ledger: git verifies SSH signatures with ssh-keygen. util-linux brings flock, runuser and setarch.
 packages_judge=(git openssh-client util-linux procps=ps)
 # To build and run the tests. The configuration's tests give code to real interpreters; the independent verifier of the
 # ledger's format wants Python's whole standard library.
-packages_test=(catch2 perl-base=perl python3 python3-yaml strace=strace curl=curl)
+packages_test=(catch2 perl-base=perl python3 python3-yaml strace=strace curl=curl patch=patch diffutils=diff)
 # Without these the tests of the page and those against others' own SDKs and servers are skipped, and say so.
-packages_peers=(nodejs=node npm=npm chromium=chromium zsh=zsh fish=fish mandoc=mandoc)
+packages_peers=(nodejs=node npm=npm chromium=chromium zsh=zsh fish=fish mandoc=mandoc systemd-journal-remote)
 # For --full: the Debian package before lintian and in a bare root.
 packages_full=(dpkg-dev=dpkg-shlibdeps file=file lintian=lintian debootstrap=debootstrap)
 # For the presets clang and fuzz.

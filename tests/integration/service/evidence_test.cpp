@@ -132,3 +132,78 @@ TEST_CASE("T30 SIGHUP: who leaves the group no longer counts, a changed policy v
   CHECK(has(core::dump(kit.replies(one).back()), "<@U0ALICE>"));
   CHECK(kit.ledger_problems().empty());
 }
+
+// Everything of a service's folder as bytes: configuration (ours to write), state, side, notes, whatever else there is.
+std::string every_file(std::filesystem::path const& folder) {
+  std::string text;
+  for (auto const& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file() && entry.path().filename() != "app.conf") text += read(entry.path()) + "\n";
+  }
+  return text;
+}
+
+TEST_CASE("T32 T33 a story with secrets at every door: none in objects, messages, state, notes, logs, no dump allowed") {
+  support::TempDir dir;
+  // Each door has a secret of its own, so that a finding names it.
+  auto const secret = [](char door) { return "xoxb-1234567890-" + std::string(24, door); };
+  support::write_file(dir / "app.conf", "pool = 50\nslack = " + secret('c') + "\n");
+  KitOptions options;
+  options.extra_collectors = "  app: {config: {path: \"" + (dir / "app.conf").string() +
+                             "\"}}\n"
+                             "  said: {command: {run: [/bin/echo, \"" +
+                             secret('d') +
+                             "\"]}}\n"
+                             "  lately: {changes: {units: false, files: [\"" +
+                             dir.path().string() + "\"]}}\n";
+  options.extra_runbooks =
+      "  look:\n    summary: \"Look\"\n    risk: low\n    if_unanswered: \"nothing\"\n    parameters: {}\n"
+      "    collect: [app, said, lately]\n"
+      "    steps: [{name: say, run: [/bin/cat, \"" +
+      (dir / "app.conf").string() + "\"], timeout: 10s}]\n    policy: one-sre\n";
+  ServiceKit kit(options);
+  kit.start();
+  auto const limits = read("/proc/" + std::to_string(kit.pid()) + "/limits");
+  auto const core_line = limits.substr(std::min(limits.find("Max core file size"), limits.size()), 60);
+  CAPTURE(core_line);
+  CHECK(core_line.find(" 0 ") != std::string::npos);
+  CHECK(core_line.find("unlimited") == std::string::npos);
+  auto const runner = read("/proc/" + std::to_string(kit.runner_pid()) + "/limits");
+  CHECK(runner.find("Max core file size        0 ") != std::string::npos);
+  // base64 of "token=" and the secret is what a pipeline may paste.
+  auto const answer =
+      kit.http("POST", "/v1/requests",
+               Json::object({{"runbook", "look"},
+                             {"parameters", Json(Json::Object{})},
+                             {"reason", "see " + secret('r') + " and cGFzc3dvcmQ9aHVudGVyMmh1bnRlcjI= please"},
+                             {"attachments", Json::array({Json::object(
+                                                 {{"name", "plan"},
+                                                  {"media_type", "text/plain"},
+                                                  // "plan says password=attachedsecret123\n"
+                                                  {"data", "cGxhbiBzYXlzIHBhc3N3b3JkPWF0dGFjaGVkc2VjcmV0MTIzCg=="}})})}}));
+  REQUIRE(answer.status == 202);
+  auto const id = answer.body["id"].text();
+  REQUIRE(kit.wait([&] { return kit.card(id).has_value(); }));
+  typed(kit, "U0ALICE", "run look -- again with " + secret('t'));
+  CHECK(kit.press("U0BOB", id));
+  REQUIRE(ends_as(kit, id, "succeeded"));
+  REQUIRE(kit.wait([&] { return kit.replies(id).size() >= 1; }));
+  CHECK(kit.stop() == 0);
+  auto const sinks = all_sinks(kit);
+  CHECK(has(sinks, "pool = 50"));
+  CHECK(has(sinks, "plan says password=[redacted]"));
+  auto const files = every_file(kit.dir());
+  CHECK(has(files, "pool = 50"));  // the good version is among them
+  for (auto const& [place, text] : {std::pair("sinks", &sinks), std::pair("files", &files)}) {
+    CAPTURE(place);
+    for (char const door : std::string("crt")) {
+      CAPTURE(door);
+      CHECK_FALSE(has(*text, secret(door)));
+      CHECK_FALSE(has(*text, std::string(12, door)));
+    }
+    CHECK_FALSE(has(*text, "attachedsecret123"));
+    CHECK_FALSE(has(*text, "cGFzc3dvcmQ9aHVudGVyMmh1bnRlcjI"));
+  }
+  // The command's own argument is the operator's word in the configuration; what it printed is evidence.
+  CHECK_FALSE(has(sinks, "\n" + secret('d')));
+  CHECK(kit.ledger_problems().empty());
+}

@@ -1,47 +1,20 @@
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include <sys/resource.h>
 
 #include "bot/core/text.hpp"
 #include "collectors/command.hpp"
+#include "collectors/config.hpp"
+#include "collectors/dpkg_log.hpp"
 #include "collectors/file.hpp"
 #include "collectors/host.hpp"
 #include "collectors/line_time.hpp"
 #include "collectors/redactor.hpp"
-#include "tests/support/catch.hpp"
+#include "tests/unit/collectors/place.hpp"
 
 using namespace collectors;
+using namespace collectors_test;
 using namespace std::chrono_literals;
 
 namespace {
-
-auto const kNow = core::parse_time("2026-11-21T10:00:00Z").value();
-
-Context context() {
-  static auto const redactor = Redactor::make().value();
-  Context made;
-  made.redactor = redactor.get();
-  made.now = kNow;
-  return made;
-}
-
-struct Folder {
-  std::string path;
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "collectors-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string write(std::string const& name, std::string const& bytes) const {
-    std::ofstream(path + "/" + name, std::ios::binary) << bytes;
-    return path + "/" + name;
-  }
-};
 
 core::Exhibit read(std::string const& path, std::size_t max_bytes = 64 << 10) {
   return make_file_collector({path, std::nullopt, max_bytes})->collect(context());
@@ -191,4 +164,26 @@ TEST_CASE("host: one page, names of processes without their arguments") {
   CHECK(fake.bytes.find("1.5 s") != std::string::npos);
   CHECK(fake.bytes.find("hunter2") == std::string::npos);
   CHECK(fake.bytes.find("disk      /nonexistent: unknown") != std::string::npos);
+}
+
+TEST_CASE("F30 file, config, changes: 10 GiB cost no memory") {
+  Folder const folder;
+  auto const path = folder.write("huge.log", "the beginning\n");
+  std::filesystem::resize_file(path, 10ull << 30);
+  {
+    std::ofstream end(path, std::ios::binary | std::ios::app);
+    end << "\nthe end password=hunter2\n";
+  }
+  rusage before{}, after{};
+  ::getrusage(RUSAGE_SELF, &before);
+  auto const tail = make_file_collector({path, std::nullopt, 4096})->collect(context());
+  CHECK(tail.truncated);
+  CHECK(tail.total_bytes > 10ull << 30);
+  CHECK(tail.bytes.find("hunter2") == std::string::npos);
+  ConfigSettings const settings{
+      .key = "huge", .path = path, .good = std::make_shared<GoodVersions>(folder.path + "/good")};
+  CHECK(make_config_collector(settings)->collect(context()).error.find("256 KiB") != std::string::npos);
+  CHECK(read_dpkg_log(path, {}, 10, {}).error.find("only its first 32 MiB") != std::string::npos);
+  ::getrusage(RUSAGE_SELF, &after);
+  CHECK(after.ru_maxrss - before.ru_maxrss < 64 * 1024);  // KiB
 }

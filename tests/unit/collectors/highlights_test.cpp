@@ -27,11 +27,13 @@ TEST_CASE("highlights: five at most over all exhibits, each one short line, erro
   for (char const* word : {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta"}) {
     text += std::string("error in ") + word + " " + std::string(2000, 'x') + "\n";
   }
-  auto const picked = pick_highlights(exhibits, {candidates_of(text), {}});
+  Window const window{};
+  auto const picked =
+      pick_highlights(exhibits, {{.candidates = candidates_of(text), .changes = {}, .timed = {}}, {}}, window);
   REQUIRE(picked.size() == 5);
-  CHECK(picked[0].exhibit == "host");
-  CHECK(picked[1].exhibit == "web-log");
-  CHECK(picked[1].text.starts_with("error in eta"));
+  CHECK(picked[0].exhibit == "web-log");
+  CHECK(picked[0].text.starts_with("error in eta"));
+  CHECK(pick_highlights(exhibits, {{}, {}}, window).at(0).exhibit == "host");
   for (auto const& highlight : picked) {
     CHECK(highlight.text.size() <= 300);
     CHECK_FALSE(core::has_control(highlight.text));

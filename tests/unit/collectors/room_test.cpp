@@ -1,5 +1,6 @@
 #include "collectors/room.hpp"
 
+#include "bot/core/ids.hpp"
 #include "bot/core/text.hpp"
 #include "collectors/command.hpp"
 #include "tests/support/catch.hpp"
@@ -149,6 +150,64 @@ TEST_CASE("room: what a caller attaches crowds out neither the configured eviden
   CHECK(exhibits[1].bytes == "error: the disk of the host is full\n");
   REQUIRE_FALSE(house.evidence->highlights.empty());
   CHECK(house.evidence->highlights.front().exhibit == "host");
+}
+
+TEST_CASE("F35 room: bytes that are no text in any field of an exhibit are shown as escapes or refused") {
+  struct Odd final : Collector {
+    std::string piece;
+    explicit Odd(std::string bytes) : piece(std::move(bytes)) {}
+    core::Exhibit collect(Context const&) const override {
+      core::Exhibit exhibit;
+      exhibit.name = exhibit.collector = exhibit.media_type = piece;
+      exhibit.bytes = "error: a" + piece + "b\n2026-11-21T09:59:00Z panic: c" + piece + "\n";
+      exhibit.error = "broken " + piece;
+      return exhibit;
+    }
+  };
+  for (std::string const& piece :
+       {std::string("\xff"), std::string("\0", 1), std::string("\xed\xa0\x80"), std::string("\xc0\xaf"),
+        std::string("\xf4\x90\x80\x80"), std::string("\x80"), std::string("\xe2\x80"), std::string("\n\r\x0b\x1b[2J"),
+        std::string("\u202e\u200b\ufeff\u2028")}) {
+    CAPTURE(piece);
+    House house({{"odd", {std::make_shared<Odd>(piece)}}, {"other", place("2026-11-21T09:58:00Z fine\n")}});
+    core::Exhibit given;
+    given.name = given.collector = given.media_type = given.error = piece;
+    given.bytes = "error: attached" + piece;
+    house.ask({"odd", "other", "nobody" + piece}, {given});
+    house.workers.run_all();
+    house.loop.run_posted();
+    REQUIRE(house.evidence);
+    for (auto const& exhibit : house.evidence->exhibits) {
+      CHECK(core::is_name(exhibit.name));
+      CHECK(exhibit.media_type == "text/plain; charset=utf-8");
+      CHECK(core::visible_text(exhibit.bytes) == exhibit.bytes);
+      CHECK(core::one_line(exhibit.error, 2000) == exhibit.error);
+    }
+    for (auto const& highlight : house.evidence->highlights) {
+      CHECK(core::one_line(highlight.text, 300) == highlight.text);
+    }
+  }
+}
+
+TEST_CASE("room: what several exhibits tell comes as a timeline, too, in the room that is left") {
+  House house({{"a", place("2026-11-21T09:59:00Z error: one\n")}, {"b", place("2026-11-21T09:58:00Z two\n")}});
+  house.ask({"a", "b"});
+  house.workers.run_all();
+  house.loop.run_posted();
+  REQUIRE(house.evidence);
+  REQUIRE(house.evidence->exhibits.size() == 3);
+  auto const& timeline = house.evidence->exhibits[2];
+  CHECK(timeline.name == "timeline");
+  CHECK(timeline.bytes.find("two\n") < timeline.bytes.rfind("error: one\n"));
+  RoomSettings settings;
+  settings.max_total_bytes = 100;
+  House small({{"a", place("2026-11-21T09:59:00Z error: one\n")}, {"b", place("2026-11-21T09:58:00Z two\n")}},
+              settings);
+  small.ask({"a", "b"});
+  small.workers.run_all();
+  small.loop.run_posted();
+  REQUIRE(small.evidence);
+  CHECK(small.evidence->exhibits.size() == 2);
 }
 
 TEST_CASE("room: nothing to collect, an early end, and a real command on a real thread") {

@@ -4,6 +4,7 @@
 #include "bot/core/rendering.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/golden.hpp"
+#include "tests/support/talking_evidence.hpp"
 #include "tests/unit/matrix/cards.hpp"
 
 using namespace matrix;
@@ -177,4 +178,31 @@ TEST_CASE("matrix render text: cuts and escapes on borders") {
   CHECK_FALSE(fitted.whole);
   CHECK(fitted.lines == std::vector<std::string>{std::string(30, 'a'), "… (2 more lines, in the ledger)"});
   CHECK(fit_lines({"a", "b"}, 4, "x").whole);
+}
+
+TEST_CASE("T34 matrix render: 200 texts that talk to the approver stay what they are, evidence") {
+  // What stands before the label and from the list of exhibits on.
+  auto const around = [](std::string const& html, std::string* evidence) {
+    auto const label = html.find("Evidence (untrusted)"), end = html.rfind("Exhibits:");
+    REQUIRE(label != std::string::npos);
+    if (evidence) *evidence = html.substr(label, end == std::string::npos || end < label ? end : end - label);
+    return html.substr(0, label) + (end == std::string::npos || end < label ? "" : html.substr(end));
+  };
+  auto const honest = render_card(cards::waiting(), "key-1", cards::people()).body;
+  Json golden = Json::array();
+  std::size_t number = 0;
+  for (auto const& card : support::talking_cards(cards::waiting())) {
+    CAPTURE(number);
+    auto const body = render_card(card, "key-1", cards::people()).body;
+    auto const html = body["formatted_body"].text();
+    support::check_talking(html, "systemctl restart web.service", number);
+    support::check_talking(body["body"].text(), "systemctl restart web.service", number++);
+    std::string evidence;
+    CHECK(around(html, &evidence) == around(honest["formatted_body"].text(), nullptr));
+    CHECK(body["m.mentions"] == honest["m.mentions"]);
+    CHECK(evidence.find("<a ") == std::string::npos);
+    CHECK(evidence.find("<h1") == std::string::npos);
+    golden.push(evidence);
+  }
+  check_golden("talking", golden);
 }

@@ -4,6 +4,7 @@
 #include "bot/core/rendering.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/golden.hpp"
+#include "tests/support/talking_evidence.hpp"
 #include "tests/unit/slack/cards.hpp"
 
 using namespace slack;
@@ -149,4 +150,46 @@ TEST_CASE("slack render text: counts, cuts and escapes on borders") {
   CHECK_FALSE(fitted.whole);
   CHECK(fitted.text == std::string(30, 'a') + "\n… (2 more lines, in the ledger)");
   CHECK(clean_line("a\nb\tc\u202e") == "a\\nb\\tc\\u{202E}");
+}
+
+TEST_CASE("T34 slack render: 200 texts that talk to the approver stay what they are, evidence") {
+  auto const without = [](Json const& body, std::string* evidence) {
+    Json rest = Json::array();
+    for (auto const& block : *body["blocks"].if_array()) {
+      if (!block["block_id"].text().starts_with("highlights")) {
+        // The suffix of an id follows from the whole message.
+        auto copy = block;
+        auto const id = block["block_id"].text();
+        rest.push(copy.set("block_id", id.substr(0, id.rfind('-'))));
+      } else if (evidence) {
+        *evidence = core::dump(block);
+      }
+    }
+    // Button values name the digest of the whole.
+    return rest;
+  };
+  auto honest = cards::waiting();
+  auto const base = without(render_card(honest, "key-1", cards::people()).body, nullptr);
+  Json golden = Json::array();
+  std::size_t number = 0;
+  for (auto const& card : support::talking_cards(honest)) {
+    CAPTURE(number);
+    auto const body = render_card(card, "key-1", cards::people()).body;
+    support::check_talking(core::dump(body["blocks"]), "systemctl restart web.service", number++);
+    std::string evidence;
+    auto const rest = without(body, &evidence);
+    REQUIRE(rest.if_array()->size() == base.if_array()->size());
+    for (std::size_t i = 0; i < rest.if_array()->size(); ++i) {
+      if (rest.at_index(i)["type"].text() != "actions") CHECK(rest.at_index(i) == base.at_index(i));
+    }
+    for (auto const& block : *body["blocks"].if_array()) {
+      if (!block["block_id"].text().starts_with("highlights")) continue;
+      for (auto const& part : *block["elements"].if_array()) {
+        for (auto const& piece : *part["elements"].if_array()) CHECK(piece["type"].text() == "text");
+      }
+      golden.push(block["elements"]);
+    }
+    CHECK(evidence.find("Evidence (untrusted)") != std::string::npos);
+  }
+  check_golden("talking", golden);
 }

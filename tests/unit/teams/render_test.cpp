@@ -4,6 +4,7 @@
 #include "bot/core/rendering.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/golden.hpp"
+#include "tests/support/talking_evidence.hpp"
 #include "tests/unit/teams/cards.hpp"
 
 using namespace teams;
@@ -215,4 +216,32 @@ TEST_CASE("teams render text: counts, cuts and pages on borders") {
   CHECK(inert_runs("").empty());
   CHECK(inert_runs("{{x}}").size() == 1);
   CHECK(inert_runs("{{{DATE(").size() == 2);
+}
+
+TEST_CASE("T34 teams render: 200 texts that talk to the approver stay what they are, evidence") {
+  auto const parts = [](Json const& body, Json* evidence) {
+    Json rest = Json::array();
+    for (auto const& one : *card_in(body)["body"].if_array()) {
+      bool const ours = one["id"].text() == "highlights";
+      if (ours && evidence) *evidence = one;
+      // What decides carries the digest of the whole.
+      if (!ours && one["id"].text() != "decide") rest.push(one);
+    }
+    return rest;
+  };
+  auto const base = parts(render(cards::waiting()).body, nullptr);
+  auto const mentions = card_in(render(cards::waiting()).body)["msteams"];
+  Json golden = Json::array();
+  std::size_t number = 0;
+  for (auto const& card : support::talking_cards(cards::waiting())) {
+    CAPTURE(number);
+    auto const body = render(card).body;
+    support::check_talking(core::dump(card_in(body)["body"]), "systemctl restart web.service", number++);
+    Json evidence;
+    CHECK(parts(body, &evidence) == base);
+    CHECK(card_in(body)["msteams"] == mentions);
+    CHECK(core::dump(evidence).find("\"type\":\"Action") == std::string::npos);
+    golden.push(evidence);
+  }
+  check_golden("talking", golden);
 }

@@ -1,0 +1,46 @@
+#include "bot/core/lookalikes.hpp"
+
+#include "bot/core/text.hpp"
+#include "tests/support/catch.hpp"
+
+using core::expose_lookalikes;
+
+TEST_CASE("T35 mixed scripts: a letter that passes for another is shown as what it is") {
+  CHECK(expose_lookalikes("restart prоd now") == "restart pr\\u{043E}d now");
+  CHECK(expose_lookalikes("аpi.example.org") == "\\u{0430}pi.example.org");
+  CHECK(expose_lookalikes("Αdmin") == "\\u{0391}dmin");
+  CHECK(expose_lookalikes("ɑlice and bоb_2") == "\\u{0251}lice and b\\u{043E}b_2");
+  CHECK(expose_lookalikes("service асе is down") ==
+        "service \\u{0430}\\u{0441}\\u{0435} is down");  // whole word of twins
+  CHECK(expose_lookalikes("ｗｅｂ") == "\\u{FF57}\\u{FF45}\\u{FF42}");
+  CHECK(expose_lookalikes("𝐰eb") == "\\u{1D430}eb");
+}
+
+TEST_CASE("T35 mixed scripts: languages stay readable") {
+  for (auto const* honest :
+       {"", "plain ASCII", "Überprüfung läuft, à bientôt, señor, řeka", "служба не отвечает", "η υπηρεσία δεν απαντά",
+        "再起動してください: web 次第", "다시 시작", "5µs at 20 °C — “quoted” … ✔ ≤ 3", "сервис web упал",
+        "naïve café\nсуть дела", "\U0001f600 fine"}) {
+    CAPTURE(honest);
+    CHECK(expose_lookalikes(honest) == honest);
+  }
+}
+
+TEST_CASE("property T35 mixed scripts: the result is final, valid and bounded, whatever comes") {
+  for (unsigned seed = 0; seed < 300; ++seed) {
+    std::string raw;
+    for (unsigned n = 0; n < 60; ++n) {
+      auto const pick = (seed * 2654435761u + n * 40503u) >> 7;
+      static constexpr char const* kPieces[] = {"a",   "о",   "α", " ",    "\n", "９", "\xf0\x9d", "\xd0", "é",
+                                                "web", "асе", "-", "\xff", "𝐰",  "日", "\u200b",   "м",    "_"};
+      raw += kPieces[pick % std::size(kPieces)];
+    }
+    auto const text = core::visible_text(raw);
+    auto const once = expose_lookalikes(text);
+    CAPTURE(seed, text, once);
+    CHECK(core::is_utf8(once));
+    CHECK(expose_lookalikes(once) == once);
+    CHECK(once.size() <= 4 * text.size());
+    CHECK(core::visible_text(once) == once);
+  }
+}
