@@ -43,6 +43,9 @@ void warn_of_exposed_secrets(Config const& config, Places const& places, Problem
     problems.warning(found == places.end() ? Place{} : found->second, path + ": " + *why, "chmod 600");
   };
   look(config.ledger.key, "ledger.key");
+  for (auto const& [name, trigger] : config.webhook_triggers) {
+    if (trigger.secret) look(*trigger.secret, "triggers." + name + ".webhook.secret");
+  }
   if (config.chat.slack) {
     look(config.chat.slack->app_token, "chat.slack.app_token");
     look(config.chat.slack->bot_token, "chat.slack.bot_token");

@@ -2,6 +2,7 @@
 // whole can show. All report into the Reading and never throw.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ bool is_loopback_url(std::string_view url);  // of a URL that is one
 bool read_listen(Map const& map, std::string& host, std::uint16_t& port);
 bool is_loopback_host(std::string_view host);  // as read_listen() gives it
 std::string why_not_pattern(std::string const& re2);
+std::set<std::string> named_groups(std::string const& re2);  // none of what is no expression
 
 // A sentence when an argument list hands text with a {{placeholder}} to a program that would run it as code: the `-c`
 // of a shell (also behind env, busybox and other wrappers), the `-e` of an interpreter, `env -S`. `index` is the

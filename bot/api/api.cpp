@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "bot/api/auth.hpp"
+#include "bot/api/signals.hpp"
 #include "bot/api/views.hpp"
 #include "bot/core/text.hpp"
 
@@ -88,6 +89,7 @@ struct Api::Impl {
   ports::Redactor const& redactor;
   ports::Log& log;
   std::function<core::Rules const&()> configured;
+  ports::SignalDesk* signals = nullptr;
   std::unique_ptr<net::HttpServer> server{};
 
   void handle(net::HttpRequestIn const& request, Answer const& to) {
@@ -100,6 +102,7 @@ struct Api::Impl {
                                 .headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
                                 .body = metrics_text(desk)})
                  : wrong_method(to, "GET");
+    if (signals && request.path.starts_with(kSignals)) return take_signal(*signals, request, to);
     if (request.path != "/v1/requests" && !request.path.starts_with("/v1/requests/"))
       return problem(to, 404, "Not Found", "There is nothing here; the API begins at /v1/requests.");
     auto const caller = caller_of(configured(), request.header("authorization"));
@@ -213,9 +216,13 @@ struct Api::Impl {
 };
 
 Api::Api(net::Io& io, ports::Loop& loop, ports::RequestDesk& desk, ports::Redactor const& redactor, ports::Log& log,
-         Settings settings, std::function<core::Rules const&()> configured)
-    : impl_(
-          new Impl{.loop = loop, .desk = desk, .redactor = redactor, .log = log, .configured = std::move(configured)}) {
+         Settings settings, std::function<core::Rules const&()> configured, ports::SignalDesk* signals)
+    : impl_(new Impl{.loop = loop,
+                     .desk = desk,
+                     .redactor = redactor,
+                     .log = log,
+                     .configured = std::move(configured),
+                     .signals = signals}) {
   auto address = settings.host == "localhost" ? std::string("127.0.0.1") : settings.host;
   auto server =
       net::make_http_server(io, {.address = std::move(address), .port = settings.port},

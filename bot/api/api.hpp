@@ -22,9 +22,10 @@ struct Settings {
 class Api {
  public:
   // `configured`: people and robots with their token digests, as the configuration in force has them (the ledger's copy
-  // has none). Throws core::Failure when it can't listen.
+  // has none). `signals`: where POST /v1/signals/{source} goes; null: nowhere. Throws core::Failure when it can't
+  // listen.
   Api(net::Io& io, ports::Loop& loop, ports::RequestDesk& desk, ports::Redactor const& redactor, ports::Log& log,
-      Settings settings, std::function<core::Rules const&()> configured);
+      Settings settings, std::function<core::Rules const&()> configured, ports::SignalDesk* signals = nullptr);
   ~Api();
 
   std::uint16_t port() const;

@@ -14,10 +14,9 @@ namespace cli {
 namespace {
 
 // Commands of a later release, and what serves until then.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kLater{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kLater{{
     {"explain", "a posted request says who must approve it; check -c FILE finds policies that nobody could meet"},
     {"audit", "ledger verify finds every broken rule; ledger log --json is the register for other programs"},
-    {"rehearse", "playground shows a trigger, its request and its run without touching anything"},
     {"replay", "check -c FILE reads a new configuration; ledger verify decides the past again under its own"},
     {"ledger why", "ledger show ID names the votes, the policy and the reason of each decision"},
     {"ledger export", "a ledger is a git repository: git clone copies it whole"},

@@ -132,7 +132,8 @@ TEST_CASE("a queue that is full turns a click away at once") {
   auto const id = rig.open();
   rig.ledger.held = true;
   rig.ask("restart-service", {{"service", "api"}});
-  for (int i = 0; i < 20'000; ++i) rig.engine->signal({.trigger = "none", .title = {}, .text = {}, .dedupe_key = {}});
+  for (int i = 0; i < 20'000; ++i)
+    rig.engine->signal({.trigger = "none", .title = {}, .text = {}, .dedupe_key = {}}, {});
   auto const answers = rig.approve("bob", id);
   REQUIRE(answers->size() == 1);
   CHECK(answers->front().state == State::not_recorded);

@@ -297,7 +297,7 @@ TEST_CASE("T69 clicks that wait for a look-up are not taken without end") {
 
 TEST_CASE("of two notes in one thread neither is taken for the other") {
   Rig rig;
-  rig.engine->signal({.trigger = "web-down", .title = "web is down", .text = "refused", .dedupe_key = "web"});
+  rig.engine->signal({.trigger = "web-down", .title = "web is down", .text = "refused", .dedupe_key = "web"}, {});
   rig.settle();
   rig.ledger.full = true;
   auto const id = rig.ledger.folded.requests.begin()->first;

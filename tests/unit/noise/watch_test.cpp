@@ -22,7 +22,7 @@ struct Desk final : ports::RequestDesk {
     story.now = loop.now();
     story.send(std::move(what));
   }
-  void signal(core::SignalFired signal) override {
+  void signal(core::SignalFired signal, std::function<void(core::Reply const&)>) override {
     fired.push_back(signal);
     step(std::move(signal));
   }
@@ -31,6 +31,7 @@ struct Desk final : ports::RequestDesk {
     step(std::move(signal));
   }
   core::State const& state() const override { return story.state; }
+  void tell(std::vector<std::string> const&, std::string const&, core::Note) override {}
   void ask(core::Asked, std::function<void(core::Reply)>) override {}
   void cancel(core::CancelAsked, std::function<void(core::Reply)>) override {}
   void refused(core::CommandRefused) override {}
