@@ -1,5 +1,6 @@
 #include "bot/core/json_pointer.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace core {

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <system_error>
+#include <utility>
 
 #include "bot/process/fd.hpp"
 
@@ -98,6 +99,7 @@ void Deliveries::load(std::string const& bytes) {
     if (!lost) remember(line.once, line.occurrence, std::move(line.became));
   }
   fresh_.clear();
+  cut_ = !bytes.empty() && !bytes.ends_with('\n');
 }
 
 Became const* Deliveries::find(std::string const& once) const {
@@ -119,7 +121,7 @@ void Deliveries::forget_oldest() {
 
 void Deliveries::write(std::function<void()> then) {
   if (fresh_.empty()) return then();
-  std::string bytes;
+  std::string bytes = std::exchange(cut_, false) ? "\n" : "";
   // Twice what is remembered stands in the file at most: then it is written anew.
   bool const anew = lines_ + fresh_.size() > 2 * kMost;
   auto const& which = anew ? std::vector<std::string>(order_.begin(), order_.end()) : fresh_;

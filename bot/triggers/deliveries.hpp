@@ -50,6 +50,7 @@ class Deliveries {
   std::map<std::string, Known> known_;
   std::deque<std::string> order_;
   std::vector<std::string> fresh_;  // not written yet
+  bool cut_ = false;                // the file's last line has no end: a crash
   std::size_t lines_ = 0;           // in the file
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

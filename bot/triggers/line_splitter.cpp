@@ -1,7 +1,7 @@
 #include "bot/triggers/line_splitter.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 namespace triggers {
 
@@ -36,9 +36,20 @@ void LineSplitter::feed(std::string_view bytes, std::function<void(std::string_v
   rest_ = {};
 }
 
+void LineSplitter::give(std::string_view lines, std::function<void(std::string_view)> const& take) {
+  if (lines.find('\0') == std::string_view::npos) return give_plain(lines, take);
+  while (!lines.empty()) {
+    auto const end = lines.find('\n') + 1;
+    auto line = lines.substr(0, end);
+    line.remove_prefix(line.find_first_not_of('\0'));
+    give_plain(line, take);
+    lines.remove_prefix(end);
+  }
+}
+
 // A line that is too long shows as a stretch of max_line + 1 bytes without a line feed: looked for in steps of that
 // size from behind, which touches few of the bytes.
-void LineSplitter::give(std::string_view lines, std::function<void(std::string_view)> const& take) {
+void LineSplitter::give_plain(std::string_view lines, std::function<void(std::string_view)> const& take) {
   while (!lines.empty()) {
     std::size_t good = 0;  // lines[0, good) are whole lines, none too long
     while (good < lines.size()) {

@@ -31,6 +31,7 @@ class LineSplitter {
 
  private:
   void give(std::string_view lines, std::function<void(std::string_view)> const& take);
+  void give_plain(std::string_view lines, std::function<void(std::string_view)> const& take);
 
   std::size_t max_line_;
   std::string rest_;

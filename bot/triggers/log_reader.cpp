@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "bot/core/text.hpp"
 
@@ -126,9 +127,10 @@ bool LogReader::open_left_behind(Look& look) {
     if (!entry) break;
     // As rotation names them: error.log.1, error.log-20261121, error-1.log.
     auto const stem = name.substr(0, name.find('.'));
-    if (entry->d_ino != from_->inode || !std::string_view(entry->d_name).starts_with(stem)) continue;
+    if (!std::string_view(entry->d_name).starts_with(stem)) continue;
     struct stat status {};
     std::string problem;
+    if (::stat((folder + entry->d_name).c_str(), &status) != 0 || status.st_ino != from_->inode) continue;
     auto file = open_regular(folder + entry->d_name, status, problem);
     if (!file || status.st_dev != from_->device || status.st_ino != from_->inode) continue;
     file_ = std::move(file);

@@ -116,9 +116,7 @@ void WebhookTrigger::take(Round& round, Waiting waiting) {
     return waiting.done(
         {.status = 422, .detail = "The header " + settings_.delivery_header + " must name the delivery, once."});
   auto const items = parse_webhook(settings_.form, waiting.delivery.body, *header);
-  if (!items)
-    return waiting.done({.status = items.error().code == core::Errc::too_large ? 413u : 422u,
-                         .detail = core::printable_ascii(items.error().message, 500)});
+  if (!items) return waiting.done({.status = 422, .detail = core::printable_ascii(items.error().message, 500)});
   Round::Answer answer{std::move(waiting.done), {}};
   for (auto const& item : *items) {
     auto made = std::make_shared<Round::Item>();
@@ -132,10 +130,10 @@ void WebhookTrigger::take(Round& round, Waiting waiting) {
     } else {
       if (!item.once.empty()) round.fresh.emplace(item.once, made);
       ++round.unrecorded;
-      auto became = signals_.take(item, [this, made, round = round_](core::Reply const& reply) {
+      auto became = signals_.take(item, [this, made, of = round_](core::Reply const& reply) {
         if (reply.case_id) made->became.case_id = reply.case_id->str();
         if (reply.code != core::Errc{}) made->became = {Became::What::nothing, "it could not be recorded"};
-        if (!round->ended) settle(round);
+        if (!of->ended) settle(of);
       });
       if (became.what != Became::What::opened) --round.unrecorded;  // nobody will say so
       became.case_id = made->became.case_id;

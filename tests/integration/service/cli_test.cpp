@@ -103,7 +103,7 @@ TEST_CASE("a command line that means nothing says which word, and what was meant
   says("ledger verfy", "\"ledger verfy\"; did you mean \"ledger verify\"?");
   says("chekc --help", "\"chekc\"");
   says("check --confg x", "\"--confg\" means nothing here; did you mean \"--config\"?");
-  for (auto const* later : {"explain", "audit", "rehearse", "replay", "ledger why", "ledger export", "ledger keys"}) {
+  for (auto const* later : {"explain", "audit", "replay", "ledger why", "ledger export", "ledger keys"}) {
     says(later, "\"" + std::string(later) + "\" is not in this release");
     says(std::string(later) + " --help", "is not in this release");
   }
