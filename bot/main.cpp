@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
       "  countersign check -c countersign.yaml     every mistake in the configuration, with its place\n"
       "  countersign doctor -c countersign.yaml    what works on each chat platform, what is missing, how to mend it\n"
       "  countersign serve -c countersign.yaml     the service\n"
+      "  countersign rehearse -c new.yaml --signals signals.jsonl    what recorded signals would lead to\n"
       "  countersign ledger verify --ledger DIR --key SHA256:…   the auditor's proof\n"
       "Each command has its own --help with examples.\n"
       "Exit codes: 0 done; 1 the answer is no (denied, expired, cancelled, voided, refused, invalid); 2 wrong use; 3 "
@@ -42,6 +43,7 @@ int main(int argc, char** argv) {
   cli::add_explain(app, action);
   cli::add_request(app, action);
   cli::add_ledger(app, action);
+  cli::add_rehearse(app, action);
   cli::add_keygen(app, action);
   cli::add_playground(app, action);
   cli::add_generate(app, action);

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bot/core/card.hpp"
@@ -295,8 +296,12 @@ struct RequestDesk {
   virtual void ask(core::Asked ask, std::function<void(core::Reply)> done) = 0;
   virtual void cancel(core::CancelAsked cancel, std::function<void(core::Reply)> done) = 0;
   virtual void refused(core::CommandRefused refused) = 0;  // puts on record that somebody tried (T71)
-  virtual void signal(core::SignalFired signal) = 0;
+  // `done` (may be empty) once the case that it opens is on record; the ticket of `signal` is ignored.
+  virtual void signal(core::SignalFired signal, std::function<void(core::Reply const&)> done) = 0;
   virtual void recovered(core::SignalRecovered signal) = 0;
+  // A note of its own in these channels. Not recorded; of several with one purpose for one channel the last to come
+  // while another is on its way is left out.
+  virtual void tell(std::vector<std::string> const& channels, std::string const& purpose, core::Note note) = 0;
   virtual core::State const& state() const = 0;
   // Runs `then` once everything in state() is durable (at once when it is): what is told is what is on record.
   virtual void when_durable(std::function<void()> then) = 0;
@@ -305,6 +310,29 @@ struct RequestDesk {
   virtual bool ready() const = 0;                             // design, section 11: readyz
   virtual std::vector<Figure> figures() const = 0;            // for metrics
   virtual std::vector<Timing> timings() const = 0;
+};
+
+// One delivery to POST /v1/signals/{source}, as received and not yet believed.
+struct Delivery {
+  std::string source;
+  std::vector<std::pair<std::string, std::string>> headers;  // in order, names as sent
+  std::string body;                                          // its raw bytes: what a signature is over
+};
+
+// 202: taken; `body` says what became of each signal. Otherwise `detail` says why not: 401 (no such source or not
+// signed by it: alike), 413, 415, 422, 429 and 503 (`retry_after` says when to come again).
+struct DeliveryAnswer {
+  unsigned status = 202;
+  core::Json body{};
+  std::string detail{};
+  Duration retry_after{};
+};
+
+// Where deliveries go; implemented by triggers/. `done` is called exactly once, perhaps at once, at the latest after
+// some seconds.
+struct SignalDesk {
+  virtual ~SignalDesk() = default;
+  virtual void deliver(Delivery delivery, std::function<void(DeliveryAnswer)> done) = 0;
 };
 
 }  // namespace ports

@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "bot/core/json.hpp"
+#include "bot/core/json_pointer.hpp"
 #include "bot/core/rules.hpp"
 #include "bot/core/time.hpp"
 #include "config/secret.hpp"
@@ -133,6 +135,38 @@ struct ProbeTrigger {
   std::uint32_t failures = 3;                        // in a row, before it is a signal
 };
 
+// triggers.NAME.log
+struct LogTrigger {
+  std::string path;           // absolute
+  std::string match, except;  // RE2, searched in each line; except may be empty
+  std::uint32_t count = 1;    // matching lines within `window` are a signal
+  core::Duration window = std::chrono::minutes(1);
+  core::Duration quiet = std::chrono::minutes(10);  // without a matching line: it is over
+  std::uint64_t max_line = 8 * 1024;                // bytes; longer lines are left out
+  friend bool operator==(LogTrigger const&, LogTrigger const&) = default;
+};
+
+// triggers.NAME.webhook
+struct WebhookTrigger {
+  enum class Format { alertmanager, json };
+  Format format = Format::json;
+  std::string token_sha256;      // of a bearer token; or
+  std::optional<Secret> secret;  // the key of HMAC-SHA256
+  std::string signature_header = "X-Hub-Signature-256", signature_prefix = "sha256=";
+  std::string timestamp_header;  // empty: none is signed
+  core::Duration timestamp_window = std::chrono::minutes(5);
+  std::string delivery_header;  // or
+  std::optional<core::JsonPointer> delivery, title, status;
+  std::set<std::string> firing, resolved;
+  std::map<std::string, core::JsonPointer> labels;
+  core::Duration quiet = std::chrono::hours(24);  // not heard of for so long: it is over
+};
+
+// The labels that a trigger's signals bring along, besides those of rules.triggers: named groups of `match`, `labels`
+// of a webhook.
+std::set<std::string> signal_labels(LogTrigger const& trigger);
+std::set<std::string> signal_labels(WebhookTrigger const& trigger);
+
 struct LedgerPlace {
   std::string path;  // absolute: the bare repository
   Secret key;        // always a file
@@ -166,7 +200,10 @@ struct Config {
   Chat chat;
   std::map<std::string, Collector> collectors;
   core::Duration evidence_deadline = std::chrono::seconds(20);  // key evidence.deadline: for all collectors of a case
-  std::map<std::string, ProbeTrigger> probe_triggers;           // same keys as rules.triggers in this release
+  // Each key of rules.triggers is in one of these.
+  std::map<std::string, ProbeTrigger> probe_triggers;
+  std::map<std::string, LogTrigger> log_triggers;
+  std::map<std::string, WebhookTrigger> webhook_triggers;
   LedgerPlace ledger;
   StatePlace state;
   Sandbox sandbox;

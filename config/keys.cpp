@@ -66,9 +66,25 @@ constexpr Key kHttpCollector[] = {{"url", kRequired}, {"allow", kRequired}, {"be
 constexpr Key kConfigCollector[] = {{"path"}, {"run"}, {"timeout"}, {"max_bytes"}};
 constexpr Key kChangesCollector[] = {{"since"}, {"packages"}, {"units"}, {"files"}, {"timeout"}, {"max_bytes"}};
 constexpr Key kEvidence[] = {{"deadline"}};
-constexpr Key kTrigger[] = {
-    {"probe", kRequired},      {"labels"}, {"collect"}, {"propose"}, {"post_to"}, {"noise"}, {"log", false, kLater},
-    {"webhook", false, kLater}};
+constexpr Key kTrigger[] = {{"probe"},   {"log"},     {"webhook"}, {"labels"},
+                            {"collect"}, {"propose"}, {"post_to"}, {"noise"}};
+constexpr Key kTriggerLog[] = {{"path", kRequired}, {"match", kRequired}, {"except"}, {"count"}, {"window"},
+                               {"quiet"},           {"max_line"}};
+constexpr Key kTriggerWebhook[] = {
+    {"format", kRequired, false, "alertmanager takes Alertmanager's payload, json any other with pointers into it"},
+    {"token_sha256"},
+    {"secret"},
+    {"signature"},
+    {"timestamp"},
+    {"delivery"},
+    {"title"},
+    {"status"},
+    {"labels"},
+    {"quiet"}};
+constexpr Key kWebhookSignature[] = {{"header"}, {"prefix"}};
+constexpr Key kWebhookTimestamp[] = {{"header", kRequired}, {"window"}};
+constexpr Key kWebhookDelivery[] = {{"header"}, {"pointer"}};
+constexpr Key kWebhookStatus[] = {{"pointer", kRequired}, {"firing", kRequired}, {"resolved"}};
 constexpr Key kTriggerProbe[] = {{"http"},    {"tcp"},      {"command"},       {"every"},
                                  {"timeout"}, {"failures"}, {"expect_status"}, {"expect_body"}};
 constexpr Key kNoise[] = {{"dedupe"}, {"cooldown"}, {"max_per_hour"}};
@@ -133,6 +149,12 @@ constexpr Section changes_collector{"changes_collector", kChangesCollector};
 constexpr Section evidence{"evidence", kEvidence};
 constexpr Section trigger{"trigger", kTrigger};
 constexpr Section trigger_probe{"trigger_probe", kTriggerProbe};
+constexpr Section trigger_log{"trigger_log", kTriggerLog};
+constexpr Section trigger_webhook{"trigger_webhook", kTriggerWebhook};
+constexpr Section webhook_signature{"webhook_signature", kWebhookSignature};
+constexpr Section webhook_timestamp{"webhook_timestamp", kWebhookTimestamp};
+constexpr Section webhook_delivery{"webhook_delivery", kWebhookDelivery};
+constexpr Section webhook_status{"webhook_status", kWebhookStatus};
 constexpr Section noise{"noise", kNoise};
 constexpr Section proposal{"proposal", kProposal};
 constexpr Section runbook{"runbook", kRunbook};
@@ -175,6 +197,12 @@ std::span<Section const* const> all_sections() {
                                    &evidence,
                                    &trigger,
                                    &trigger_probe,
+                                   &trigger_log,
+                                   &trigger_webhook,
+                                   &webhook_signature,
+                                   &webhook_timestamp,
+                                   &webhook_delivery,
+                                   &webhook_status,
                                    &noise,
                                    &proposal,
                                    &runbook,

@@ -29,6 +29,9 @@ void warn_of_exposed_secrets(Config const& config, Places const& places, Problem
   };
   look(config.ledger.key, "ledger.key");
   look(config.api.key, "api.key");
+  for (auto const& [name, trigger] : config.webhook_triggers) {
+    if (trigger.secret) look(*trigger.secret, "triggers." + name + ".webhook.secret");
+  }
   if (config.chat.slack) {
     look(config.chat.slack->app_token, "chat.slack.app_token");
     look(config.chat.slack->bot_token, "chat.slack.bot_token");

@@ -2,6 +2,7 @@
 // whole can show. All report into the Reading and never throw.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ bool read_listen(Map const& map, std::string& host, std::uint16_t& port);
 bool is_loopback_host(std::string_view host);                           // as read_listen() gives it
 void read_key_file(Map const& map, std::string_view key, Secret& out);  // a secret that must be a file
 std::string why_not_pattern(std::string const& re2);
+std::set<std::string> named_groups(std::string const& re2);  // none of what is no expression
 
 // A sentence when an argument list hands text with a {{placeholder}} to a program that would run it as code: the `-c`
 // of a shell (also behind env, busybox and other wrappers), the `-e` of an interpreter, `env -S`. `index` is the

@@ -48,6 +48,35 @@ core::Json probe_json(ProbeTrigger const& trigger) {
   return json;
 }
 
+core::Json log_json(LogTrigger const& trigger) {
+  return core::Json::object({{"path", trigger.path},
+                             {"match", trigger.match},
+                             {"except", trigger.except},
+                             {"count", trigger.count},
+                             {"window_ms", millis(trigger.window)},
+                             {"quiet_ms", millis(trigger.quiet)},
+                             {"max_line", trigger.max_line}});
+}
+
+core::Json webhook_json(WebhookTrigger const& trigger) {
+  auto const pointer = [](std::optional<core::JsonPointer> const& at) {
+    return at ? core::Json(at->text()) : core::Json();
+  };
+  core::Json::Object labels;
+  for (auto const& [name, at] : trigger.labels) labels.emplace(name, at.text());
+  bool const is_signed = trigger.secret.has_value();
+  auto json = core::Json::object({{"labels", std::move(labels)}, {"quiet_ms", millis(trigger.quiet)}});
+  json.set("format", trigger.format == WebhookTrigger::Format::json ? "json" : "alertmanager");
+  json.set("sender", is_signed ? "hmac-sha256" : "bearer");
+  json.set("timestamp_ms", trigger.timestamp_header.empty() ? core::Json() : millis(trigger.timestamp_window));
+  json.set("delivery",
+           trigger.delivery_header.empty() ? pointer(trigger.delivery) : core::Json(trigger.delivery_header));
+  json.set("title", pointer(trigger.title)).set("status", pointer(trigger.status));
+  json.set("firing", texts({trigger.firing.begin(), trigger.firing.end()}));
+  json.set("resolved", texts({trigger.resolved.begin(), trigger.resolved.end()}));
+  return json;
+}
+
 core::Json slack_json(Slack const& slack) {
   return core::Json::object(
       {{"workspace", slack.workspace}, {"api_url", slack.api_url}, {"connections", slack.connections}});
@@ -82,9 +111,11 @@ core::Json matrix_json(Matrix const& matrix) {
 }  // namespace
 
 core::Json public_json(Config const& config) {
-  core::Json::Object collectors, probes;
+  core::Json::Object collectors, probes, logs, webhooks;
   for (auto const& [key, collector] : config.collectors) collectors.emplace(key, collector_json(collector));
   for (auto const& [key, trigger] : config.probe_triggers) probes.emplace(key, probe_json(trigger));
+  for (auto const& [key, trigger] : config.log_triggers) logs.emplace(key, log_json(trigger));
+  for (auto const& [key, trigger] : config.webhook_triggers) webhooks.emplace(key, webhook_json(trigger));
   auto chat = core::Json::object({{"slack", core::Json()}, {"teams", core::Json()}, {"matrix", core::Json()}});
   if (config.chat.slack) chat.set("slack", slack_json(*config.chat.slack));
   if (config.chat.teams) chat.set("teams", teams_json(*config.chat.teams));
@@ -92,6 +123,8 @@ core::Json public_json(Config const& config) {
   auto wiring = core::Json::object(
       {{"collectors", std::move(collectors)},
        {"probes", std::move(probes)},
+       {"logs", std::move(logs)},
+       {"webhooks", std::move(webhooks)},
        {"evidence", core::Json::object({{"deadline_ms", millis(config.evidence_deadline)}})},
        {"chat", std::move(chat)},
        {"ledger", core::Json::object({{"durability", "local"}})},

@@ -25,6 +25,7 @@ class Resolver {
     for (auto const& [key, robot] : rules_.robots) all_groups_.insert(robot.groups.begin(), robot.groups.end());
     for (auto const& [key, trigger] : rules_.triggers) {
       for (auto const& [label, value] : trigger.labels) labels_and_parameters_.insert(label);
+      for (auto const& label : labels_of(trigger)) labels_and_parameters_.insert(label);
     }
     for (auto const& [key, runbook] : rules_.runbooks) {
       for (auto const& parameter : runbook.parameters) labels_and_parameters_.insert(parameter.name);
@@ -241,12 +242,28 @@ class Resolver {
                                       " id, so nothing is posted there",
                                   "add " + std::string(platforms_.front().channel) + " to it");
     }
+    auto labels = labels_of(trigger);
+    auto occurrence = labels;
+    auto const webhook = config_.webhook_triggers.find(trigger.name);
+    if (webhook != config_.webhook_triggers.end() && webhook->second.format == WebhookTrigger::Format::alertmanager)
+      occurrence.insert("fingerprint");
     for (auto const& name : trigger.dedupe)
-      known("label", name, keys_of(trigger.labels), at(path + ".noise.dedupe=" + name), path + ".noise.dedupe");
+      known("label", name, occurrence, at(path + ".noise.dedupe=" + name), path + ".noise.dedupe");
+    labels_ = std::move(labels);
     auto const probe = config_.probe_triggers.find(trigger.name);
     if (probe != config_.probe_triggers.end()) check_trigger_probe(probe->second.probe, path + ".probe");
     for (std::size_t i = 0; i < trigger.propose.size(); ++i)
       check_proposal(trigger.propose[i], path + ".propose[" + std::to_string(i) + "]");
+  }
+
+  // Its own and those that its signals bring along.
+  std::set<std::string> labels_of(core::TriggerRule const& trigger) const {
+    auto labels = keys_of(trigger.labels);
+    if (auto const log = config_.log_triggers.find(trigger.name); log != config_.log_triggers.end())
+      labels.merge(signal_labels(log->second));
+    if (auto const webhook = config_.webhook_triggers.find(trigger.name); webhook != config_.webhook_triggers.end())
+      labels.merge(signal_labels(webhook->second));
+    return labels;
   }
 
   // A trigger's probe runs before there is any parameter.
@@ -278,6 +295,12 @@ class Resolver {
         if (!parameter.preset)
           error(place, path + ".with lacks the parameter \"" + parameter.name + "\" of the runbook " + runbook.name,
                 "add it, or give the parameter a default");
+        continue;
+      }
+      if (given->second.find("{{") != std::string::npos) {
+        // Which value comes with a signal is known only then; it is checked then.
+        check_placeholders(given->second, labels_, "label", path + ".with." + parameter.name,
+                           value_at(path + ".with." + parameter.name));
         continue;
       }
       core::Runbook one;
@@ -342,6 +365,7 @@ class Resolver {
       channels_{keys_of(rules_.channels)}, runbooks_{keys_of(rules_.runbooks)};
   std::vector<Platform> const platforms_ = configured(config_.chat);
   std::set<std::string> people_groups_, all_groups_, labels_and_parameters_;
+  std::set<std::string> labels_;  // of the trigger that is being checked
 };
 
 }  // namespace

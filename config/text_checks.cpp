@@ -130,4 +130,15 @@ std::string why_not_pattern(std::string const& re2) {
   return pattern.ok() ? std::string() : "is no RE2 pattern: " + pattern.error();
 }
 
+std::set<std::string> named_groups(std::string const& re2) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  RE2 const pattern(re2, options);
+  std::set<std::string> names;
+  if (pattern.ok()) {
+    for (auto const& [name, number] : pattern.NamedCapturingGroups()) names.insert(name);
+  }
+  return names;
+}
+
 }  // namespace config

@@ -10,6 +10,7 @@
 #include "bot/api/openapi.hpp"
 #include "bot/api/rate.hpp"
 #include "bot/api/routes.hpp"
+#include "bot/api/signals.hpp"
 #include "bot/api/views.hpp"
 #include "bot/core/text.hpp"
 
@@ -99,9 +100,13 @@ struct Api::Impl {
       case Route::read: return read(caller, found.parameter, to);
       case Route::events: return listen(caller, digest, found.parameter, request, to);
       case Route::cancel: return cancel(caller, found.parameter, request, to);
-      case Route::signal: break;
+      case Route::signal: return signal(request, to);
     }
     to->respond(refusal(500));
+  }
+
+  void signal(net::HttpRequestIn const& request, Answer const& to) {
+    return parts.signals ? take_signal(*parts.signals, request, to) : to->respond(not_found());
   }
 
   // Whoever tries what is not theirs is on record, however little they are told (T71).

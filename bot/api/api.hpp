@@ -38,7 +38,8 @@ struct Parts {
   std::function<void(core::RequestId const& id, std::string const& from,
                      std::function<void(core::Result<std::vector<core::StoredEntry>>)> done)>
       history;
-  std::string version{};  // of the program, for the OpenAPI document
+  ports::SignalDesk* signals = nullptr;  // where POST /v1/signals/{source} goes; null: nowhere
+  std::string version{};                 // of the program, for the OpenAPI document
 };
 
 class Api {

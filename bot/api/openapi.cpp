@@ -129,7 +129,18 @@ Operation operation_of(Route route) {
                             {"409", refused("It has ended or is running already.")},
                             {"422", refused("The body can't be used; the detail says why.")}}),
               takes("Cancelling", false)};
-    case Route::signal: break;
+    case Route::signal:
+      return {
+          "deliverSignals", "Tell a webhook trigger what happened",
+          "The trigger's configuration says what it takes: Alertmanager's payload with the trigger's own bearer token, "
+          "or any JSON with an HMAC-SHA256 over the raw body in a header. A source that does not exist and a delivery "
+          "that is not its own answer alike. The same delivery again is answered again and counts once.",
+          Json::object({{"202", answer("Taken and on record; what became of each signal.", "Delivered")},
+                        {"401", refused("No such source, or not sent by it.")},
+                        {"415", refused("The body is no JSON.")},
+                        {"422", refused("The body can't be used; the detail says why.")},
+                        {"429", ref("responses", "TooMany")}}),
+          takes("Delivery", true)};
   }
   return {"", "", "", Json()};
 }
@@ -190,12 +201,15 @@ Json openapi_document(std::string const& version) {
                                    {"summary", operation.summary},
                                    {"description", operation.description},
                                    {"responses", std::move(operation.answers)}});
-    if (has_parameter)
-      operation.parameters.insert(operation.parameters.begin(), Json::object({{"name", "id"},
-                                                                              {"in", "path"},
-                                                                              {"required", true},
-                                                                              {"schema", ref("schemas", "Id")},
-                                                                              {"example", "CS-20261121-000042-R1"}}));
+    if (has_parameter) {
+      bool const trigger = row.route == Route::signal;
+      operation.parameters.insert(operation.parameters.begin(),
+                                  Json::object({{"name", trigger ? "source" : "id"},
+                                                {"in", "path"},
+                                                {"required", true},
+                                                {"schema", ref("schemas", trigger ? "Name" : "Id")},
+                                                {"example", trigger ? "web-alerts" : "CS-20261121-000042-R1"}}));
+    }
     if (!operation.parameters.empty()) described.set("parameters", std::move(operation.parameters));
     if (!operation.body.is_null()) {
       described.set("requestBody", std::move(operation.body));

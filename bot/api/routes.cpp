@@ -17,6 +17,7 @@ constexpr std::array kRoutes{
     RouteRow{Route::read, "GET", "/v1/requests/{id}", /*bearer=*/true, 0},
     RouteRow{Route::events, "GET", "/v1/requests/{id}/events", /*bearer=*/true, 0},
     RouteRow{Route::cancel, "POST", "/v1/requests/{id}/cancel", /*bearer=*/true, kMaxCancelBody},
+    RouteRow{Route::signal, "POST", "/v1/signals/{source}", /*bearer=*/false, kMaxSignalBody},
 };
 
 std::string_view take_segment(std::string_view& path) {

@@ -164,6 +164,18 @@ Json openapi_schemas() {
                     {"properties", Json::object({{"reason", nullable(text("Why.")).set("maxLength", 2000)}})},
                     {"additionalProperties", false},
                     {"examples", Json::array({Json::object({{"reason", "not needed any more"}})})}}));
+  schemas.emplace("Name", text("A name of the configuration.").set("pattern", kName));
+  schemas.emplace("Delivery", Json::object({{"type", "object"},
+                                            {"description", "Whatever the source sends: see config/README.md."}}));
+  schemas.emplace(
+      "Delivered",
+      closed({{"source", text("The trigger.")},
+              {"signals", list(Json::object({{"type", "object"},
+                                             {"required", Json::array({"became"})},
+                                             {"properties", Json::object({{"became", text("What became of it.")},
+                                                                          {"why", text("Why no case.")},
+                                                                          {"case", text("Id of its case.")}})},
+                                             {"additionalProperties", false}}))}}));
   schemas.emplace("Need", need());
   schemas.emplace("Vote", vote());
   schemas.emplace("Decision", decision());

@@ -26,6 +26,7 @@ void add_explain(CLI::App& app, Action& action);
 void add_keygen(CLI::App& app, Action& action);
 void add_ledger(CLI::App& app, Action& action);
 void add_request(CLI::App& app, Action& action);
+void add_rehearse(CLI::App& app, Action& action);
 void add_playground(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);  // hidden: completion and manual, made of these very definitions
 void add_hidden(CLI::App& app, Action& action);    // demo-service: what the playground's children are started with

@@ -21,6 +21,7 @@
 #include "bot/cli/config_watch.hpp"
 #include "bot/cli/host.hpp"
 #include "bot/cli/runner_keeper.hpp"
+#include "bot/cli/sources.hpp"
 #include "bot/core/digest.hpp"
 #include "bot/core/noise.hpp"
 #include "bot/engine/engine.hpp"
@@ -28,9 +29,6 @@
 #include "bot/net/io.hpp"
 #include "bot/net/websocket.hpp"
 #include "bot/runbooks/state_files.hpp"
-#include "bot/triggers/probe.hpp"
-#include "bot/triggers/probers.hpp"
-#include "bot/triggers/watch.hpp"
 #include "collectors/redactor.hpp"
 #include "collectors/room.hpp"
 #include "config/loader.hpp"
@@ -110,6 +108,7 @@ class Service {
         keeper_(io_, *log_, std::move(spawn), runner) {}
 
   int run() {
+    auto auths = or_throw(webhook_auths(config_));  // rather no service than one that believes everybody
     recover();
     open_ledger();
     http_ = net::make_http_client(io_);
@@ -150,6 +149,15 @@ class Service {
                           },
                       .stop_service = [this](core::Error const& error) { stop_now(error); }},
         std::move(folded_));
+    sources_.emplace(SourceParts{.loop = loop_,
+                                 .workers = workers_,
+                                 .http = *http_,
+                                 .log = *log_,
+                                 .notebook = *notebook_,
+                                 .redactor = redactor_,
+                                 .desk = *engine_,
+                                 .noise = noise_,
+                                 .state = config_.state.path});
     api_ = std::make_unique<api::Api>(api::Parts{.io = io_,
                                                  .loop = loop_,
                                                  .desk = *engine_,
@@ -157,13 +165,14 @@ class Service {
                                                  .log = *log_,
                                                  .configured = [this]() -> core::Rules const& { return config_.rules; },
                                                  .history = make_history(config_.ledger.path, loop_, workers_),
+                                                 .signals = &sources_->signals(),
                                                  .version = kVersion},
                                       api_settings());
     io_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { signal == SIGHUP ? reload() : stop(); });
     keeper_.start(*engine_);
     begin();
     chats_->start(*engine_);
-    start_triggers();
+    sources_->use(config_, std::move(auths));
     config_watch_.emplace(ConfigWatch::Parts{.loop = loop_,
                                              .workers = workers_,
                                              .log = *log_,
@@ -172,7 +181,7 @@ class Service {
                           watched_configurations(config_, good_versions_));
     io_.run();
     config_watch_.reset();
-    triggers_.clear();
+    sources_->clear();
     chats_->stop();
     keeper_.stop();
     return exit_;
@@ -249,34 +258,6 @@ class Service {
                          {"commit", std::string(kCommit)}});
   }
 
-  void start_triggers() {
-    triggers_.clear();
-    for (auto const& [name, source] : config_.probe_triggers) {
-      auto prober = triggers::make_prober(source.probe, loop_, workers_, *http_);
-      if (!prober) {
-        log_->error("a trigger can't probe", {{"trigger", name}, {"why", prober.error().message}});
-        continue;
-      }
-      auto const& rule = config_.rules.triggers.at(name);
-      triggers::WatchParts const parts{.loop = loop_, .desk = *engine_, .log = *log_, .noise = noise_};
-      auto& made = triggers_.emplace_back();
-      made.watch = std::make_unique<triggers::Watch>(parts, rule, rule.labels);
-      auto& watch = *made.watch;
-      made.probe = std::make_unique<triggers::ProbeTrigger>(
-          loop_, std::move(*prober),
-          triggers::ProbeSettings{.trigger = name,
-                                  .target = triggers::describe(source.probe),
-                                  .every = source.every,
-                                  .timeout = source.timeout,
-                                  .failures = source.failures},
-          triggers::ProbeTrigger::Callbacks{
-              .on_failed = [&watch](triggers::Signal signal) { watch.raised(std::move(signal)); },
-              .on_recovered = [&watch](triggers::Signal const& signal) { watch.over(signal); },
-              .on_failing = [&watch](triggers::Signal signal) { watch.still(std::move(signal)); }},
-          /*failed=*/watch.reported());
-    }
-  }
-
   // All or nothing: a file with mistakes changes nothing and is said.
   void reload() {
     if (stopping_) return;
@@ -286,6 +267,8 @@ class Service {
     auto& fresh = *outcome.config;
     auto redactor = collectors::Redactor::make(extra_patterns(fresh));
     if (!redactor) return log_->error("the configuration was not reloaded", {{"problems", redactor.error().message}});
+    auto auths = webhook_auths(fresh);
+    if (!auths) return log_->error("the configuration was not reloaded", {{"problems", auths.error().message}});
     fresh.ledger = config_.ledger;  // ledger, state and listeners don't reload
     fresh.state = config_.state;
     fresh.api = config_.api;
@@ -296,21 +279,22 @@ class Service {
     auto const rules = fresh.rules;
     auto next = std::make_shared<config::Config>(std::move(fresh));
     std::shared_ptr<ports::Redactor const> const shared(std::move(*redactor));
-    engine_->reload(rules, bytes, [this, next, shared](bool recorded) {
+    engine_->reload(rules, bytes, [this, next, shared, auths = std::move(*auths)](bool recorded) {
       if (!recorded)
         return log_->error("the configuration was not reloaded", {{"problems", "it could not be recorded"}});
-      use(std::move(*next), shared);
+      use(std::move(*next), shared, auths);
     });
   }
 
   // Only once config.loaded is durable.
-  void use(config::Config next, std::shared_ptr<ports::Redactor const> redactor) {
+  void use(config::Config next, std::shared_ptr<ports::Redactor const> redactor,
+           std::map<std::string, triggers::WebhookAuth> auths) {
     config_ = std::move(next);
     redactor_->replace(std::move(redactor));
     config_watch_->replace(watched_configurations(config_, good_versions_));
     room_->replace(make_collectors(config_, good_versions_), {.overall = config_.evidence_deadline}, redactor_);
     chats_->configure(config_.rules);
-    start_triggers();
+    sources_->use(config_, std::move(auths));
     api_->reconfigured();
     if (auto const renewed = api_->renew_certificate(); !renewed)
       log_->error("the API's certificate was not renewed; the old one stays", {{"why", renewed.error().message}});
@@ -321,7 +305,7 @@ class Service {
     if (stopping_) return;
     stopping_ = true;
     log_->info("stopping");
-    triggers_.clear();
+    sources_->clear();
     chats_->stop();
     auto const end = [this] { io_.stop(); };
     io_.call_after(std::chrono::seconds(10), end);
@@ -361,13 +345,9 @@ class Service {
   std::unique_ptr<ports::Notebook> notebook_;
   std::optional<Chats> chats_;
   std::optional<engine::Engine> engine_;
+  std::optional<Sources> sources_;
   std::unique_ptr<api::Api> api_;
   std::optional<ConfigWatch> config_watch_;
-  struct WatchedProbe {
-    std::unique_ptr<triggers::Watch> watch;
-    std::unique_ptr<triggers::ProbeTrigger> probe;
-  };
-  std::list<WatchedProbe> triggers_;
   bool stopping_ = false;
   int exit_ = kDone;
 };
@@ -385,8 +365,8 @@ void make_private_folder(std::filesystem::path const& path) {
 void forbid_dumps() {
   rlimit const none{0, 0};
   if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-    throw core::Failure(core::make_error(
-        core::Errc::unavailable, "core dumps can't be turned off: " + std::generic_category().message(errno)));
+    throw core::Failure(core::make_error(core::Errc::unavailable,
+                                         "core dumps can't be turned off: " + std::generic_category().message(errno)));
 }
 
 int serve(std::string const& file) {

@@ -14,9 +14,8 @@ namespace cli {
 namespace {
 
 // Commands of a later release, and what serves until then.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kLater{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kLater{{
     {"audit", "ledger verify finds every broken rule; ledger log --json is the register for other programs"},
-    {"rehearse", "playground shows a trigger, its request and its run without touching anything"},
     {"replay",
      "explain -c FILE says what a new configuration would do; ledger verify decides the past again under its own"},
 }};

@@ -58,14 +58,14 @@ NoiseAnswer Noise::look(TriggerRule const& rule, std::string const& key, Time at
   return answer;
 }
 
-NoiseAnswer Noise::signal(TriggerRule const& rule, std::string const& key, Time at) {
+NoiseAnswer Noise::signal(TriggerRule const& rule, std::string const& key, Time at, std::uint32_t count) {
   auto answer = look(rule, key, at);
   if (answer.kind == NoiseAnswer::Kind::open) return answer;
   Id const id{rule.name, key};
   auto const found = entries_.find(id);
   auto entry = found == entries_.end() ? Entry{} : found->second;
   if (entry.suppressed == 0) entry.since = at;
-  if (entry.suppressed != UINT32_MAX) ++entry.suppressed;
+  entry.suppressed += std::min(count, UINT32_MAX - entry.suppressed);
   answer.suppressed = entry.suppressed;
   answer.since = entry.since;
   put(id, entry);

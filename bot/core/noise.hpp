@@ -44,8 +44,9 @@ class Noise {
   // given as its digest, so that the ledger gives back what it was given.
   static std::string key_of(TriggerRule const& rule, std::map<std::string, std::string> const& labels);
 
-  // A signal came: the answer, and it counts as suppressed if it may not open.
-  NoiseAnswer signal(TriggerRule const& rule, std::string const& key, Time at);
+  // A signal came, or `count` of them at once: the answer, and they count as suppressed if they may not open (if they
+  // may, all but the first are told with it).
+  NoiseAnswer signal(TriggerRule const& rule, std::string const& key, Time at, std::uint32_t count = 1);
   // What a signal would be told now. Counts nothing.
   NoiseAnswer look(TriggerRule const& rule, std::string const& key, Time at) const;
 

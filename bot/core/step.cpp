@@ -12,10 +12,8 @@
 namespace core {
 
 namespace {
-constexpr std::size_t kMaxReasonBytes = 8000;          // 2,000 characters of a person
-constexpr std::size_t kMaxExplanationBytes = 1000;     // of the runner: more is in the output
-constexpr std::size_t kMaxSignalBytes = 64 * 1024;     // of a signal's text: it stands in case.json and on a page
-constexpr auto kCaseWatched = std::chrono::hours(24);  // a case this old hears of no recovery any more
+constexpr std::size_t kMaxReasonBytes = 8000;       // 2,000 characters of a person
+constexpr std::size_t kMaxExplanationBytes = 1000;  // of the runner: more is in the output
 }  // namespace
 
 void Stepper::append(Entry entry, std::string const& config_bytes) {
@@ -236,64 +234,6 @@ void on(Stepper& step, ConfigReloaded const& event) {
 void on(Stepper& step, ServiceStopping const&) {
   step.flush_refusals(/*all=*/true);
   step.append(entries::service_stopped(step.at, step.service_counter()));
-}
-
-CaseState new_case(Stepper const& step, std::string title) {
-  auto const day = format_day(step.at);
-  auto counter = step.state.case_counter;
-  CaseState opened{.id = CaseId::make(day, counter.next(day))};
-  opened.title = std::move(title);
-  opened.opened_at = step.at;
-  return opened;
-}
-
-void on(Stepper& step, SignalFired const& event) {
-  auto const found = step.state.rules.triggers.find(event.trigger);
-  if (found == step.state.rules.triggers.end())
-    return step.effects.push_back(
-        Warn{"a signal of the trigger " + event.trigger + " came, but no such trigger is configured"});
-  auto const& rule = found->second;
-  auto title = one_line(event.title, 200);
-  if (title.empty()) title = rule.name;
-  auto opened = new_case(step, title);
-  opened.trigger = rule.name;
-  opened.dedupe_key = one_line(event.dedupe_key, 500);
-  opened.labels = rule.labels;
-  opened.channels = rule.post_to;
-  auto const id = opened.id;
-  auto const text = visible_text(utf8_prefix(event.text, kMaxSignalBytes));
-  step.append(entries::case_opened(opened, Actor::trigger(rule.name), text));
-  Exhibit signal{
-      .name = "signal", .collector = "trigger", .bytes = text, .total_bytes = text.size(), .started = step.at};
-  step.effects.push_back(CollectEvidence{.case_id = id,
-                                         .request = std::nullopt,
-                                         .collectors = rule.collect,
-                                         .labels = rule.labels,
-                                         .attachments = {std::move(signal)},
-                                         .programs = {}});
-  auto const proposals = rule.propose;  // the rule may not outlive what follows
-  for (auto const& proposal : proposals) {
-    Asked const ask{.requester = Actor::trigger(event.trigger),
-                    .initiator = {},
-                    .runbook = proposal.runbook,
-                    .reason = title,
-                    .parameters = proposal.with,
-                    .labels = rule.labels,
-                    .channels = rule.post_to,
-                    .origin = {.platform = "trigger", .account = {}, .channel = {}}};
-    step.accept(ask, id);
-  }
-}
-
-void on(Stepper& step, SignalRecovered const& event) {
-  auto& cases = step.state.cases;
-  for (auto it = cases.rbegin(); it != cases.rend(); ++it) {
-    auto& [id, of] = *it;
-    if (id.day() < format_day(step.at - kCaseWatched)) break;  // they are sorted by day
-    if (of.trigger != event.trigger || of.recovered || of.closed || step.at - of.opened_at > kCaseWatched) continue;
-    of.recovered = true;
-    step.effects.push_back(NoteRecovery{id, event.text});
-  }
 }
 
 void on(Stepper& step, Collected const& event) {

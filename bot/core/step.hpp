@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "bot/core/card.hpp"
 #include "bot/core/state.hpp"
 
 namespace core {
@@ -33,9 +34,14 @@ struct ServiceStopping {};
 struct SignalFired {                 // after noise control
   std::string trigger, title, text;  // text: the signal itself, redacted and clean; becomes the case's first exhibit
   std::string dedupe_key;
+  // What the signal itself says of the occurrence (groups of an expression, fields of a payload): data of a stranger,
+  // already redacted. The configuration's labels win; the case names the others in its label `from_signal` (T55).
+  std::map<std::string, std::string> labels{};
+  Ticket ticket = 0;  // answered once the case is on record
 };
 struct SignalRecovered {
   std::string trigger, text;
+  std::optional<std::string> dedupe_key{};  // of the occurrence that is over; absent: of all of the trigger
 };
 struct Origin {                            // where a request came from
   std::string platform, account, channel;  // "api" without account for the HTTP API
@@ -121,7 +127,8 @@ struct Reply {
   Errc code{};       // 0: done
   std::string text;  // for the person or caller
   std::optional<RequestId> request;
-  bool replay = false;  // an idempotent repetition: the request existed already
+  bool replay = false;              // an idempotent repetition: the request existed already
+  std::optional<CaseId> case_id{};  // that a signal opened
 };
 struct CollectEvidence {
   CaseId case_id;
@@ -151,13 +158,18 @@ struct NoteRecovery {  // a line in the thread of the case's messages
   CaseId case_id;
   std::string text;
 };
+struct TellChannels {   // a note of its own in these channels
+  std::string purpose;  // a word that tells apart what may be said
+  std::vector<std::string> channels;
+  Note note;
+};
 struct RulesChanged {};  // adapters and triggers must take the new rules
 struct Warn {            // something went wrong that nobody waits for: to the log
   std::string text;
 };
 
 using Effect = std::variant<Append, Reply, CollectEvidence, Refresh, SendPost, AskRunner, StartRun, RunRecorded,
-                            NoteRecovery, RulesChanged, Warn>;
+                            NoteRecovery, TellChannels, RulesChanged, Warn>;
 
 // Applies the event to `state` in place and returns what to do, in order. A refused event still answers its ticket.
 // Throws Failure if the service starts with a configuration that the ledger could not give back, and std::logic_error
@@ -166,6 +178,9 @@ std::vector<Effect> step(State& state, Event const& event);
 
 // The next instant at which something is due by itself, if any: call step with a Tick then.
 std::optional<Time> next_due(State const& state);
+
+// The label that names those whose values came with a signal and not from the configuration.
+inline constexpr std::string_view kFromSignal = "from_signal";
 
 // Whether a message of this request was posted, or is about to be, at this address of this platform.
 bool stands_in(RequestState const& request, std::string_view platform, std::string_view address);

@@ -9,6 +9,8 @@
 
 namespace core {
 
+inline constexpr auto kCaseWatched = std::chrono::hours(24);  // a case this old hears of no recovery any more
+
 struct Stepper {
   State& state;
   Time at;
@@ -36,10 +38,12 @@ struct Stepper {
   void accept(Asked const& ask, std::optional<CaseId> into);
 };
 
-void on(Stepper& step, Asked const& event);           // step_ask.cpp
-void on(Stepper& step, VoteCast const& event);        // step_vote.cpp
-void on(Stepper& step, CancelAsked const& event);     // step_vote.cpp
-void on(Stepper& step, CommandRefused const& event);  // step_vote.cpp
+void on(Stepper& step, Asked const& event);            // step_ask.cpp
+void on(Stepper& step, SignalFired const& event);      // step_signal.cpp
+void on(Stepper& step, SignalRecovered const& event);  // step_signal.cpp
+void on(Stepper& step, VoteCast const& event);         // step_vote.cpp
+void on(Stepper& step, CancelAsked const& event);      // step_vote.cpp
+void on(Stepper& step, CommandRefused const& event);   // step_vote.cpp
 
 // Whether the texts that the request was bound to are the ones in force.
 bool still_in_force(State const& state, Request const& bound);

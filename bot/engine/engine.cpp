@@ -13,6 +13,12 @@ namespace {
 
 constexpr std::size_t kMaxBatch = 512;  // events stepped between two writes
 
+// A deny or a cancel.
+bool takes_away(core::Event const& event) {
+  if (auto const* vote = std::get_if<core::VoteCast>(&event.what)) return vote->verdict == core::Verdict::deny;
+  return std::holds_alternative<core::CancelAsked>(event.what);
+}
+
 }  // namespace
 
 Engine::Engine(Parts parts, core::State folded)
@@ -87,7 +93,17 @@ void Engine::stop(std::function<void()> done) {
 
 void Engine::enqueue(decltype(core::Event::what) what, core::Ticket ticket) {
   if (stopping_) return;
-  queue_.push_back({.event = {.at = parts_.loop.now(), .what = std::move(what)}, .ticket = ticket});
+  Waiting waiting{.event = {.at = parts_.loop.now(), .what = std::move(what)}, .ticket = ticket};
+  if (queue_.size() >= kMaxBatch && takes_away(waiting.event)) {
+    // More waits than one write takes: a no goes before all that asks for something, so that no flood holds it up
+    // (T69). What came before it for the same request can only be refused by it, never be let through.
+    auto const behind = std::ranges::find_if_not(queue_, [](Waiting const& one) {
+      return one.from_side || std::holds_alternative<core::ServiceStarted>(one.event.what) || takes_away(one.event);
+    });
+    queue_.insert(behind, std::move(waiting));
+  } else {
+    queue_.push_back(std::move(waiting));
+  }
   if (started_ && !writing_) parts_.loop.post([this] { pump(); });
 }
 
@@ -209,6 +225,8 @@ void Engine::perform(core::Effect const& effect) {
           parts_.forget_started(what.request);
         } else if constexpr (std::is_same_v<T, core::NoteRecovery>) {
           outbox_.say_in_thread(what.case_id, "recovered", what.text);
+        } else if constexpr (std::is_same_v<T, core::TellChannels>) {
+          tell(what.channels, what.purpose, what.note);
         } else if constexpr (std::is_same_v<T, core::RulesChanged>) {
           if (parts_.rules_changed) parts_.rules_changed();
         } else if constexpr (std::is_same_v<T, core::Warn>) {

@@ -75,8 +75,9 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void ask(core::Asked ask, std::function<void(core::Reply)> done) override;
   void cancel(core::CancelAsked cancel, std::function<void(core::Reply)> done) override;
   void refused(core::CommandRefused refused) override;
-  void signal(core::SignalFired signal) override;
+  void signal(core::SignalFired signal, std::function<void(core::Reply const&)> done) override;
   void recovered(core::SignalRecovered signal) override;
+  void tell(std::vector<std::string> const& channels, std::string const& purpose, core::Note note) override;
   core::State const& state() const override { return state_; }
   void when_durable(std::function<void()> then) override;
   bool writable() const override { return !degraded_; }

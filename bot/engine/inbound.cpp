@@ -39,7 +39,9 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
       vote_time_.observe(std::chrono::duration<double>(parts_.loop.now() - began).count());
     answered(std::move(answer));
   };
-  if (stopping_ || !started_ || queue_.size() >= kMaxQueue)
+  // A no is let in where nothing else is any more (T69).
+  auto const room = vote.verdict == core::Verdict::deny ? 2 * kMaxQueue : kMaxQueue;
+  if (stopping_ || !started_ || queue_.size() >= room)
     return answered(
         {.state = ports::Answer::State::not_recorded, .text = "Not recorded, try again: too much is going on."});
   struct Progress {
@@ -209,10 +211,19 @@ void Engine::refused(core::CommandRefused refused) {
   if (queue_.size() < kMaxQueue / 2) enqueue(std::move(refused));  // nobody crowds out the votes of others with it
 }
 
-void Engine::signal(core::SignalFired signal) {
+void Engine::signal(core::SignalFired signal, std::function<void(core::Reply const&)> done) {
   clean(signal.title);
   clean(signal.text);
-  enqueue(std::move(signal));
+  for (auto& [name, value] : signal.labels) clean(value);
+  signal.ticket = done && !stopping_ ? open_ticket(std::move(done)) : core::Ticket{};
+  auto const ticket = signal.ticket;
+  enqueue(std::move(signal), ticket);
+}
+
+void Engine::tell(std::vector<std::string> const& channels, std::string const& purpose, core::Note note) {
+  clean(note.text);
+  clean(note.block);
+  outbox_.say_in_channels(channels, purpose, note);
 }
 
 void Engine::recovered(core::SignalRecovered signal) {

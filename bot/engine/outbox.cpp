@@ -342,6 +342,27 @@ void Outbox::say_in_thread(core::CaseId const& of, std::string const& purpose, s
   }
 }
 
+void Outbox::say_in_channels(std::vector<std::string> const& channels, std::string const& purpose,
+                             core::Note const& note) {
+  auto const moment = core::format_time(loop_.now());
+  for (auto const& channel : channels) {
+    auto const addresses = state_.rules.channels.find(channel);
+    if (addresses == state_.rules.channels.end()) continue;
+    for (auto const& [platform, address] : addresses->second) {
+      auto* const to = adapter(platform);
+      auto const way = purpose + '\n' + platform + '\n' + address;
+      if (!to || !saying_.insert(way).second) continue;
+      auto const key = purpose + ":" + moment + ":" + channel;
+      to->post(address, std::nullopt, to->render(note, key).body, key, loop_.now(),
+               [this, way, channel](core::Result<ports::MessageRef> const& result) {
+                 saying_.erase(way);
+                 if (!result)
+                   log_.warn("a note could not be posted", {{"channel", channel}, {"why", result.error().message}});
+               });
+    }
+  }
+}
+
 void Outbox::settled(core::RequestId const& id, std::uint32_t number) {
   for (auto& [platform, posts] : doubtful_) {
     if (posts.erase({id, number}) == 0 || in_doubt(id, platform)) continue;

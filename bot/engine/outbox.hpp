@@ -38,6 +38,9 @@ class Outbox {
   void reconcile();
   // A line in each thread of the case. `purpose`: a word that tells apart what may be said of one case.
   void say_in_thread(core::CaseId const& of, std::string const& purpose, std::string const& text);
+  // A note of its own in each of these channels, on every platform that they name. One that is still on its way under
+  // the same purpose makes the next be left out there: a platform that is down gathers no heap of them.
+  void say_in_channels(std::vector<std::string> const& channels, std::string const& purpose, core::Note const& note);
   // Has a post of an earlier process on this platform not been looked for yet?
   bool reconciling(std::string const& platform) const;
   // Has a post of this request on that platform not been looked for yet? A vote from there waits (design, section 7);
@@ -78,6 +81,7 @@ class Outbox {
   core::State const& state_;
   Submit submit_;
   Enclosures enclosures_;
+  std::set<std::string> saying_;              // notes in channels that are on their way: purpose, platform, address
   std::set<std::string> posted_here_;         // copies that this process posted, until their card is known to stand
   std::map<std::string, Copy> copies_;        // by post key
   std::map<std::string, core::Json> bodies_;  // of intents of this process, by post key, until posted

@@ -1,4 +1,5 @@
-// Trigger source `probe`: asks a service again and again whether it is well; so many failures in a row are a signal.
+// Trigger source `probe`: asks a service again and again whether it is well; so many failures in a row are a signal,
+// whose text is a table of the last attempts.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +13,7 @@
 #include "bot/core/rules.hpp"
 #include "bot/core/time.hpp"
 #include "bot/ports.hpp"
+#include "bot/triggers/signal.hpp"
 
 namespace triggers {
 
@@ -28,14 +30,6 @@ struct Prober {
   virtual void ask(core::Duration timeout, std::function<void(ProbeAnswer)> done) = 0;
   // After it, and after its own end, `done` is never called.
   virtual void cancel() = 0;
-};
-
-// What a trigger tells. `text` is evidence: a table of the last attempts, not yet redacted, for an attachment.
-struct Signal {
-  std::string trigger;
-  std::string title;  // one line: "web-down: 3 probes of http://127.0.0.1:8081/healthz in a row failed"
-  std::string text;
-  core::Time at;
 };
 
 struct ProbeSettings {

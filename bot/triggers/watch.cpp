@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "bot/core/text.hpp"
+
 namespace triggers {
 namespace {
 
@@ -27,8 +29,20 @@ std::string many_signals(std::uint32_t count) {
 
 }  // namespace
 
-Watch::Watch(WatchParts parts, core::TriggerRule rule, std::map<std::string, std::string> const& labels)
-    : parts_(parts), rule_(std::move(rule)), key_(core::Noise::key_of(rule_, labels)) {
+std::string occurrence_words(core::TriggerRule const& rule, std::map<std::string, std::string> const& labels) {
+  std::string words;
+  for (auto const& name : rule.dedupe) {
+    auto const label = labels.find(name);
+    if (label != labels.end()) words += (words.empty() ? "" : ", ") + name + "=" + core::one_line(label->second, 80);
+  }
+  return words;
+}
+
+Watch::Watch(WatchParts parts, core::TriggerRule rule, std::map<std::string, std::string> const& labels, Scope scope)
+    : Watch(parts, rule, core::Noise::key_of(rule, labels), occurrence_words(rule, labels), scope) {}
+
+Watch::Watch(WatchParts parts, core::TriggerRule rule, std::string key, std::string words, Scope scope)
+    : parts_(parts), rule_(std::move(rule)), key_(std::move(key)), words_(std::move(words)), scope_(scope) {
   note_closing();
   standing_ = reported();
   if (standing_) arm(kLook);
@@ -36,18 +50,26 @@ Watch::Watch(WatchParts parts, core::TriggerRule rule, std::map<std::string, std
 
 Watch::~Watch() { parts_.loop.cancel(timer_); }
 
-void Watch::raised(Signal signal) {
+core::NoiseAnswer Watch::raised(Signal signal, std::uint32_t count, Recorded recorded) {
   latest_ = std::move(signal);
   standing_ = true;
   note_closing();
-  auto const answer = parts_.noise.signal(rule_, key_, parts_.loop.now());
-  if (answer.kind != Kind::open) {
-    ports::Log::Fields fields{
-        {"trigger", rule_.name}, {"why", words_of(answer.kind)}, {"suppressed", answer.suppressed}};
-    if (answer.until != core::Time{}) fields.emplace_back("until", core::format_time(answer.until));
-    parts_.log.info("a signal was held back", std::move(fields));
+  auto const answer = parts_.noise.signal(rule_, key_, parts_.loop.now(), count);
+  if (answer.kind == Kind::open) {
+    logged_.reset();
+  } else {
+    if (parts_.held) parts_.held->note(rule_, words_of(answer.kind), words_, count);
+    // Whoever can raise signals must not fill the log with them: one line for each way of being held back.
+    if (std::exchange(logged_, answer.kind) != answer.kind) {
+      ports::Log::Fields fields{
+          {"trigger", rule_.name}, {"why", words_of(answer.kind)}, {"suppressed", answer.suppressed}};
+      if (!words_.empty()) fields.emplace_back("occurrence", words_);
+      if (answer.until != core::Time{}) fields.emplace_back("until", core::format_time(answer.until));
+      parts_.log.info("a signal was held back", std::move(fields));
+    }
   }
-  act(answer);
+  act(answer, std::move(recorded));
+  return answer;
 }
 
 void Watch::still(Signal signal) {
@@ -58,34 +80,41 @@ void Watch::over(Signal const& signal) {
   parts_.loop.cancel(std::exchange(timer_, 0));
   if (std::exchange(held_, false)) parts_.log.info("a signal that was held back is over", {{"trigger", rule_.name}});
   standing_ = false;
+  logged_.reset();
   latest_.reset();
   parts_.noise.note_ended(rule_.name, key_, parts_.loop.now());
-  parts_.desk.recovered({.trigger = rule_.name, .text = signal.title});
+  core::SignalRecovered recovered{.trigger = rule_.name, .text = signal.title};
+  if (scope_ == Scope::one_of_several) recovered.dedupe_key = key_;
+  parts_.desk.recovered(std::move(recovered));
 }
 
-void Watch::act(core::NoiseAnswer const& answer) {
+void Watch::act(core::NoiseAnswer const& answer, Recorded recorded) {
   switch (answer.kind) {
-    case Kind::open: return open_case(answer);
+    case Kind::open: return open_case(answer, std::move(recorded));
     case Kind::duplicate: return arm(kLook);  // its case may be closed by age while it still stands
     case Kind::cooldown:
     case Kind::over_hourly_limit: held_ = true; return arm(std::min(answer.until - parts_.loop.now(), kLook));
   }
 }
 
-void Watch::open_case(core::NoiseAnswer const& answer) {
+void Watch::open_case(core::NoiseAnswer const& answer, Recorded recorded) {
   // After a restart the source may not have looked yet; a case without a signal would show nothing.
   if (!latest_) return arm(kLook);
   if (std::exchange(held_, false))
     parts_.log.info("a signal that was held back is reported now",
                     {{"trigger", rule_.name}, {"suppressed", answer.suppressed}});
-  core::SignalFired fired{.trigger = rule_.name, .title = latest_->title, .text = latest_->text, .dedupe_key = key_};
+  core::SignalFired fired{.trigger = rule_.name,
+                          .title = latest_->title,
+                          .text = latest_->text,
+                          .dedupe_key = key_,
+                          .labels = latest_->labels};
   if (answer.suppressed > 0) {
     auto const held = many_signals(answer.suppressed) + " held back";
     fired.title += " (" + held + ")";
     fired.text = "Noise control: " + held + " since " + core::format_time(answer.since) + ".\n\n" + fired.text;
   }
   parts_.noise.note_opened(rule_.name, key_, parts_.loop.now());
-  parts_.desk.signal(std::move(fired));
+  parts_.desk.signal(std::move(fired), std::move(recorded));
   arm(kLook);
 }
 

@@ -115,7 +115,7 @@ Row const kRows[] = {
     {"failures: 3", "failures: 3, expect_body: @@\"(\"", "no RE2 pattern"},
     {"failures: 3", "failures: @@0", "between 1 and 1000"},
     {"failures: 3", "failures: 3, expect_status: @@99", "between 100 and 599"},
-    {"    labels:", "    @@webhook: {}\n    labels:", "\"webhook\" is not in this release"},
+    {"    labels:", "    webhook: {}\n    labels:", "exactly one of: probe, log, webhook"},
     {"collect: [web-log, host]", "collect: [@@weblog, host]", "did you mean \"web-log\"?"},
     {"post_to: [incidents]", "post_to: [@@incident]", "did you mean \"incidents\"?"},
     {"    post_to: [incidents]\n", "", "has no \"post_to\""},

@@ -132,13 +132,36 @@ TEST_CASE("a queue that is full turns a click away at once") {
   auto const id = rig.open();
   rig.ledger.held = true;
   rig.ask("restart-service", {{"service", "api"}});
-  for (int i = 0; i < 20'000; ++i) rig.engine->signal({.trigger = "none", .title = {}, .text = {}, .dedupe_key = {}});
+  for (int i = 0; i < 20'000; ++i)
+    rig.engine->signal({.trigger = "none", .title = {}, .text = {}, .dedupe_key = {}}, {});
   auto const answers = rig.approve("bob", id);
   REQUIRE(answers->size() == 1);
   CHECK(answers->front().state == State::not_recorded);
   auto const asked = rig.ask();
   REQUIRE(asked->size() == 1);
   CHECK(asked->front().code == core::Errc::unavailable);
+}
+
+TEST_CASE("T69 a flood of signals holds up no deny, and no room is too full for one") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  rig.ask("restart-service", {{"service", "api"}});
+  rig.settle();
+  for (int i = 0; i < 20'000; ++i)
+    rig.engine->signal({.trigger = "web-down", .title = "again", .text = {}, .dedupe_key = {}}, {});
+  auto click = rig.click("bob", id);
+  click.verdict = core::Verdict::deny;
+  auto const answers = rig.cast(click);
+  rig.ledger.finish();
+  rig.settle();
+  REQUIRE(rig.ledger.waiting);  // the next write
+  CHECK(rig.ledger.waiting->first.front().kind == "request.denied");
+  rig.ledger.finish();
+  rig.settle();
+  REQUIRE(answers->size() == 1);
+  CHECK(answers->front().state == State::recorded);
+  CHECK(rig.phase(id) == Phase::denied);
 }
 
 TEST_CASE("nobody is left without an answer when the service stops") {

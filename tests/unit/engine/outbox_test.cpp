@@ -297,7 +297,7 @@ TEST_CASE("T69 clicks that wait for a look-up are not taken without end") {
 
 TEST_CASE("of two notes in one thread neither is taken for the other") {
   Rig rig;
-  rig.engine->signal({.trigger = "web-down", .title = "web is down", .text = "refused", .dedupe_key = "web"});
+  rig.engine->signal({.trigger = "web-down", .title = "web is down", .text = "refused", .dedupe_key = "web"}, {});
   rig.settle();
   rig.ledger.full = true;
   auto const id = rig.ledger.folded.requests.begin()->first;
@@ -336,4 +336,29 @@ TEST_CASE("when the card that mentions people can't be posted, another one's thr
   rig.approve("bob", id);
   rig.approve("mallory", id);
   CHECK(rig.chat.notes().size() == 1);
+}
+
+TEST_CASE("a note of its own goes to the channels that it names, and one that is on its way keeps the next back") {
+  Rig rig;
+  auto const note = [](char const* text) {
+    return core::Note{.text = text, .mention = {}, .block = "web 7", .block_label = "By trigger"};
+  };
+  rig.chat.hold_posts = true;
+  rig.engine->tell({"incidents", "nowhere"}, "digest", note("the first"));
+  rig.engine->tell({"incidents"}, "digest", note("the second"));
+  rig.engine->tell({"incidents"}, "other", note("another"));
+  rig.settle();
+  CHECK(rig.chat.posts == 2);
+  rig.chat.hold_posts = false;
+  rig.chat.release();
+  rig.settle();
+  rig.engine->tell({"incidents"}, "digest", note("the third"));
+  rig.settle();
+  auto const notes = rig.chat.notes();
+  REQUIRE(notes.size() == 3);
+  CHECK(notes[0].body["note"].text() == "the first");
+  CHECK(notes[0].thread.empty());
+  CHECK(notes[0].channel == "C0INC");
+  CHECK(notes[1].body["note"].text() == "another");
+  CHECK(notes[2].body["note"].text() == "the third");
 }

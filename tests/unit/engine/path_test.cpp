@@ -230,7 +230,7 @@ TEST_CASE("a button opens its view only for whom it could help") {
 TEST_CASE("a trigger's own evidence is delivered before that of its requests") {
   Rig rig;
   rig.room.held = true;
-  rig.engine->signal({.trigger = "web-down", .title = "web is down", .text = "refused", .dedupe_key = "web"});
+  rig.engine->signal({.trigger = "web-down", .title = "web is down", .text = "refused", .dedupe_key = "web"}, {});
   rig.settle();
   REQUIRE(rig.room.waiting.size() == 2);
   rig.room.release_last_first();

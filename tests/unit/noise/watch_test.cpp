@@ -2,7 +2,7 @@
 #include "bot/triggers/watch.hpp"
 
 #include "tests/support/catch.hpp"
-#include "tests/support/story.hpp"
+#include "tests/support/story_desk.hpp"
 #include "tests/support/virtual_loop.hpp"
 
 using namespace triggers;
@@ -10,42 +10,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// The engine without its ledger: each event goes through the core at once.
-struct Desk final : ports::RequestDesk {
-  ports::Loop& loop;
-  fixture::Story& story;
-  std::vector<core::SignalFired> fired;
-  std::size_t recoveries = 0;
-
-  Desk(ports::Loop& of, fixture::Story& by) : loop(of), story(by) {}
-  void step(decltype(core::Event::what) what) {
-    story.now = loop.now();
-    story.send(std::move(what));
-  }
-  void signal(core::SignalFired signal) override {
-    fired.push_back(signal);
-    step(std::move(signal));
-  }
-  void recovered(core::SignalRecovered signal) override {
-    ++recoveries;
-    step(std::move(signal));
-  }
-  core::State const& state() const override { return story.state; }
-  void ask(core::Asked, std::function<void(core::Reply)>) override {}
-  void cancel(core::CancelAsked, std::function<void(core::Reply)>) override {}
-  void refused(core::CommandRefused) override {}
-  void when_durable(std::function<void()> then) override { then(); }
-  bool writable() const override { return true; }
-  std::map<std::string, bool> platforms() const override { return {}; }
-  bool ready() const override { return true; }
-  std::vector<ports::Figure> figures() const override { return {}; }
-  std::vector<ports::Timing> timings() const override { return {}; }
-};
-
 struct House {
   support::VirtualLoop loop;
   fixture::Story story;
-  Desk desk{loop, story};
+  support::StoryDesk desk{loop, story};
   support::MemoryLog log;
   core::Noise noise;
   std::unique_ptr<Watch> watch;

@@ -1,0 +1,101 @@
+#include "bot/triggers/webhook_auth.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
+#include <stdexcept>
+
+#include "bot/core/digest.hpp"
+#include "bot/net/http_message.hpp"
+
+namespace triggers {
+namespace {
+
+constexpr std::size_t kMaxToken = 512, kMinSecret = 16, kMinDifferent = 6;
+
+std::string hmac_hex(std::string_view secret, std::string_view first, std::string_view second) {
+  std::string joined;
+  if (!first.empty()) {
+    joined.reserve(first.size() + second.size());
+    joined.append(first).append(second);
+    second = joined;
+  }
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  auto const* bytes = reinterpret_cast<unsigned char const*>(second.data());
+  if (!HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), bytes, second.size(), digest.data(), &length))
+    throw std::runtime_error("HMAC-SHA256 is not available in this OpenSSL");
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  for (unsigned i = 0; i < length; ++i) {
+    text += kHex[digest[i] >> 4];
+    text += kHex[digest[i] & 15];
+  }
+  return text;
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (auto& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return result;
+}
+
+}  // namespace
+
+std::optional<std::string_view> only_header(WebhookHeaders const& headers, std::string_view name) {
+  auto const found = net::find_header(headers, name);
+  auto const wanted = lower(name);
+  auto const many = std::ranges::count_if(headers, [&](auto const& header) { return lower(header.first) == wanted; });
+  return many == 1 ? found : std::nullopt;
+}
+
+bool authentic(WebhookAuth const& auth, WebhookHeaders const& headers, std::string_view body, core::Time now) {
+  if (!auth.token_sha256.empty()) {
+    constexpr std::string_view kScheme = "Bearer ";
+    auto const value = only_header(headers, "authorization");
+    bool const fits = value && value->size() <= kScheme.size() + kMaxToken && value->starts_with(kScheme);
+    auto const digest = core::sha256_hex(fits ? value->substr(kScheme.size()) : "");
+    return core::equal_in_constant_time(digest, auth.token_sha256) && fits;
+  }
+  if (auth.secret.empty()) return false;
+  std::string signed_first;
+  bool fresh = true;
+  if (!auth.timestamp_header.empty()) {
+    auto const stamp = only_header(headers, auth.timestamp_header);
+    std::int64_t seconds = 0;
+    fresh = stamp && !stamp->empty() && stamp->size() <= 12;
+    if (fresh) {
+      auto const [end, error] = std::from_chars(stamp->data(), stamp->data() + stamp->size(), seconds);
+      fresh = error == std::errc() && end == stamp->data() + stamp->size() && seconds >= 0;
+    }
+    auto const off = now - core::Time(std::chrono::seconds(seconds));
+    fresh = fresh && off <= auth.window && off >= -auth.window;
+    signed_first = std::string(stamp.value_or("")) + ".";
+  }
+  auto const given = only_header(headers, auth.signature_header);
+  bool const has_form = given && given->starts_with(auth.signature_prefix);
+  auto const hex = lower(has_form ? given->substr(auth.signature_prefix.size()) : "");
+  auto const wanted = hmac_hex(auth.secret, signed_first, body);
+  return core::equal_in_constant_time(hex, wanted) && has_form && fresh;
+}
+
+std::optional<std::string> why_weak_secret(std::string_view secret) {
+  if (secret.empty()) return "is empty";
+  if (secret.size() < kMinSecret) return "has fewer than 16 bytes";
+  static constexpr std::array kDefaults{"changeme", "change-me", "change_me", "default",    "example",   "password",
+                                        "secret",   "your-",     "your_",     "replace-me", "replaceme", "placeholder",
+                                        "insert",   "webhook",   "12345678",  "deadbeef",   "qwerty",    "token"};
+  auto const text = lower(secret);
+  for (auto const* word : kDefaults) {
+    if (text.find(word) != std::string::npos) return "holds a word that stands in examples, like \"changeme\"";
+  }
+  if (std::set<char>(text.begin(), text.end()).size() < kMinDifferent)
+    return "is hardly more than one character repeated";
+  return std::nullopt;
+}
+
+}  // namespace triggers

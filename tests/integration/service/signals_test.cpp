@@ -1,0 +1,287 @@
+// Logs and webhooks through the real service: real files, real sockets, kills and restarts; and the same in a
+// rehearsal.
+#include <openssl/hmac.h>
+
+#include "bot/net/http_client.hpp"
+#include "tests/integration/service/service.hpp"
+
+namespace {
+
+using namespace service;
+
+std::string const kSecret = "0c5e7a91b3d24f68";
+
+std::string sign(std::string const& text) {
+  unsigned char digest[32];
+  unsigned length = 0;
+  HMAC(EVP_sha256(), kSecret.data(), static_cast<int>(kSecret.size()),
+       reinterpret_cast<unsigned char const*>(text.data()), text.size(), digest, &length);
+  std::string hex;
+  for (auto const byte : digest) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    hex += kHex[byte >> 4];
+    hex += kHex[byte & 15];
+  }
+  return "sha256=" + hex;
+}
+
+// Posts raw bytes; the answer once it is there.
+struct Sender {
+  ServiceKit& kit;
+  std::unique_ptr<net::HttpClient> client = net::make_http_client(kit.io());
+  std::size_t under_way = 0, sent = 0;
+  std::map<unsigned, std::size_t> statuses{};
+
+  void send(std::string const& source, std::string body, net::Headers headers,
+            std::function<void(net::HttpResponse const&)> done = {}) {
+    headers.emplace_back("Content-Type", "application/json");
+    net::HttpRequest request;
+    request.method = "POST";
+    request.url = "http://127.0.0.1:" + std::to_string(kit.port()) + "/v1/signals/" + source;
+    request.headers = std::move(headers);
+    request.body = std::move(body);
+    ++under_way;
+    ++sent;
+    client->request(std::move(request), [this, done = std::move(done)](net::Result<net::HttpResponse> answer) {
+      --under_way;
+      ++statuses[answer ? answer->status : 0];
+      if (answer && done) done(*answer);
+    });
+  }
+  net::HttpResponse deliver(std::string const& source, std::string const& body, std::string const& id,
+                            std::string const& signature = {}) {
+    net::HttpResponse got{.status = 0};
+    send(source, body, {{"X-Hub-Signature-256", signature.empty() ? sign(body) : signature}, {"X-Delivery", id}},
+         [&](net::HttpResponse const& answer) { got = answer; });
+    kit.wait([&] { return under_way == 0; });
+    return got;
+  }
+};
+
+void append(std::filesystem::path const& file, std::string const& text) {
+  std::ofstream out(file, std::ios::app);
+  out << text << std::flush;
+}
+
+std::size_t opened(ServiceKit const& kit, std::string const& trigger) {
+  std::size_t found = 0;
+  for (auto const& entry : kit.entries("case.opened")) found += entry["actor"].text() == "trigger:" + trigger ? 1 : 0;
+  return found;
+}
+
+std::string hook(std::string const& noise) {
+  return "  hook: {webhook: {format: json, secret: {env: HOOK_SECRET}, delivery: {header: X-Delivery}, title: /title, "
+         "status: {pointer: /state, firing: [down], resolved: [up]}, labels: {host: /host}}, post_to: [incidents], "
+         "noise: {dedupe: [host], " +
+         noise + "}}\n";
+}
+
+// Whether the note of a followed log says that it was read so far.
+bool position_kept(ServiceKit const& kit, std::uintmax_t offset) {
+  for (auto const& note : std::filesystem::directory_iterator(kit.state_dir() / "notes")) {
+    if (!note.path().filename().string().starts_with("log-")) continue;
+    auto const json = core::parse_json(read(note.path()));
+    if (json && (*json)["position"]["offset"].integer() == static_cast<std::int64_t>(offset)) return true;
+  }
+  return false;
+}
+
+std::string resident(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) return line;
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("T55 T32 a line of a followed log opens a case, asks with its own value, and is seen once over a kill") {
+  support::TempDir dir;
+  auto const log = dir / "app.log";
+  append(log, "oom in worker old-1\n");
+  KitOptions options;
+  options.extra_triggers = "  oom: {log: {path: \"" + log.string() +
+                           "\", match: 'oom in worker (?P<worker>[^ ]+)', except: test}, labels: {service: web}, "
+                           "propose: [{runbook: witness, with: {word: \"{{worker}}\"}}], post_to: [incidents], "
+                           "noise: {dedupe: [worker], cooldown: 0s, max_per_hour: 100}}\n";
+  ServiceKit kit(options);
+  kit.start();
+  append(log, "oom in test worker\nfine\noom in worker w-1 password=hunter2-of-the-log\n");
+  REQUIRE(kit.wait([&] { return count(kit, "request.posted") == 1; }));
+  CHECK(opened(kit, "oom") == 1);
+  auto const id = kit.entries("request.opened")[0]["request"].text();
+  auto const accepted = kit.entries("request.accepted", id)[0];
+  CHECK(accepted["data"]["parameters"]["word"].text() == "w-1");
+  CHECK(accepted["data"]["labels"]["from_signal"].text() == "worker");
+  CHECK(kit.state(id) == "pending");
+  CHECK(kit.witnessed() == 0);
+  CHECK_FALSE(has(core::dump(Json(kit.entries())), "hunter2"));
+  auto const exhibits = kit.entries("evidence.collected");
+  REQUIRE_FALSE(exhibits.empty());
+  CHECK(has(core::dump(exhibits[0]["data"]), "signal"));
+
+  // A value that the parameter's type does not take asks for nothing, and people hear it.
+  append(log, "oom in worker $(reboot)\n");
+  REQUIRE(kit.wait([&] { return opened(kit, "oom") == 2; }));
+  REQUIRE(kit.wait([&] { return has(core::dump(Json(kit.slack().messages("C0INC"))), "could not ask for witness"); }));
+  CHECK(count(kit, "request.accepted") == 1);
+
+  REQUIRE(kit.wait([&] { return position_kept(kit, std::filesystem::file_size(log)); }));
+  kit.kill();
+  append(log, "oom in worker w-2\n");
+  kit.start();
+  REQUIRE(kit.wait([&] { return opened(kit, "oom") == 3; }));
+  std::filesystem::rename(log, dir / "app.log.1");
+  append(log, "oom in worker w-3\n");
+  REQUIRE(kit.wait([&] { return opened(kit, "oom") == 4; }));
+  CHECK(count(kit, "request.accepted") == 3);
+  CHECK(kit.stop() == 0);
+  CHECK(kit.ledger_problems().empty());
+}
+
+TEST_CASE("T8 T12 T44 a signed webhook through the real service: once, also over a kill, and nobody else's") {
+  KitOptions options;
+  options.extra_triggers = hook("cooldown: 0s");
+  ServiceKit kit(options);
+  for (auto const* weak : {"", "short", "changeme-changeme"}) {
+    kit.start({.environment = {{"HOOK_SECRET", weak}}, .wait_ready = false});
+    CHECK(kit.wait_end() == 3);
+    CHECK(has(kit.process().log_text(), "triggers.hook.webhook.secret"));
+  }
+  support::StartOptions const start{.environment = {{"HOOK_SECRET", kSecret}}};
+  kit.start(start);
+  Sender sender{kit};
+  std::string const down = R"({"title": "web-1 is down", "state": "down", "host": "web-1"})";
+  auto const first = sender.deliver("hook", down, "d-1");
+  CHECK(first.status == 202);
+  REQUIRE(opened(kit, "hook") == 1);  // on record before it is answered
+  CHECK(has(first.body, kit.entries("case.opened")[0]["case"].text()));
+  CHECK(sender.deliver("hook", down, "d-1").body == first.body);
+  kit.kill();
+  kit.start(start);
+  CHECK(sender.deliver("hook", down, "d-1").body == first.body);
+  auto const wrong = sender.deliver("hook", down, "d-2", "sha256=" + std::string(64, '0'));
+  auto const absent = sender.deliver("nowhere", down, "d-2");
+  CHECK(wrong.status == 401);
+  CHECK(absent.status == 401);
+  CHECK(wrong.body == absent.body);
+  CHECK(sender.deliver("hook", "{", "d-3").status == 422);
+  CHECK(kit.http("GET", "/v1/signals/hook").status == 405);
+  REQUIRE(kit.wait([&] { return count(kit, "vote.refused") == 2; }));
+  CHECK(opened(kit, "hook") == 1);
+  auto const over = sender.deliver("hook", R"({"state": "up", "host": "web-1"})", "d-4");
+  CHECK(has(over.body, "recovered"));
+  REQUIRE(kit.wait([&] { return count(kit, "case.closed") == 1; }));
+  CHECK(kit.stop() == 0);
+  CHECK(kit.ledger_problems().empty());
+}
+
+TEST_CASE("T69 T67 a storm of signals: clicks are answered, memory and ledger stay small, people hear of it") {
+  support::TempDir dir;
+  auto const log = dir / "app.log";
+  append(log, "");
+  KitOptions options;
+  options.extra_triggers = hook("cooldown: 10m, max_per_hour: 6") + "  noisy: {log: {path: \"" + log.string() +
+                           "\", match: error}, post_to: [incidents], noise: {max_per_hour: 6}}\n";
+  ServiceKit kit(options);
+  kit.start({.environment = {{"HOOK_SECRET", kSecret}}});
+  auto const id = kit.ask("witness");
+  Sender sender{kit};
+  std::string lines;
+  for (int i = 0; i < 1000; ++i) lines += "an error number " + std::to_string(i) + "\n";
+  auto const before = kit.entries().size();
+  auto const rss = resident(kit.pid());
+  bool pressed = false;
+  for (int i = 0; i < 3000; ++i) {
+    auto const body = R"({"title": "down", "state": "down", "host": "h)" + std::to_string(i % 50) + "\"}";
+    sender.send("hook", body, {{"X-Hub-Signature-256", sign(body)}, {"X-Delivery", std::to_string(i)}});
+    if (i % 1000 == 0) append(log, lines);
+    if (i == 2000) pressed = kit.press("U0BOB", id, "deny");
+    if (sender.under_way > 100) kit.wait([&] { return sender.under_way < 50; });
+  }
+  CHECK(pressed);
+  CHECK(kit.wait([&] { return sender.under_way == 0; }, 60s));
+  CHECK(sender.statuses[202] + sender.statuses[429] == 3000);
+  CHECK(ends_as(kit, id, "denied"));
+  CHECK(opened(kit, "hook") == 6);
+  CHECK(opened(kit, "noisy") == 1);
+  CHECK(kit.entries().size() - before < 40);
+  INFO(rss << " before, after: " << resident(kit.pid()));
+  auto const kib = [](std::string const& line) { return line.empty() ? 0 : std::stol(line.substr(6)); };
+  CHECK(kib(resident(kit.pid())) - kib(rss) < 24 * 1024);
+  CHECK(kit.stop() == 0);
+  CHECK(kit.ledger_problems().empty());
+}
+
+TEST_CASE("rehearse: recorded signals of each kind, on their own clock, and nothing happens") {
+  support::TempDir dir;
+  KitOptions options;
+  options.extra_triggers =
+      hook("cooldown: 10m, max_per_hour: 2") +
+      "  door: {probe: {http: \"http://127.0.0.1:1/\", every: 10s, failures: 3}, labels: {service: web}, propose: "
+      "[{runbook: witness, with: {word: door}}], post_to: [incidents]}\n"
+      "  oom: {log: {path: /nowhere/app.log, match: 'oom (?P<worker>\\S+)', count: 2}, propose: [{runbook: witness, "
+      "with: {word: \"{{worker}}\"}}], post_to: [incidents], noise: {dedupe: [worker]}}\n";
+  ServiceKit kit(options);
+  auto const before = kit.entries().size();
+  auto const rehearse = [&](std::string const& words) {
+    return support::run("'" + ServiceKit::binary() + "' rehearse -c '" + kit.config().string() + "' " + words +
+                        " 2>&1");
+  };
+  auto const file = (dir / "signals.jsonl").string();
+  std::string text = R"({"time": "2026-11-21T10:00:05Z", "source": "door", "ok": false, "why": "HTTP status 503"}
+{"time": "2026-11-21T10:10:05Z", "source": "door", "ok": true}
+{"time": "2026-11-21T10:20:00Z", "source": "oom", "line": "oom w-1"}
+{"time": "2026-11-21T10:20:10Z", "source": "oom", "line": "oom w-1"}
+{"time": "2026-11-21T10:20:20Z", "source": "oom", "line": "oom $(reboot)"
+}
+{"time": "2026-11-21T10:20:21Z", "source": "oom", "line": "oom $(reboot)"}
+)";
+  for (int i = 0; i < 2000; ++i)
+    text += R"({"time": "2026-11-21T12:00:0)" + std::to_string(i / 1000) + R"(Z", "source": "hook", "payload": {"title": "down", "state": "down", "host": "h)" +
+            std::to_string(i % 4) + R"("}, "delivery": "d)" + std::to_string(i) + "\"}\n";
+append(file, text);
+auto const said = rehearse("--signals '" + file + "' --json");
+CHECK(said.code == 0);
+std::map<std::string, std::vector<Json>> events;
+std::istringstream lines(said.out);
+for (std::string line; std::getline(lines, line);) {
+  auto json = core::parse_json(line);
+  if (!json) FAIL(line);
+  events[(*json)["what"].text()].push_back(*json);
+}
+CHECK(events["case_opened"].size() == 5);  // the door, two workers, two hosts
+CHECK(events["case_opened"][0]["time"].text() == "2026-11-21T10:00:25.000Z");
+REQUIRE(events["would_propose"].size() == 2);
+CHECK(events["would_propose"][0]["parameters"]["word"].text() == "door");
+CHECK(events["would_propose"][1]["parameters"]["word"].text() == "w-1");
+CHECK(core::dump(events["would_propose"][0]["asks"]) ==
+      R"([{"count":1,"group":"sre","people":["bob","carol","erin"]}])");
+REQUIRE(events["cannot_propose"].size() == 1);
+CHECK(events["recovered"].size() >= 3);
+CHECK(events["held_back"].size() >= 2);
+CHECK_FALSE(events["digest"].empty());
+auto const& summary = events["summary"].at(0);
+CHECK(summary["signals"].integer() == 2006);
+CHECK(summary["held_back"].integer() == 1998);
+auto const words = rehearse("--signals '" + file + "'").out;
+CHECK(has(words, "would propose witness word=door in incidents; asks 1 of sre (bob, carol, erin)"));
+CHECK(has(words, "tells incidents: Noise control held back"));
+CHECK(kit.entries().size() == before);
+CHECK(kit.witnessed() == 0);
+
+auto const log = (dir / "app.log").string();
+append(log, "2026-11-21T10:00:00Z oom w-1\n2026-11-21T10:02:00Z oom w-1\n2026-11-21T10:02:30Z oom w-1\n");
+auto const from_log = rehearse("--log '" + log + "' --as oom");
+CHECK(from_log.code == 0);
+CHECK(has(from_log.out, "2026-11-21T10:02:30.000Z  opens"));
+CHECK(has(from_log.out, "3 signals: 1 cases"));
+CHECK(rehearse("--log '" + log + "' --as door").code == 2);
+CHECK(rehearse("--log '" + log + "'").code == 2);
+CHECK(rehearse("--signals /nowhere").code == 3);
+append(file, "{\"time\": \"2026-11-21T10:00:05Z\", \"source\": \"nobody\"}\n");
+auto const bad = rehearse("--signals '" + file + "'");
+CHECK(bad.code == 2);
+CHECK(has(bad.out, "signals.jsonl:2007: \"source\" is"));
+}

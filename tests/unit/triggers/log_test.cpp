@@ -1,0 +1,482 @@
+// Following a log: lines, expressions, files that are rotated, truncated, deleted and found again.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "bot/core/digest.hpp"
+#include "bot/triggers/log_trigger.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/story_desk.hpp"
+#include "tests/support/virtual_loop.hpp"
+
+using namespace triggers;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Folder {
+  fs::path path;
+  Folder() {
+    std::string form = (fs::temp_directory_path() / "cs-log-XXXXXX").string();
+    path = ::mkdtemp(form.data());
+  }
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  std::string file(std::string const& name = "app.log") const { return (path / name).string(); }
+};
+
+void append(std::string const& file, std::string_view text) {
+  std::ofstream out(file, std::ios::binary | std::ios::app);
+  out << text;
+  REQUIRE(out.flush());
+}
+
+void write_new(std::string const& file, std::string_view text) {
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  out << text;
+  REQUIRE(out.flush());
+}
+
+// Everything a reader sees until nothing more comes, joined.
+std::string drain(LogReader& reader, std::vector<std::string>* said = nullptr, unsigned looks = 12) {
+  std::string all;
+  for (unsigned i = 0; i < looks; ++i) {
+    auto look = reader.read([&](std::string_view lines) {
+      all += lines;
+      return lines.size();
+    });
+    if (said) said->insert(said->end(), look.said.begin(), look.said.end());
+    if (look.more) i = 0;
+  }
+  return all;
+}
+
+std::string split(LineSplitter& splitter, std::string_view bytes) {
+  std::string all;
+  splitter.feed(bytes, [&](std::string_view lines) { all += lines; });
+  return all;
+}
+
+std::vector<std::string> found(std::string const& match, std::string const& except, std::string_view lines) {
+  std::vector<std::string> all;
+  LineMatcher::make(match, except).value()->scan(lines, [&](std::string_view line, auto const&) {
+    all.emplace_back(line);
+    return true;
+  });
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("line splitter: whole lines whatever the pieces, F30 a line without an end costs nothing") {
+  std::mt19937 random(7);
+  std::string text, expected;
+  for (int i = 0; i < 400; ++i) {
+    auto const length = i % 9 == 0 ? 65 + random() % 300 : random() % 65;  // every ninth is too long
+    auto const line = std::string(length, static_cast<char>('a' + i % 26)) + "\n";
+    text += line;
+    if (length <= 64) expected += line;
+  }
+  for (std::size_t const piece : {std::size_t{1}, std::size_t{3}, std::size_t{64}, std::size_t{1000}, text.size()}) {
+    LineSplitter splitter(64);
+    std::string all;
+    for (std::size_t at = 0; at < text.size(); at += piece)
+      all += split(splitter, std::string_view(text).substr(at, piece));
+    CHECK(all == expected);
+    CHECK(splitter.skipped_lines() == 45);
+  }
+  LineSplitter splitter(64);
+  std::string const endless(1u << 20, 'x');
+  for (int i = 0; i < 64; ++i) CHECK(split(splitter, endless).empty());
+  CHECK(splitter.pending() == 0);
+  CHECK(splitter.skipped_bytes() == 64u << 20);
+  CHECK(split(splitter, "end\nnext\n") == "next\n");
+  CHECK(splitter.skipped_lines() == 1);
+  CHECK(split(splitter, std::string(5000, '\0')).empty());  // the hole that truncation leaves under a writer
+  CHECK(split(splitter, std::string(10, '\0') + "after\nrest") == "after\n");
+  CHECK(splitter.skipped_lines() == 1);
+  CHECK(splitter.finish() == "rest");
+}
+
+TEST_CASE("line matcher: finds over many lines what it finds in each, groups and exceptions, odd bytes hide nothing") {
+  std::string const lines =
+      "alpha error 1\n\nbeta fine\nerror at the start\nends in error\nalpha error test\n  error\tx\nERROR\n";
+  CHECK(found("error", "test", lines) ==
+        std::vector<std::string>{"alpha error 1", "error at the start", "ends in error", "  error\tx"});
+  CHECK(found("^error", "", lines) == std::vector<std::string>{"error at the start"});
+  CHECK(found("error$", "", lines) == std::vector<std::string>{"ends in error"});
+  CHECK(found("(?i)^error$", "", lines) == std::vector<std::string>{"ERROR"});
+  CHECK(found("\\Aerror", "", lines) == std::vector<std::string>{"error at the start"});
+  CHECK(found("^$", "", lines) == std::vector<std::string>{""});
+  CHECK(found("fine\\s+error", "", lines).empty());  // never over a line's end
+  CHECK(found("[^x]error[^y]", "", "a\nerror\nb\n").empty());
+  CHECK(found("error$", "", "an error\r\nfine\r\n") == std::vector<std::string>{"an error"});
+  CHECK(found("user .* failed", "", "user \xff\xfe failed\nuser ü failed\n") ==
+        std::vector<std::string>{"user \xEF\xBF\xBD\xEF\xBF\xBD failed", "user ü failed"});
+  // Each line alone must say the same as all together.
+  std::mt19937 random(11);
+  for (auto const* expression : {"a+b", "^a|b$", "\\bab\\b", "(a|b)*c", "a.c", "^$|abc", "c\\d?$"}) {
+    std::string text;
+    std::vector<std::string> alone;
+    for (int i = 0; i < 300; ++i) {
+      std::string line;
+      for (auto n = random() % 6; n > 0; --n) line += "abc1 "[random() % 5];
+      text += line + "\n";
+      for (auto& one : found(std::string("(?s-m)") + expression, "", line + "\n")) alone.push_back(std::move(one));
+    }
+    CAPTURE(expression);
+    CHECK(found(expression, "", text) == alone);
+  }
+  LineMatcher::Groups groups;
+  LineMatcher::make("pid (?P<pid>\\d+)(?: unit (?P<unit>\\S+))?", "")
+      .value()
+      ->scan("pid 7\n", [&](std::string_view, auto const& of) {
+        groups = of;
+        return true;
+      });
+  CHECK(groups == LineMatcher::Groups{{"pid", "7"}});
+  CHECK_FALSE(LineMatcher::make("(", "").has_value());
+  CHECK_FALSE(LineMatcher::make("a", "(").has_value());
+}
+
+TEST_CASE("T66 triggers: a hostile line under a hostile expression takes linear time") {
+  auto const matcher = LineMatcher::make("(a*)*(a|a)*b$|(x+x+)+y", "(a+)+c").value();
+  auto const time = [&](std::size_t size) {
+    auto const text = std::string(size, 'a') + "\n" + std::string(size, 'x') + "\n";
+    auto const start = std::chrono::steady_clock::now();
+    matcher->scan(text, [](std::string_view, auto const&) { return true; });
+    return std::chrono::steady_clock::now() - start;
+  };
+  time(1000);
+  CHECK(time(1u << 20) < 10s);  // an expression that backtracks would not come back at all
+}
+
+TEST_CASE("log reader: begins at the end, takes whole lines, over rotation, truncation, deletion and a later birth") {
+  Folder const dir;
+  auto const log = dir.file();
+  append(log, "old\nhalf of a");
+  LogReader reader({.path = log, .polls_after_deletion = 4}, std::nullopt);
+  CHECK(drain(reader).empty());
+  append(log, " line\none\ntw");
+  CHECK(drain(reader) == "one\n");  // what began before is no news
+  append(log, "o\n");
+  CHECK(drain(reader) == "two\n");
+  SECTION("renamed, the writer goes on for a while") {
+    fs::rename(log, dir.file("app.log.1"));
+    append(dir.file("app.log.1"), "three\n");
+    append(log, "four\n");
+    CHECK(drain(reader, nullptr, 3) == "three\n");
+    append(dir.file("app.log.1"), "late\nunfinished");
+    CHECK(drain(reader, nullptr, 30) == "late\nunfinished\nfour\n");
+  }
+  SECTION("copied and truncated") {
+    fs::copy_file(log, dir.file("app.log.1"));
+    fs::resize_file(log, 0);
+    std::vector<std::string> said;
+    append(log, "five\n");
+    CHECK(drain(reader, &said) == "five\n");
+    CHECK(said.size() == 1);
+  }
+  SECTION("truncated and grown past where we were, between two looks") {
+    write_new(log, std::string(300, 'z') + "\nsix\n");
+    CHECK(drain(reader) == std::string(300, 'z') + "\nsix\n");
+  }
+  SECTION("truncated under a writer that keeps its place: a hole of NUL bytes") {
+    fs::resize_file(log, 0);
+    CHECK(drain(reader).empty());
+    fs::resize_file(log, 5000);
+    append(log, "seven\n");
+    CHECK(drain(reader) == "seven\n");
+  }
+  SECTION("deleted, and there again later") {
+    fs::remove(log);
+    std::vector<std::string> said;
+    CHECK(drain(reader, &said).empty());
+    REQUIRE(said.size() == 1);
+    CHECK(said[0].find("can't be opened") != std::string::npos);
+    append(log, "eight\n");
+    said.clear();
+    CHECK(drain(reader, &said) == "eight\n");
+    CHECK(said.size() == 1);
+  }
+  SECTION("what is no file is not read") {
+    fs::remove(log);
+    REQUIRE(::mkfifo(log.c_str(), 0600) == 0);
+    std::vector<std::string> said;
+    CHECK(drain(reader, &said).empty());
+    REQUIRE(said.size() == 1);
+    CHECK(said[0] == "It is no regular file.");
+  }
+}
+
+TEST_CASE("log reader: a restart goes on where it stopped, once for each line, wherever the file went meanwhile") {
+  Folder const dir;
+  auto const log = dir.file();
+  append(log, "old\n");
+  std::optional<LogPosition> position;
+  {
+    LogReader reader({.path = log}, std::nullopt);
+    drain(reader);
+    append(log, "one\nbegun");
+    CHECK(drain(reader) == "one\n");
+    position = LogPosition::from_json(core::parse_json(core::dump(reader.position()->to_json())).value());
+    REQUIRE(position);
+  }
+  std::vector<std::string> said;
+  SECTION("it grew") {
+    append(log, " while down\ntwo\n");
+    LogReader reader({.path = log}, position);
+    CHECK(drain(reader, &said) == "begun while down\ntwo\n");
+    CHECK(said.empty());
+  }
+  SECTION("nothing happened") {
+    LogReader reader({.path = log}, position);
+    CHECK(drain(reader, &said).empty());
+    append(log, " later\n");
+    CHECK(drain(reader) == "begun later\n");
+  }
+  SECTION("it was rotated") {
+    append(log, " before\n");
+    fs::rename(log, dir.file("app.log.1"));
+    append(log, "after\n");
+    LogReader reader({.path = log}, position);
+    CHECK(drain(reader, &said, 40) == "begun before\nafter\n");
+  }
+  SECTION("it was rotated and the old one is gone") {
+    fs::remove(log);
+    append(log, "after\n");
+    LogReader reader({.path = log}, position);
+    CHECK(drain(reader, &said) == "after\n");
+    CHECK(said.size() == 1);
+  }
+  SECTION("it was truncated and grew again") {
+    write_new(log, "entirely\nother\nlines\nof more bytes\n");
+    LogReader reader({.path = log}, position);
+    CHECK(drain(reader, &said) == "entirely\nother\nlines\nof more bytes\n");
+  }
+  SECTION("more was written than anybody will read") {
+    append(log, "\n" + std::string(5000, '.') + "\nlast\n");
+    LogReader reader({.path = log, .max_catch_up = 100}, position);
+    CHECK(drain(reader, &said) == "last\n");
+    REQUIRE(said.size() == 1);
+    CHECK(said[0].find("left out") != std::string::npos);
+  }
+  SECTION("it stopped inside of a line that is too long") {
+    append(log, std::string(20'000, 'x'));
+    LogReader first({.path = log}, position);
+    CHECK(drain(first, &said).empty());
+    CHECK(said.size() == 1);
+    position = first.position();
+    append(log, "error\nnext\n");
+    LogReader reader({.path = log}, position);
+    CHECK(drain(reader) == "next\n");
+  }
+  SECTION("there was no file yet") {
+    LogReader first({.path = dir.file("new.log")}, std::nullopt);
+    drain(first);
+    position = first.position();
+    REQUIRE(position);
+    append(dir.file("new.log"), "born while down\n");
+    LogReader reader({.path = dir.file("new.log")}, position);
+    CHECK(drain(reader) == "born while down\n");
+  }
+  for (auto const* bad :
+       {"{}", "[]", R"({"device":"x","inode":"1","offset":0,"tail":""})",
+        R"({"device":"1","inode":"1","offset":-1,"tail":""})", R"({"device":"1","inode":"1","offset":1,"tail":"zz"})"})
+    CHECK_FALSE(LogPosition::from_json(core::parse_json(bad).value()));
+}
+
+namespace {
+
+struct NoRedactor final : ports::Redactor {
+  std::uint32_t redact(std::string& text) const override {
+    auto const at = text.find("hunter2");
+    if (at == std::string::npos) return 0;
+    text.replace(at, 7, "[redacted]");
+    return 1;
+  }
+};
+
+// A log trigger over a real file, on the virtual loop; the looks happen at once.
+struct House {
+  Folder dir;
+  support::VirtualLoop loop;
+  fixture::Story story;
+  support::StoryDesk desk{loop, story};
+  support::MemoryLog log;
+  support::MemoryNotebook notebook;
+  core::Noise noise;
+  HeldDesk held{loop, desk, log};
+  LogSettings settings{.rule = {.count = 1}, .match = "error(?: pid (?P<pid>\\S+))?"};
+  std::unique_ptr<LogTrigger> trigger;
+
+  House() {
+    settings.path = settings.rule.path = dir.file();
+    auto& of = rule();
+    of.dedupe = {"pid"};
+    of.max_per_hour = 100;
+    append(settings.path, "old error\n");
+  }
+  core::TriggerRule& rule() { return story.rules.triggers.at("web-down"); }
+  void start() {
+    story.now = loop.now();
+    story.reload(story.rules);
+    trigger.reset();
+    LogParts const parts{.loop = loop,
+                         .log = log,
+                         .notebook = notebook,
+                         .redactor = std::make_shared<NoRedactor>(),
+                         .thread = std::make_shared<support::InlineWorkers>()};
+    trigger = LogTrigger::make(parts, {loop, desk, log, noise, &held}, rule(), settings).value();
+    loop.advance(300ms);
+  }
+  void line(std::string const& text) {
+    append(settings.path, text + "\n");
+    loop.advance(300ms);
+  }
+  std::size_t cases() const { return story.copy.cases.size(); }
+  core::CaseState const& last() const { return story.copy.cases.rbegin()->second; }
+};
+
+}  // namespace
+
+TEST_CASE("log trigger: a matching line opens a case, more of it are told as one, quiet is the recovery") {
+  House house;
+  house.start();
+  CHECK(house.cases() == 0);
+  house.line("fine");
+  house.line("error pid 7 password hunter2");
+  REQUIRE(house.cases() == 1);
+  CHECK(house.last().labels.at("pid") == "7");
+  CHECK(house.last().labels.at("from_signal") == "pid");
+  CHECK(house.desk.fired[0].text.find("error pid 7 password") != std::string::npos);
+  for (int i = 0; i < 5; ++i) house.line("error pid 7 again");
+  house.line("error pid 8");
+  CHECK(house.cases() == 2);
+  house.loop.advance(2min);
+  REQUIRE(house.desk.told.size() == 1);
+  CHECK(house.desk.told[0].second.text.find("held back 5 signals") != std::string::npos);
+  CHECK(house.desk.told[0].second.block.find("pid=7") != std::string::npos);
+  CHECK(house.desk.recoveries.empty());
+  house.line("error pid 8");
+  house.loop.advance(8min);
+  REQUIRE(house.desk.recoveries.size() == 1);  // of pid 7 alone
+  CHECK(house.desk.recoveries[0].text.find("no matching line of") != std::string::npos);
+  house.loop.advance(3min);
+  CHECK(house.desk.recoveries.size() == 2);
+  CHECK(house.story.broken.empty());
+}
+
+TEST_CASE("log trigger: N in a window, for each occurrence its own, also over a restart") {
+  House house;
+  house.settings.rule.count = 3;
+  house.settings.rule.window = 1min;
+  house.start();
+  house.line("error pid 1");
+  house.line("error pid 1");
+  house.line("error pid 2");
+  house.loop.advance(1min);
+  house.line("error pid 1");
+  house.line("error pid 1");
+  CHECK(house.cases() == 0);  // the first two have left the window
+  house.loop.advance(1s);
+  house.start();  // a reload or restart: its note is all that is left
+  house.line("error pid 1");
+  REQUIRE(house.cases() == 1);
+  CHECK(house.desk.fired[0].title.find("3 lines of ") != std::string::npos);
+  CHECK(house.desk.fired[0].text.find("(lines of before a restart)") != std::string::npos);
+}
+
+TEST_CASE("log trigger: a line written while nobody looked is seen once, one whose case is not on record again") {
+  House house;
+  house.start();
+  house.line("error pid 1");
+  house.loop.advance(1s);
+  house.trigger.reset();
+  append(house.settings.path, "error pid 2\n");
+  house.start();
+  CHECK(house.cases() == 2);
+  house.loop.advance(1s);
+  house.start();
+  CHECK(house.cases() == 2);
+
+  house.desk.slow = true;  // the ledger is slow; the service is killed before the case is on record
+  house.line("error pid 3");
+  house.loop.advance(5s);
+  CHECK(house.cases() == 3);
+  auto const note = house.notebook.notes;
+  house.trigger.reset();
+  house.notebook.notes = note;
+  house.desk.slow = false;
+  house.start();
+  CHECK(house.cases() == 3);  // read again, and its case is open
+  CHECK(house.noise.look(house.rule(), house.desk.fired.back().dedupe_key, house.loop.now()).suppressed == 1);
+}
+
+TEST_CASE("T55 a log line's values are data: typed, marked, never an option, never a choice of the runbook") {
+  House house;
+  house.rule().propose = {{"restart-service", {{"service", "{{pid}}"}}}};
+  house.rule().post_to = {"incidents"};
+  house.start();
+  auto const requests = [&] { return house.story.copy.requests.size(); };
+  house.line("error pid web");  // one of the enum's values
+  REQUIRE(requests() == 1);
+  auto const& asked = house.story.copy.requests.begin()->second;
+  CHECK(asked.parameters.at("service") == "web");
+  CHECK(asked.labels.at("from_signal") == "pid");
+  CHECK(asked.phase == core::Phase::collecting);  // and then it waits for people: nothing approves it by itself
+  for (auto const* hostile : {"error pid web;reboot", "error pid {{pid}}", "error pid deploy", "error pid --all",
+                              "error pid \x1b[2J", "error",
+                              "error pid \xe2\x80\xae"
+                              "bew"}) {
+    auto const before = house.cases();
+    house.line(hostile);
+    CAPTURE(hostile);
+    CHECK(house.cases() >= before);
+    CHECK(requests() == 1);
+  }
+  CHECK(house.story.count<core::TellChannels>() == 1);  // the last one: people hear that nothing was asked
+  for (auto const& [id, of] : house.story.copy.cases) {
+    CHECK(of.labels.count("runbook") == 0);
+    for (auto const& [name, value] : of.labels) CHECK_FALSE(value.starts_with('-'));
+  }
+}
+
+TEST_CASE("T69 T67 a storm in a log: bounded, one case, one digest a minute") {
+  House house;
+  house.rule().dedupe = {};
+  house.start();
+  std::string second;
+  for (int i = 0; i < 1000; ++i) second += "error number " + std::to_string(i) + "\n";
+  for (int n = 0; n < 180; ++n) {
+    append(house.settings.path, second);
+    house.loop.advance(1s);
+  }
+  CHECK(house.cases() == 1);
+  CHECK(house.story.copy.entries < 15);
+  CHECK((house.desk.told.size() == 2 || house.desk.told.size() == 3));
+  house.loop.advance(1min);
+  std::uint64_t lines = 0;
+  for (auto const& line : house.log.lines()) lines += line.message == "a signal was held back" ? 1 : 0;
+  CHECK(lines == 1);                     // and the service's own log is no storm either
+  CHECK(house.held.total() == 179'000);  // the first thousand came at one look, and their case tells them all
+
+  house.rule().dedupe = {"pid"};  // every line an occurrence of its own
+  house.rule().max_per_hour = 6;
+  house.noise = core::Noise();
+  house.start();
+  std::string many;
+  for (int i = 0; i < 5000; ++i) many += "error pid p" + std::to_string(i) + "\n";
+  append(house.settings.path, many);
+  house.loop.advance(2s);
+  CHECK(house.cases() <= 1 + 6);
+  CHECK(house.noise.keys() <= Occurrences::kMost + 2);
+  house.loop.advance(2min);
+  CHECK(house.desk.told.back().second.block.find("too many occurrences") != std::string::npos);
+}
