@@ -15,13 +15,14 @@
 #include "bot/cli/chats.hpp"
 #include "bot/cli/commands.hpp"
 #include "bot/cli/host.hpp"
-#include "bot/cli/runner_keeper.hpp"
+#include "bot/cli/runners.hpp"
 #include "bot/core/digest.hpp"
 #include "bot/core/noise.hpp"
 #include "bot/engine/engine.hpp"
 #include "bot/net/http_client.hpp"
 #include "bot/net/io.hpp"
 #include "bot/net/websocket.hpp"
+#include "bot/process/sandbox.hpp"
 #include "bot/runbooks/state_files.hpp"
 #include "bot/triggers/probe.hpp"
 #include "bot/triggers/probers.hpp"
@@ -106,7 +107,8 @@ class Service {
         serve_lock_(or_throw(state_dir_.lock_serve())),
         loop_(io_),
         workers_(8),
-        keeper_(io_, *log_, std::move(spawn), runner) {}
+        keeper_(io_, *log_, std::move(spawn), runner),
+        runners_(io_, *log_, keeper_, config_.runners) {}
 
   int run() {
     recover();
@@ -129,7 +131,7 @@ class Service {
                       .papers = *papers_,
                       .evidence = *room_,
                       .programs = *programs_,
-                      .runner = keeper_,
+                      .runner = runners_,
                       .side = *side_,
                       .log = *log_,
                       .adapters = chats_->adapters(),
@@ -142,20 +144,23 @@ class Service {
                           },
                       .rules_changed = {},
                       .redact = [this](std::string& text) { redactor_->redact(text); },
-                      .stop_service = [this](core::Error const& error) { stop_now(error); }},
+                      .stop_service = [this](core::Error const& error) { stop_now(error); },
+                      .sandbox = to_string(config_.sandbox.mode),
+                      .writable = config_.sandbox.writable,
+                      .live = {.after = config_.chat.progress_after, .every = config_.chat.progress_every}},
         std::move(folded_));
     api_ = std::make_unique<api::Api>(io_, loop_, *engine_, *redactor_, *log_,
                                       api::Settings{config_.api.host, config_.api.port},
                                       [this]() -> core::Rules const& { return config_.rules; });
     io_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { signal == SIGHUP ? reload() : stop(); });
-    keeper_.start(*engine_);
+    runners_.start(*engine_);
     begin();
     chats_->start(*engine_);
     start_triggers();
     io_.run();
     triggers_.clear();
     chats_->stop();
-    keeper_.stop();
+    runners_.stop();
     return exit_;
   }
 
@@ -208,6 +213,7 @@ class Service {
                          {"port", std::int64_t{api_->port()}},
                          {"ledger", config_.ledger.path},
                          {"pin", pin_},
+                         {"sandbox", std::string(to_string(config_.sandbox.mode))},
                          {"version", std::string(kVersion)},
                          {"commit", std::string(kCommit)}});
   }
@@ -251,6 +257,8 @@ class Service {
     if (!redactor) return log_->error("the configuration was not reloaded", {{"problems", redactor.error().message}});
     fresh.ledger = config_.ledger;  // ledger, state and listeners don't reload
     fresh.state = config_.state;
+    fresh.sandbox = config_.sandbox;
+    fresh.runners = config_.runners;
     fresh.api = config_.api;
     fresh.chat = config_.chat;  // its connections stand; a restart takes other ones. Their secrets are read again:
     if (auto const read = chats_->read_secrets_again(config_.chat); !read)
@@ -315,6 +323,7 @@ class Service {
   std::unique_ptr<collectors::Room> room_;
   std::unique_ptr<ledger::AsyncLedger> ledger_;
   RunnerKeeper keeper_;
+  Runners runners_;
   std::unique_ptr<ports::Notebook> notebook_;
   std::optional<Chats> chats_;
   std::optional<engine::Engine> engine_;
@@ -349,6 +358,12 @@ int serve(std::string const& file) {
   }
   make_private_folder(config.state.path);
   make_private_folder(config.state.side);
+  if (config.sandbox.mode == config::Sandbox::Mode::strict) {
+    if (auto const why = process::why_no_strict(config.state.path); !why.empty())
+      throw core::Failure(core::make_error(
+          core::Errc::unavailable, "sandbox.mode is strict, which can't work here: " + why +
+                                       ". Mend that, or write mode: basic and rely on the unit's own hardening"));
+  }
   // The runner of a service that was killed ends its steps by itself; only then is it known what was cut off.
   if (!runbooks::wait_for_runner_lock(config.state.path, kLockLimit))
     throw core::Failure(core::make_error(core::Errc::unavailable, "another runner still holds " + config.state.path +

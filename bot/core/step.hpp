@@ -55,6 +55,8 @@ struct Collected {
   std::optional<RequestId> request;  // absent: the case's own evidence
   Evidence evidence;
   std::map<std::string, Result<ProgramIdentity>> programs;
+  std::string sandbox = "basic";        // mode in force on this host
+  std::vector<std::string> writable{};  // strict: folders that stay writable
 };
 struct VoteCast {
   Ticket ticket = 0;
@@ -86,6 +88,7 @@ struct Posted {
 };
 struct RunnerAccepted {
   RequestId request;
+  Confinement confinement{};
 };
 struct RunnerRefused {
   RequestId request;

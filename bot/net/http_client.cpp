@@ -184,13 +184,14 @@ class Core : public std::enable_shared_from_this<Core> {
   void dial(std::shared_ptr<Call> const& call) {
     call->reused = false;
     auto const left = std::chrono::duration_cast<Duration>(call->deadline - std::chrono::steady_clock::now());
-    call->connecting = connect(io_, call->url, tls_, left, [self = shared_from_this(), call](Result<Stream> stream) {
+    auto const connected = [self = shared_from_this(), call](Result<Stream> stream) {
       call->connecting.reset();
       if (call->over) return;
       if (!stream) return self->finish(call, stream.error());
       call->connection = std::make_shared<Connection>(std::move(*stream));
       self->send(call);
-    });
+    };
+    call->connecting = connect(io_, call->url, tls_, left, connected, options_.refuse_metadata);
   }
 
   void send(std::shared_ptr<Call> const& call) {

@@ -45,6 +45,8 @@ struct HttpClientOptions {
   std::size_t max_connections_per_origin = 8;  // more calls wait in line, inside their deadline
   std::size_t max_waiting = 1024;              // calls in line, over all origins; more is Errc::outbox_full
   Duration keep_alive{30'000};                 // an unused connection is closed after this
+  // Names that lead to is_metadata_address() are refused (T50); one that stands in the URL itself is meant.
+  bool refuse_metadata = false;
 };
 
 // Host names are checked against the certificate, SNI is sent, TLS is 1.2 or newer. Destroying it cancels all calls.

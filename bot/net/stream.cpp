@@ -188,13 +188,15 @@ namespace {
 
 class Connector final : public Connecting, public std::enable_shared_from_this<Connector> {
  public:
-  Connector(Io& io, Url url, std::shared_ptr<TlsContext> tls, Duration limit, std::function<void(Result<Stream>)> done)
+  Connector(Io& io, Url url, std::shared_ptr<TlsContext> tls, Duration limit, std::function<void(Result<Stream>)> done,
+            bool refuse_metadata)
       : io_(io),
         url_(std::move(url)),
         tls_(std::move(tls)),
         deadline_(std::chrono::steady_clock::now() + limit),
         resolver_(context_of(io)),
-        done_(std::move(done)) {}
+        done_(std::move(done)),
+        refuse_metadata_(refuse_metadata) {}
 
   void start() {
     error_code error;
@@ -211,6 +213,11 @@ class Connector final : public Connecting, public std::enable_shared_from_this<C
       for (auto const& result : results) {
         // A name that claims to be this machine must be it: plain text goes nowhere else.
         if (!self->url_.tls() && !result.endpoint().address().is_loopback()) continue;
+        if (self->refuse_metadata_ && is_metadata_address(result.endpoint().address().to_string())) {
+          self->last_why_ = "it leads to " + result.endpoint().address().to_string() +
+                            ", where clouds keep a machine's secrets; a URL that means it names that address itself";
+          continue;
+        }
         if (self->addresses_.size() < kMaxAddresses) self->addresses_.push_back(result.endpoint());
       }
       self->next_address();
@@ -279,6 +286,7 @@ class Connector final : public Connecting, public std::enable_shared_from_this<C
   std::chrono::steady_clock::time_point deadline_;
   tcp::resolver resolver_;
   std::function<void(Result<Stream>)> done_;
+  bool refuse_metadata_;
   std::vector<tcp::endpoint> addresses_{};
   std::size_t tried_ = 0;
   std::string last_why_{};
@@ -315,8 +323,8 @@ thread_local int Lingering::count = 0;
 }  // namespace
 
 std::shared_ptr<Connecting> connect(Io& io, Url const& url, std::shared_ptr<TlsContext> tls, Duration limit,
-                                    std::function<void(Result<Stream>)> done) {
-  auto connector = std::make_shared<Connector>(io, url, std::move(tls), limit, std::move(done));
+                                    std::function<void(Result<Stream>)> done, bool refuse_metadata) {
+  auto connector = std::make_shared<Connector>(io, url, std::move(tls), limit, std::move(done), refuse_metadata);
   connector->start();
   return connector;
 }

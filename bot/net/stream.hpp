@@ -124,7 +124,7 @@ struct Connecting {
 };
 // `done` is not called from inside. The caller's deadline decides; when it passes, cancel().
 std::shared_ptr<Connecting> connect(Io& io, Url const& url, std::shared_ptr<TlsContext> tls, Duration limit,
-                                    std::function<void(Result<Stream>)> done);
+                                    std::function<void(Result<Stream>)> done, bool refuse_metadata = false);
 
 // Sends FIN and swallows what still comes for a second, so that a refused peer reads our answer instead of a reset.
 // At most 64 at once; beyond that connections are just closed.

@@ -82,6 +82,7 @@ void ServiceKit::write_config(KitOptions const& options) const {
     });
     channel += (channel.empty() ? "" : ", ") + chat->platform() + ": " + chat->channel();
   }
+  text += options.extra_chat;
   text += "channels:\n  incidents: {" + channel + "}\n";
   if (!options.extra_collectors.empty()) text += "collectors:\n" + options.extra_collectors;
   if (!options.extra_triggers.empty()) text += "triggers:\n" + options.extra_triggers;
@@ -93,7 +94,7 @@ void ServiceKit::write_config(KitOptions const& options) const {
           policy("two-sre", 2, options.expires, "optional") + policy("short", 1, "1500ms", "optional") +
           policy("why-sre", 1, options.expires, "required") + options.extra_policies;
   text += "ledger: {path: " + at("ledger.git") + ", key: {file: " + at("ledger_ed25519") +
-          "}}\nstate: {path: " + at("state") + ", side: " + at("side") + "}\napi: {listen: \"127.0.0.1:0\"}\n";
+          "}}\nstate: {path: " + at("state") + ", side: " + at("side") + "}\napi: {listen: \"127.0.0.1:0\"}\n" + options.extra_sections;
   write_file(config(), text);
 }
 
