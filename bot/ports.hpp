@@ -261,9 +261,13 @@ struct ChatAdapter {
 // The engine's end of the runner's socket. The runner takes only a request id and checks the ledger itself.
 struct RunnerEvents {
   virtual ~RunnerEvents() = default;
-  virtual void runner_ready() = 0;                               // connected and its ledger check passed
-  virtual void runner_gone(std::string const& why) = 0;          // the socket ended: its steps are being killed
-  virtual void runner_accepted(std::string const& request) = 0;  // answer to check(): it would run this
+  // The runner for this `run_as` (empty: the service's own) is connected and its ledger check passed. `can`: the
+  // strictest that it can do here.
+  virtual void runner_ready(std::string const& run_as, core::Confinement const& can) = 0;
+  // The socket of the runner for this `run_as` ended: its steps are being killed.
+  virtual void runner_gone(std::string const& run_as, std::string const& why) = 0;
+  // Answer to check(): it would run this, confined so.
+  virtual void runner_accepted(std::string const& request, core::Confinement const& confinement) = 0;
   virtual void runner_refused(std::string const& request, std::string const& why) = 0;  // to check() or start()
   virtual void runner_output(std::string const& request, std::string const& step,
                              std::string const& text) = 0;  // redacted
@@ -274,9 +278,12 @@ struct RunnerEvents {
 struct Runner {
   virtual ~Runner() = default;
   virtual void start(RunnerEvents& events) = 0;
-  virtual bool ready() const = 0;
-  virtual void check(std::string request) = 0;  // needs request.approved in the ledger
-  virtual void run(std::string request) = 0;    // needs run.started in the ledger; a second order for an id is refused
+  virtual bool ready() const = 0;  // the service's own
+  // The one that runs as this user (empty: the service's own).
+  virtual bool ready_for(std::string const& run_as) const { return run_as.empty() && ready(); }
+  // Both to the runner of the request's run_as.
+  virtual void check(std::string request, std::string run_as) = 0;  // needs request.approved in the ledger
+  virtual void run(std::string request, std::string run_as) = 0;    // needs run.started there; a second is refused
   virtual void stop() = 0;
 };
 

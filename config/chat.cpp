@@ -199,6 +199,11 @@ void read_chat(Map const& root, Config& config) {
       config.chat.teams = read_teams(Map(reading, *teams, sections::teams, "chat.teams"));
     if (auto const* matrix = chat.find("matrix"))
       config.chat.matrix = read_matrix(Map(reading, *matrix, sections::matrix, "chat.matrix"));
+    if (auto const* progress = chat.find("progress")) {
+      Map const map(reading, *progress, sections::progress, "chat.progress");
+      map.duration("after", config.chat.progress_after, std::chrono::milliseconds(50), std::chrono::hours(24));
+      map.duration("every", config.chat.progress_every, std::chrono::milliseconds(50), std::chrono::minutes(10));
+    }
   }
   root.each_named("channels", [&](Node const& node, std::string const& key, std::string const& path) {
     Map const map(reading, node, sections::channel, path);

@@ -72,6 +72,8 @@ struct Chat {
   std::optional<Slack> slack;
   std::optional<Teams> teams;
   std::optional<Matrix> matrix;
+  // The message in the thread that follows a run under way: from when on, and how often it changes.
+  core::Duration progress_after = std::chrono::seconds(2), progress_every = std::chrono::seconds(5);
 };
 
 // collectors.NAME.file: the end of a text file.
@@ -180,9 +182,16 @@ struct StatePlace {
 };
 
 struct Sandbox {
-  enum class Mode { basic };
+  enum class Mode { basic, strict };
   Mode mode = Mode::basic;
-  std::vector<std::string> writable;  // absolute paths; without effect in mode basic
+  std::vector<std::string> writable;  // absolute paths of folders; without effect in mode basic
+};
+inline char const* to_string(Sandbox::Mode mode) noexcept { return mode == Sandbox::Mode::basic ? "basic" : "strict"; }
+
+// runners.NAME: somebody else's runner, whose steps are those of runbooks with `run_as: NAME`.
+struct Runner {
+  std::string socket;  // absolute path
+  std::string user;    // whose process must listen there
 };
 
 struct Api {
@@ -207,6 +216,7 @@ struct Config {
   LedgerPlace ledger;
   StatePlace state;
   Sandbox sandbox;
+  std::map<std::string, Runner> runners;
   Api api;
   std::vector<std::string> redact_patterns;  // key redact.patterns: RE2, added to the built-in ones
 };

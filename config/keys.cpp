@@ -22,12 +22,14 @@ constexpr Key kRoot[] = {{"version", kRequired},
                          {"ledger", kRequired},
                          {"state"},
                          {"sandbox"},
+                         {"runners"},
                          {"api"},
                          {"redact"}};
 constexpr Key kPerson[] = {{"name"},  {"email"},  {"groups"},       {"slack"},
                            {"teams"}, {"matrix"}, {"token_sha256"}, {"scopes"}};
 constexpr Key kRobot[] = {{"groups", kRequired}, {"token_sha256", kRequired}, {"scopes"}};
-constexpr Key kChat[] = {{"slack"}, {"teams"}, {"matrix"}};
+constexpr Key kChat[] = {{"slack"}, {"teams"}, {"matrix"}, {"progress"}};
+constexpr Key kProgress[] = {{"after"}, {"every"}};
 constexpr Key kSlack[] = {
     {"workspace", kRequired}, {"api_url"}, {"app_token", kRequired}, {"bot_token", kRequired}, {"connections"}};
 constexpr Key kTeams[] = {{"tenant", kRequired},
@@ -89,22 +91,15 @@ constexpr Key kTriggerProbe[] = {{"http"},    {"tcp"},      {"command"},       {
                                  {"timeout"}, {"failures"}, {"expect_status"}, {"expect_body"}};
 constexpr Key kNoise[] = {{"dedupe"}, {"cooldown"}, {"max_per_hour"}};
 constexpr Key kProposal[] = {{"runbook", kRequired}, {"with"}};
-constexpr Key kRunbook[] = {{"summary", kRequired},
-                            {"risk"},
-                            {"if_unanswered"},
-                            {"parameters"},
-                            {"collect"},
-                            {"lock"},
-                            {"steps", kRequired},
-                            {"on_failure"},
-                            {"environment"},
-                            {"run_as", false, kLater},
-                            {"limits"},
-                            {"policy", kRequired},
-                            {"grant", false, kLater}};
+constexpr Key kRunbook[] = {
+    {"summary", kRequired},  {"risk"},       {"if_unanswered"}, {"parameters"}, {"collect"}, {"lock"},
+    {"steps", kRequired},    {"on_failure"}, {"environment"},   {"run_as"},     {"limits"},  {"policy", kRequired},
+    {"grant", false, kLater}};
 constexpr Key kParameter[] = {{"type", kRequired}, {"values"},     {"pattern"}, {"max"}, {"min"},
                               {"default"},         {"description"}};
-constexpr Key kStep[] = {{"name", kRequired}, {"run"}, {"probe"}, {"timeout"}, {"retry"}, {"http", false, kLater}};
+constexpr Key kStep[] = {{"name", kRequired}, {"run"}, {"probe"}, {"http"}, {"timeout"}, {"retry"}};
+constexpr Key kStepHttp[] = {{"method"}, {"url", kRequired}, {"headers"},     {"body"},    {"json"},
+                             {"bearer"}, {"expect_status"},  {"expect_body"}, {"timeout"}, {"max_bytes"}};
 constexpr Key kStepProbe[] = {{"http"}, {"tcp"}, {"command"}, {"expect_status"}, {"expect_body"}};
 constexpr Key kRetry[] = {{"for", kRequired}, {"every"}};
 constexpr Key kLimits[] = {{"output"}, {"cpu"}, {"memory"}, {"file_size"}, {"open_files"}, {"processes"}, {"grace"}};
@@ -115,6 +110,7 @@ constexpr Key kJustification[] = {{"approver"}, {"requester"}};
 constexpr Key kLedger[] = {{"path", kRequired}, {"key", kRequired}, {"durability"}, {"remotes"}};
 constexpr Key kState[] = {{"path"}, {"side"}};
 constexpr Key kSandbox[] = {{"mode"}, {"writable"}};
+constexpr Key kRunner[] = {{"socket", kRequired}, {"user"}};
 constexpr Key kApi[] = {{"listen"},
                         {"certificate"},
                         {"key"},
@@ -161,6 +157,7 @@ constexpr Section runbook{"runbook", kRunbook};
 constexpr Section parameter{"parameter", kParameter};
 constexpr Section step{"step", kStep};
 constexpr Section step_probe{"step_probe", kStepProbe};
+constexpr Section step_http{"step_http", kStepHttp};
 constexpr Section retry{"retry", kRetry};
 constexpr Section limits{"limits", kLimits};
 constexpr Section policy{"policy", kPolicy};
@@ -169,6 +166,8 @@ constexpr Section justification{"justification", kJustification};
 constexpr Section ledger{"ledger", kLedger};
 constexpr Section state{"state", kState};
 constexpr Section sandbox{"sandbox", kSandbox};
+constexpr Section runner{"runner", kRunner};
+constexpr Section progress{"progress", kProgress};
 constexpr Section api{"api", kApi};
 constexpr Section redact{"redact", kRedact};
 constexpr Section secret{"secret", kSecret};
@@ -209,6 +208,7 @@ std::span<Section const* const> all_sections() {
                                    &parameter,
                                    &step,
                                    &step_probe,
+                                   &step_http,
                                    &retry,
                                    &limits,
                                    &policy,
@@ -217,6 +217,8 @@ std::span<Section const* const> all_sections() {
                                    &ledger,
                                    &state,
                                    &sandbox,
+                                   &runner,
+                                   &progress,
                                    &api,
                                    &redact,
                                    &secret};

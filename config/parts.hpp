@@ -23,6 +23,9 @@ void resolve(Reading& reading, Config const& config);
 // Keys http | tcp | command | expect_status | expect_body of a map, exactly one of the first three.
 void read_probe(Map const& map, core::Probe& probe);
 
+// A map of the section step_http. The step's time-out, too, if it stands there.
+void read_http_call(Map const& map, core::Step& step);
+
 // The one key of `keys` that the map has; none or several are a problem and nothing.
 std::string exactly_one(Map const& map, std::vector<std::string> const& keys);
 

@@ -120,6 +120,9 @@ core::Json public_json(Config const& config) {
   if (config.chat.slack) chat.set("slack", slack_json(*config.chat.slack));
   if (config.chat.teams) chat.set("teams", teams_json(*config.chat.teams));
   if (config.chat.matrix) chat.set("matrix", matrix_json(*config.chat.matrix));
+  core::Json::Object runners;
+  for (auto const& [key, runner] : config.runners)
+    runners.emplace(key, core::Json::object({{"socket", runner.socket}, {"user", runner.user}}));
   auto wiring = core::Json::object(
       {{"collectors", std::move(collectors)},
        {"probes", std::move(probes)},
@@ -128,7 +131,9 @@ core::Json public_json(Config const& config) {
        {"evidence", core::Json::object({{"deadline_ms", millis(config.evidence_deadline)}})},
        {"chat", std::move(chat)},
        {"ledger", core::Json::object({{"durability", "local"}})},
-       {"sandbox", core::Json::object({{"mode", "basic"}, {"writable", texts(config.sandbox.writable)}})},
+       {"sandbox",
+        core::Json::object({{"mode", to_string(config.sandbox.mode)}, {"writable", texts(config.sandbox.writable)}})},
+       {"runners", std::move(runners)},
        {"redact_patterns", std::uint64_t{config.redact_patterns.size()}}});
   return core::to_json(config.rules, std::move(wiring));
 }

@@ -201,7 +201,11 @@ class Resolver {
     for (std::size_t i = 0; i < steps.size(); ++i) {
       auto const& step = steps[i];
       auto const item = path + "[" + std::to_string(i) + "]";
-      if (step.kind == core::Step::Kind::run) {
+      if (step.kind == core::Step::Kind::http) {
+        check_placeholders(step.http.url, names, "parameter", item + ".http.url", value_at(item + ".http.url"));
+        if (step.http.json)
+          check_placeholders(step.http.body, names, "parameter", item + ".http.json", value_at(item + ".http.json"));
+      } else if (step.kind == core::Step::Kind::run) {
         check_argv(step.argv, names, "parameter", item + ".run");
       } else if (step.probe.kind == core::Probe::Kind::command) {
         check_argv(step.probe.argv, names, "parameter", item + ".probe.command");
@@ -222,6 +226,8 @@ class Resolver {
     check_steps(runbook.on_failure, names, path + ".on_failure");
     for (auto const& name : runbook.collect)
       known("collector", name, collectors_, at(path + ".collect=" + name), path + ".collect");
+    if (!runbook.run_as.empty())
+      known("runner", runbook.run_as, keys_of(config_.runners), value_at(path + ".run_as"), path + ".run_as");
     if (!runbook.policy.empty())
       known("policy", runbook.policy, policies_, value_at(path + ".policy"), path + ".policy");
   }

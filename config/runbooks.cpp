@@ -94,7 +94,8 @@ void read_retry(Map const& map, core::Step& step) {
   auto const* node = map.find("retry");
   if (!node) return;
   if (step.kind == core::Step::Kind::run) {
-    map.error("retry", "belongs to a probe: a run step runs once", "check its effect in a probe step after it");
+    map.error("retry", "belongs to a probe or an http step: a run step runs once",
+              "check its effect in a probe step after it");
     return;
   }
   Map const inner(map.reading(), *node, sections::retry, map.path("retry"));
@@ -113,9 +114,7 @@ void read_steps(Map const& runbook, std::string_view key, std::set<std::string>&
     core::Step step;
     if (map.name("name", step.name) && !names.insert(step.name).second)
       map.error("name", "is " + shown(step.name) + ", as another step of this runbook", "each step has its own name");
-    // An http step is known to be of a later release, and the map has said so: no second complaint.
-    auto const kind =
-        map.has("http") && !map.has("run") && !map.has("probe") ? std::string() : exactly_one(map, {"run", "probe"});
+    auto const kind = exactly_one(map, {"run", "probe", "http"});
     if (kind == "run") {
       step.kind = core::Step::Kind::run;
       map.texts("run", step.argv, {.lines = true, .empty = true});
@@ -130,6 +129,13 @@ void read_steps(Map const& runbook, std::string_view key, std::set<std::string>&
       step.timeout = 5s;
       Map const probe(reading, *map.find("probe"), sections::step_probe, map.path("probe"));
       if (map.find("probe")->kind == Node::Kind::map) read_probe(probe, step.probe);
+    } else if (kind == "http") {
+      step.kind = core::Step::Kind::http;
+      step.timeout = 30s;
+      Map const call(reading, *map.find("http"), sections::step_http, map.path("http"));
+      if (map.find("http")->kind == Node::Kind::map) read_http_call(call, step);
+      if (map.has("timeout") && call.has("timeout"))
+        map.error("timeout", "stands here and in " + call.path(), "give one of them");
     }
     map.duration("timeout", step.timeout, 1ms, 24h);
     read_retry(map, step);
@@ -193,6 +199,7 @@ void read_runbooks(Map const& root, Config& config) {
     read_steps(map, "on_failure", names, runbook.on_failure);
     read_environment(map, runbook.environment);
     read_limits(map, runbook.limits);
+    map.name("run_as", runbook.run_as);
     map.name("policy", runbook.policy);
     config.rules.runbooks.emplace(key, std::move(runbook));
   });

@@ -55,15 +55,8 @@ void read_sandbox(Map const& root, Config& config) {
   if (!node) return;
   auto& reading = root.reading();
   Map const map(reading, *node, sections::sandbox, "sandbox");
-  std::string mode;
-  if (map.text("mode", mode) && mode != "basic") {
-    if (mode == "strict") {
-      map.error("mode", "is \"strict\", which is not in this release",
-                "write basic: it leaves the file system as it is, so rely on the service's own user and systemd unit");
-    } else {
-      map.error("mode", "is " + shown(mode) + "; it must be basic");
-    }
-  }
+  if (auto const mode = map.word("mode", {"basic", "strict"}); mode && *mode == 1)
+    config.sandbox.mode = Sandbox::Mode::strict;
   map.each_item("writable", [&](Node const& item, std::string const& path) {
     auto const value = read_text(reading, item, path);
     if (!value) return;
@@ -72,11 +65,34 @@ void read_sandbox(Map const& root, Config& config) {
                              "begin it with \"/\"");
       return;
     }
+    if (*value == "/" || value->find("/../") != std::string::npos || value->ends_with("/..")) {
+      reading.problems.error(item.place, path + " is " + shown(*value) + ": name a folder that the steps may write",
+                             "write it without \"..\", and not the root");
+      return;
+    }
     config.sandbox.writable.push_back(*value);
   });
-  if (!config.sandbox.writable.empty())
+  if (!config.sandbox.writable.empty() && config.sandbox.mode == Sandbox::Mode::basic)
     reading.problems.warning(map.place("writable"), "sandbox.writable has no effect in mode basic",
-                             "leave it out until mode strict exists");
+                             "leave it out, or write mode: strict");
+}
+
+// The path of a local socket has at most 107 bytes (unix(7)).
+constexpr std::size_t kMaxSocketPath = 107;
+
+void read_runners(Map const& root, Config& config) {
+  root.each_named("runners", [&](Node const& node, std::string const& key, std::string const& path) {
+    Map const map(root.reading(), node, sections::runner, path);
+    Runner runner;
+    if (map.absolute_path("socket", runner.socket) && runner.socket.size() > kMaxSocketPath)
+      map.error("socket", "is longer than a socket's path may be",
+                "choose one of at most " + std::to_string(kMaxSocketPath) + " bytes");
+    runner.user = key;
+    if (map.text("user", runner.user, {.max_bytes = 32}) && runner.user != key)
+      map.error("user", "is " + shown(runner.user) + ", another one than the runner's name",
+                "name the runner like its account: run_as shows people who will act");
+    config.runners.emplace(key, std::move(runner));
+  });
 }
 
 void read_api(Map const& root, Config& config) {
@@ -137,6 +153,7 @@ void read_wiring(Map const& root, Config& config) {
   read_ledger(root, config);
   read_state(root, config);
   read_sandbox(root, config);
+  read_runners(root, config);
   read_api(root, config);
   read_redact(root, config);
 }

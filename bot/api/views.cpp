@@ -219,6 +219,10 @@ Json request_view(core::State const& state, core::RequestState const& request) {
                         {"started_at", time(request.run->started_at)},
                         {"finished_at", time(request.run->finished_at)}});
   }
+  if (auto const place = core::queue_place(state, request))
+    run = Json::object({{"state", "waiting"},
+                        {"position", std::uint64_t{place->position}},
+                        {"behind", place->behind ? Json(place->behind->str()) : Json()}});
   json.set("decision", std::move(decision))
       .set("run", std::move(run))
       .set("ledger_path", request.id.folder())

@@ -57,6 +57,14 @@ int run(std::string const& file, bool json) {
   Calls calls;
   auto platforms = core::Json::array();
   std::size_t to_mend = 0, unknown = 0, asked = 0;
+  if (!json) std::printf("This host\n");
+  Findings host(json ? Findings::Told() : &print);
+  examine_host(config, calls, host);
+  auto host_list = core::Json::array();
+  for (auto const& finding : host.all()) {
+    to_mend += finding.state == Finding::State::mend ? 1U : 0U;
+    host_list.push(to_json(finding));
+  }
   for (auto const& [platform, name, examine] : kExaminers) {
     if (!is_configured(config.chat, platform)) continue;
     ++asked;
@@ -80,8 +88,10 @@ int run(std::string const& file, bool json) {
                                        {"findings", std::move(list)}}));
   }
   if (json) {
-    print_json(core::Json::object(
-        {{"ok", asked > 0 && to_mend == 0}, {"complete", unknown == 0}, {"platforms", std::move(platforms)}}));
+    print_json(core::Json::object({{"ok", asked > 0 && to_mend == 0},
+                                   {"complete", unknown == 0},
+                                   {"host", std::move(host_list)},
+                                   {"platforms", std::move(platforms)}}));
   } else if (asked == 0) {
     std::printf("No chat platform is configured: add chat.slack, chat.teams or chat.matrix.\n");
   } else {

@@ -92,6 +92,7 @@ std::optional<std::string> secret_of(config::Secret const& secret, std::string c
 // Channels of the configuration on one platform: name and id there.
 std::vector<std::pair<std::string, std::string>> channels_of(config::Config const& config, std::string const& platform);
 
+void examine_host(config::Config const& config, Calls& calls, Findings& findings);  // sandbox, other accounts' runners
 void examine_slack(config::Config const& config, Calls& calls, Findings& findings);
 void examine_teams(config::Config const& config, Calls& calls, Findings& findings);
 void examine_matrix(config::Config const& config, Calls& calls, Findings& findings);

@@ -1,9 +1,11 @@
 // `countersign runner`: the second lock on the door. Its view of the ledger is its own fold with every check on.
 #include "bot/runbooks/runner.hpp"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
 #include "bot/cli/commands.hpp"
@@ -32,6 +34,11 @@ class CheckedLedger final : public runbooks::LedgerView {
     return order(id, core::Phase::running);
   }
 
+  bool finished(core::RequestId const& id) override {
+    auto const* request = fold_ ? fold_->state().request(id) : nullptr;
+    return request != nullptr && core::is_final(request->phase);
+  }
+
  private:
   core::Result<runbooks::RunOrder> order(core::RequestId const& id, core::Phase wanted) {
     if (!fold_) return core::make_error(core::Errc::unavailable, "the ledger was not opened");
@@ -49,11 +56,27 @@ class CheckedLedger final : public runbooks::LedgerView {
   std::unique_ptr<ledger::TrustedFold> fold_;
 };
 
+uid_t uid_of(std::string const& user) {
+  auto const* entry = ::getpwnam(user.c_str());
+  if (entry == nullptr)
+    throw core::Failure(core::make_error(core::Errc::not_found, "there is no account " + user + " on this host"));
+  return entry->pw_uid;
+}
+
+// The one socket that systemd hands over (sd_listen_fds(3)); -1: none.
+int handed_over() {
+  auto const* const pid = ::getenv("LISTEN_PID");
+  auto const* const count = ::getenv("LISTEN_FDS");
+  if (pid == nullptr || count == nullptr || std::to_string(::getpid()) != pid || std::string(count) != "1") return -1;
+  constexpr int kFirst = 3;  // SD_LISTEN_FDS_START
+  return kFirst;
+}
+
 }  // namespace
 
 void add_runner(CLI::App& app, Action& action) {
   struct Options {
-    std::string ledger, pin, state, socket;
+    std::string ledger, pin, state, socket, run_as, client;
   };
   auto* const command =
       app.add_subcommand("runner", "Execute approved requests, after checking the ledger itself (started by serve)");
@@ -61,7 +84,10 @@ void add_runner(CLI::App& app, Action& action) {
   command->add_option("--ledger", options->ledger, "The ledger's repository")->required()->type_name("DIR");
   command->add_option("--key", options->pin, "Fingerprint of the ledger's first key, SHA256:…")->required();
   command->add_option("--state", options->state, "The state directory")->required()->type_name("DIR");
-  command->add_option("--socket", options->socket, "The local socket to listen on")->required()->type_name("FILE");
+  command->add_option("--socket", options->socket, "The local socket to listen on; systemd may hand one over instead")
+      ->type_name("FILE");
+  command->add_option("--run-as", options->run_as, "The account of this runner: only requests that name it are run");
+  command->add_option("--client", options->client, "The account of the service, if it is another one");
   command->footer(
       "Example:\n  countersign runner --ledger /var/lib/countersign/ledger.git --key SHA256:… --state "
       "/var/lib/countersign/state --socket /run/countersign/runner.sock\n"
@@ -71,8 +97,17 @@ void add_runner(CLI::App& app, Action& action) {
       auto const redactor = collectors::Redactor::make();
       if (!redactor) throw core::Failure(redactor.error());
       CheckedLedger view(options->ledger, options->pin);
-      return runbooks::run_runner(
-          {.state_dir = options->state, .socket_path = options->socket, .redactor = redactor->get()}, view);
+      runbooks::RunnerOptions runner{
+          .state_dir = options->state, .socket_path = options->socket, .redactor = redactor->get()};
+      runner.run_as = options->run_as;
+      runner.listen_fd = handed_over();
+      if (runner.listen_fd < 0 && options->socket.empty())
+        throw core::Failure(core::make_error(core::Errc::bad_input, "the runner needs --socket, or systemd's socket"));
+      if (!options->run_as.empty() && uid_of(options->run_as) != ::geteuid())
+        throw core::Failure(core::make_error(
+            core::Errc::forbidden, "the runner for " + options->run_as + " must be started under that account"));
+      if (!options->client.empty()) runner.client_uid = uid_of(options->client);
+      return runbooks::run_runner(runner, view);
     };
   });
 }

@@ -28,22 +28,22 @@ void RunnerKeeper::connect(pid_t pid) {
   client_->start(*this);
 }
 
-void RunnerKeeper::check(std::string request) {
+void RunnerKeeper::check(std::string request, std::string) {
   if (client_) client_->check(std::move(request));
 }
 
-void RunnerKeeper::run(std::string request) {
+void RunnerKeeper::run(std::string request, std::string) {
   if (client_) client_->run(std::move(request));
 }
 
-void RunnerKeeper::runner_ready() {
+void RunnerKeeper::runner_ready(std::string const& run_as, core::Confinement const& can) {
   failures_ = 0;
-  log_.info("runner ready");
-  events_->runner_ready();
+  log_.info("runner ready", {{"strict_sandbox", can.sandbox == "strict"}, {"cgroup", can.cgroup}});
+  events_->runner_ready(run_as, can);
 }
 
-void RunnerKeeper::runner_gone(std::string const& why) {
-  events_->runner_gone(why);
+void RunnerKeeper::runner_gone(std::string const& run_as, std::string const& why) {
+  events_->runner_gone(run_as, why);
   if (stopped_) return;
   auto const delay = std::chrono::milliseconds(std::min(30'000U, 200U << std::min(failures_++, 8U)));
   timer_ = io_.call_after(delay, [this] { again(); });

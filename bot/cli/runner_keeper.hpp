@@ -17,17 +17,19 @@ class RunnerKeeper final : public ports::Runner, private ports::RunnerEvents {
 
   void start(ports::RunnerEvents& events) override;
   bool ready() const override { return client_ && client_->ready(); }
-  void check(std::string request) override;
-  void run(std::string request) override;
+  void check(std::string request, std::string run_as) override;
+  void run(std::string request, std::string run_as) override;
   void stop() override;
 
  private:
   void connect(pid_t pid);
   void again();
 
-  void runner_ready() override;
-  void runner_gone(std::string const& why) override;
-  void runner_accepted(std::string const& request) override { events_->runner_accepted(request); }
+  void runner_ready(std::string const& run_as, core::Confinement const& can) override;
+  void runner_gone(std::string const& run_as, std::string const& why) override;
+  void runner_accepted(std::string const& request, core::Confinement const& how) override {
+    events_->runner_accepted(request, how);
+  }
   void runner_refused(std::string const& request, std::string const& why) override {
     events_->runner_refused(request, why);
   }

@@ -20,7 +20,7 @@
 #include "bot/cli/commands.hpp"
 #include "bot/cli/config_watch.hpp"
 #include "bot/cli/host.hpp"
-#include "bot/cli/runner_keeper.hpp"
+#include "bot/cli/runners.hpp"
 #include "bot/cli/sources.hpp"
 #include "bot/core/digest.hpp"
 #include "bot/core/noise.hpp"
@@ -28,6 +28,7 @@
 #include "bot/net/http_client.hpp"
 #include "bot/net/io.hpp"
 #include "bot/net/websocket.hpp"
+#include "bot/process/sandbox.hpp"
 #include "bot/runbooks/state_files.hpp"
 #include "collectors/redactor.hpp"
 #include "collectors/room.hpp"
@@ -105,7 +106,8 @@ class Service {
         serve_lock_(or_throw(state_dir_.lock_serve())),
         loop_(io_),
         workers_(8),
-        keeper_(io_, *log_, std::move(spawn), runner) {}
+        keeper_(io_, *log_, std::move(spawn), runner),
+        runners_(io_, *log_, keeper_, config_.runners) {}
 
   int run() {
     auto auths = or_throw(webhook_auths(config_));  // rather no service than one that believes everybody
@@ -130,7 +132,7 @@ class Service {
                       .papers = *papers_,
                       .evidence = *room_,
                       .programs = *programs_,
-                      .runner = keeper_,
+                      .runner = runners_,
                       .side = *side_,
                       .log = *log_,
                       .adapters = chats_->adapters(),
@@ -147,7 +149,10 @@ class Service {
                           [this](auto const& entries, auto const& receipts) {
                             if (api_) api_->recorded(entries, receipts);
                           },
-                      .stop_service = [this](core::Error const& error) { stop_now(error); }},
+                      .stop_service = [this](core::Error const& error) { stop_now(error); },
+                      .sandbox = to_string(config_.sandbox.mode),
+                      .writable = config_.sandbox.writable,
+                      .live = {.after = config_.chat.progress_after, .every = config_.chat.progress_every}},
         std::move(folded_));
     sources_.emplace(SourceParts{.loop = loop_,
                                  .workers = workers_,
@@ -169,7 +174,7 @@ class Service {
                                                  .version = kVersion},
                                       api_settings());
     io_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { signal == SIGHUP ? reload() : stop(); });
-    keeper_.start(*engine_);
+    runners_.start(*engine_);
     begin();
     chats_->start(*engine_);
     sources_->use(config_, std::move(auths));
@@ -183,7 +188,7 @@ class Service {
     config_watch_.reset();
     sources_->clear();
     chats_->stop();
-    keeper_.stop();
+    runners_.stop();
     return exit_;
   }
 
@@ -254,6 +259,7 @@ class Service {
                          {"port", std::int64_t{api_->port()}},
                          {"ledger", config_.ledger.path},
                          {"pin", pin_},
+                         {"sandbox", std::string(to_string(config_.sandbox.mode))},
                          {"version", std::string(kVersion)},
                          {"commit", std::string(kCommit)}});
   }
@@ -271,6 +277,8 @@ class Service {
     if (!auths) return log_->error("the configuration was not reloaded", {{"problems", auths.error().message}});
     fresh.ledger = config_.ledger;  // ledger, state and listeners don't reload
     fresh.state = config_.state;
+    fresh.sandbox = config_.sandbox;
+    fresh.runners = config_.runners;
     fresh.api = config_.api;
     fresh.chat = config_.chat;  // its connections stand; a restart takes other ones. Their secrets are read again:
     if (auto const read = chats_->read_secrets_again(config_.chat); !read)
@@ -342,6 +350,7 @@ class Service {
   std::unique_ptr<collectors::Room> room_;
   std::unique_ptr<ledger::AsyncLedger> ledger_;
   RunnerKeeper keeper_;
+  Runners runners_;
   std::unique_ptr<ports::Notebook> notebook_;
   std::optional<Chats> chats_;
   std::optional<engine::Engine> engine_;
@@ -382,6 +391,12 @@ int serve(std::string const& file) {
   }
   make_private_folder(config.state.path);
   make_private_folder(config.state.side);
+  if (config.sandbox.mode == config::Sandbox::Mode::strict) {
+    if (auto const why = process::why_no_strict(config.state.path); !why.empty())
+      throw core::Failure(core::make_error(
+          core::Errc::unavailable, "sandbox.mode is strict, which can't work here: " + why +
+                                       ". Mend that, or write mode: basic and rely on the unit's own hardening"));
+  }
   // The runner of a service that was killed ends its steps by itself; only then is it known what was cut off.
   if (!runbooks::wait_for_runner_lock(config.state.path, kLockLimit))
     throw core::Failure(core::make_error(core::Errc::unavailable, "another runner still holds " + config.state.path +

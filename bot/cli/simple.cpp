@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "bot/cli/commands.hpp"
@@ -11,6 +12,7 @@
 #include "bot/core/error.hpp"
 #include "bot/core/json.hpp"
 #include "bot/core/text.hpp"
+#include "bot/process/sandbox.hpp"
 #include "config/loader.hpp"
 #include "ledger/key.hpp"
 
@@ -75,7 +77,23 @@ void add_check(CLI::App& app, Action& action) {
     action = [path, json] {
       auto const outcome = config::load_file(*path);
       if (outcome.unreadable) throw core::Failure(*outcome.unreadable);
-      auto const text = *json ? json_line(config::check_report_json(outcome)) + "\n" : config::check_report(outcome);
+      auto report = config::check_report_json(outcome);
+      auto text = config::check_report(outcome);
+      if (outcome.config) {
+        // Of this host and account: the file may be meant for others, so it is no mistake of the file.
+        bool const strict = outcome.config->sandbox.mode == config::Sandbox::Mode::strict;
+        std::error_code error;
+        auto const why = strict ? process::why_no_strict(std::filesystem::temp_directory_path(error).string()) : "";
+        text += std::string("Sandbox: ") + to_string(outcome.config->sandbox.mode) +
+                (!strict       ? ""
+                 : why.empty() ? ", which works for this account here"
+                               : ", which does not work for this account here: " + why) +
+                ".\n";
+        report.set("sandbox", core::Json::object({{"mode", to_string(outcome.config->sandbox.mode)},
+                                                  {"works_here", why.empty()},
+                                                  {"why_not", why}}));
+      }
+      if (*json) text = json_line(report) + "\n";
       std::fputs(text.c_str(), stdout);
       return outcome.config ? kDone : kNo;
     };

@@ -29,8 +29,8 @@ class Application {
   void keep_indexes();
 
   // What every main file but request.json begins with must say the same as the entry around it.
-  ObjectReader open();
-  ObjectReader open_request_file();
+  ObjectReader open(std::int64_t schema = 1);
+  ObjectReader open_request_file(std::int64_t schema = 1);
   CaseId case_id();
   RequestId request_id();
   RequestState& request();

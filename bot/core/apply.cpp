@@ -97,17 +97,17 @@ void Application::keep_indexes() {
   }
 }
 
-ObjectReader Application::open() {
+ObjectReader Application::open(std::int64_t schema) {
   ObjectReader reader(main_, entry_.kind);
-  reader.schema(1);
+  reader.schema(schema);
   require(reader.text("kind") == entry_.kind, "the kind in its file is not the entry's");
   static_cast<void>(reader.time("time"));
   require(reader.text("actor") == entry_.actor.str(), "the actor in its file is not the entry's");
   return reader;
 }
 
-ObjectReader Application::open_request_file() {
-  auto reader = open();
+ObjectReader Application::open_request_file(std::int64_t schema) {
+  auto reader = open(schema);
   require(reader.text("case") == entry_.case_id, "the case in its file is not the entry's");
   require(reader.text("request") == entry_.request_id, "the request in its file is not the entry's");
   return reader;

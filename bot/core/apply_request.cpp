@@ -107,6 +107,7 @@ void Application::require_same_action(Request const& r, Runbook const& runbook, 
   again->environment = r.environment;
   again->working_directory = r.working_directory;
   again->sandbox = r.sandbox;
+  again->writable = r.writable;
   require(canonical(to_json(*again)) == entry_.files.front().bytes, "its action is not what the runbook says");
 }
 
@@ -282,16 +283,7 @@ void Application::cancelled() {
   auto& about = request();
   require(about.phase == Phase::pending || about.phase == Phase::collecting, "only an open request can be cancelled");
   auto decision = read_decision(about, "cancelled");
-  bool allowed = entry_.actor == about.requester ||
-                 (entry_.actor.kind == Actor::Kind::person && entry_.actor.key == about.initiator);
-  if (auto const* person = entry_.actor.kind == Actor::Kind::person ? state_.rules.person(entry_.actor.key) : nullptr) {
-    auto const* runbook = state_.rules.runbook(about.runbook);
-    auto const* policy = about.pinned ? &*about.pinned : runbook ? state_.rules.policy_of(*runbook) : nullptr;
-    allowed = allowed || (policy && std::ranges::any_of(policy->approve, [&](Need const& need) {
-                            return person->groups.contains(need.group);
-                          }));
-  }
-  require(allowed, "cancelled by somebody who may not");
+  require(may_cancel(state_, about, entry_.actor), "cancelled by somebody who may not");
   finish(about, std::move(decision), Phase::cancelled);
 }
 
@@ -304,6 +296,7 @@ void Application::voided() {
 }
 
 void Application::finish(RequestState& about, Decision decision, Phase phase) {
+  decision.entry = state_.entries + 1;
   about.decision = std::move(decision);
   about.phase = phase;
 }
@@ -312,8 +305,16 @@ void Application::run_started() {
   auto& about = request();
   require(about.phase == Phase::approved, "a start without an approval before it");
   require(time_ < about.bound->expires_at, "a start at or after the request's expiry");
-  auto reader = open_request_file();
+  // A start of schema 1 says nothing of how it was confined; the ledger's first release wrote those.
+  bool const second = main_["schema"].integer() == 2;
+  auto reader = open_request_file(second ? 2 : 1);
   require(reader.digest("binding") == about.binding, "the start names another binding than was approved");
+  if (second) {
+    auto confinement = reader.object("confinement");
+    require(confinement.text("sandbox") == about.bound->sandbox, "it ran in another sandbox than was approved");
+    static_cast<void>(confinement.word("cgroup", {"none", "kill", "limits"}));
+    confinement.done();
+  }
   reader.done();
   main_path(about.id.folder() + "/started.json");
   about.phase = Phase::running;
@@ -332,6 +333,9 @@ void Application::run_finished() {
   require(about.phase == Phase::running || (about.phase == Phase::approved && before_start),
           "an end without a start before it");
   require((words == 0) == cause.empty(), "an end is a success exactly when it has no cause");
+  bool const never = about.phase == Phase::approved && cause == "not_started";
+  require(entry_.actor.kind == Actor::Kind::service || (never && may_cancel(state_, about, entry_.actor)),
+          "only the service ends a run; who may cancel ends what waits to start");
   auto run = about.run.value_or(RunState{});
   run.cause = cause;
   run.finished_at = time_;

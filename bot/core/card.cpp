@@ -34,12 +34,35 @@ std::string words_of(std::vector<std::string> const& argv) {
   return line;
 }
 
+// A body as it will be sent: JSON of one line stands as it is where nothing in it could hide, all else quoted.
+std::string body_words(HttpCall const& call) {
+  bool const plain = call.json && visible_text(call.body) == call.body && call.body.find('\n') == std::string::npos;
+  return (call.json ? "the JSON " : "the text ") + (plain ? call.body : visible_text(dump(Json(call.body))));
+}
+
+std::string http_words(HttpCall const& call) {
+  std::string line = call.method + " " + quoted(call.url);
+  for (auto const& [name, value] : call.headers) line += ", header " + quoted(name) + ": " + quoted(value);
+  if (!call.bearer.empty()) line += ", with the secret token of " + quoted(call.bearer);
+  if (!call.body.empty()) line += ", body " + body_words(call);
+  line += ", and expect ";
+  if (call.expect_status.empty()) line += "2xx";
+  for (std::size_t i = 0; i < call.expect_status.size(); ++i)
+    line += (i == 0 ? "" : " or ") + std::to_string(call.expect_status[i]);
+  if (!call.expect_body.empty()) line += " with " + quoted(call.expect_body);
+  return line;
+}
+
 std::string step_line(std::size_t number, BoundStep const& step) {
   std::string line = std::to_string(number) + ". " + step.name + ": ";
-  if (step.kind == Step::Kind::run) {
-    // "check that …" introduces a probe; a program of that name is quoted, so that neither can pass for the other.
+  if (step.kind == Step::Kind::http) {
+    line += "send " + http_words(step.http);
+  } else if (step.kind == Step::Kind::run) {
+    // "check that …" introduces a probe, "send …" an http step; a program of that name is quoted, so that none can pass
+    // for another.
     auto const words = words_of(step.argv);
-    line += !step.argv.empty() && step.argv.front() == "check" ? "\"check\"" + words.substr(5) : words;
+    bool const taken = !step.argv.empty() && (step.argv.front() == "check" || step.argv.front() == "send");
+    line += taken ? '"' + step.argv.front() + '"' + words.substr(step.argv.front().size()) : words;
   } else if (step.probe_kind == Probe::Kind::command) {
     line += "check that this succeeds: " + words_of(step.argv);
   } else {
@@ -94,14 +117,27 @@ std::string approvers(RequestState const& request) {
   return list;
 }
 
-std::string status_words(RequestState const& request, Tally const& tally) {
+std::string ordinal(std::size_t number) {
+  auto const last = number % 10, teens = number % 100;
+  char const* const ending = teens >= 11 && teens <= 13 ? "th"
+                             : last == 1                ? "st"
+                             : last == 2                ? "nd"
+                             : last == 3                ? "rd"
+                                                        : "th";
+  return std::to_string(number) + ending;
+}
+
+std::string status_words(State const& state, RequestState const& request, Tally const& tally) {
   auto const decided = [&](std::string_view verb) {
     return std::string(verb) + " by " + request.decision->actor.str() + " at " + format_clock(request.decision->at);
   };
   switch (request.phase) {
     case Phase::collecting: return "Collecting evidence";
     case Phase::pending: return "Waiting for " + what_is_missing(tally);
-    case Phase::approved: return "Approved by " + approvers(request) + "; about to start";
+    case Phase::approved: {
+      auto const place = queue_place(state, request);
+      return "Approved by " + approvers(request) + "; " + (place ? queue_words(*place) : "about to start");
+    }
     case Phase::running: return "Approved by " + approvers(request) + "; running";
     case Phase::succeeded: return "Approved by " + approvers(request) + "; succeeded" + took(request);
     case Phase::failed: return "Approved by " + approvers(request) + "; failed " + failure_words(*request.run);
@@ -175,6 +211,12 @@ std::string vote_line(Vote const& vote) {
 
 }  // namespace
 
+std::string queue_words(QueuePlace const& place) {
+  return "waiting for " +
+         (place.behind ? place.behind->short_name() : std::string("one of the runs under way to end")) + ", " +
+         ordinal(place.position) + " in the queue";
+}
+
 std::vector<std::string> action_lines(Request const& request) {
   std::vector<std::string> lines;
   std::size_t number = 0;
@@ -182,6 +224,11 @@ std::vector<std::string> action_lines(Request const& request) {
   if (!request.on_failure.empty()) lines.emplace_back("If a step fails:");
   for (auto const& step : request.on_failure) lines.push_back(step_line(++number, step));
   if (!request.run_as.empty()) lines.push_back("As user " + quoted(request.run_as));
+  if (request.sandbox == "strict") {
+    std::string line = "In the strict sandbox: may write its private folder";
+    for (auto const& path : request.writable) line += ", " + quoted(path);
+    lines.push_back(std::move(line));
+  }
   auto const usual = step_environment();
   for (auto const& [name, value] : request.environment) {
     auto const preset = usual.find(name);
@@ -246,7 +293,7 @@ Card make_card(State const& state, RequestState const& request, Time) {
     card.notification = one_line(card.short_id + " " + card.title, 150);
     card.facts.push_back({"Asked by", one_line(request.requester.str(), 100), ""});
   }
-  card.status = status_words(request, count);
+  card.status = status_words(state, request, count);
   if (request.phase != Phase::pending)
     card.notification = one_line(card.short_id + " " + card.title + ": " + card.status, 150);
   for (auto const& highlight : request.highlights)

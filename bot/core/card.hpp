@@ -78,10 +78,14 @@ struct VoteView {
 
 struct State;
 struct RequestState;
+struct QueuePlace;
 
 // The message of a request as it stands now. Everything about the action comes from the bound request alone (T4); a
 // request that was never opened shows what was asked. `now`: for "until" and waiting words.
 Card make_card(State const& state, RequestState const& request, Time now);
+
+// "waiting for CS-41, 2nd in the queue"; CS-41-R2 where it is not the case's first.
+std::string queue_words(QueuePlace const& place);
 
 // The line that tells the requester how it ended: for final states.
 Note make_outcome_note(State const& state, RequestState const& request);

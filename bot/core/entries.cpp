@@ -400,21 +400,22 @@ Entry decided(RequestState const& request, Decision const& decision, std::vector
   return entry;
 }
 
-Entry run_started(Time at, RequestState const& request) {
-  auto json = head_of("run.started", at, Actor::service(), request).set("binding", request.binding);
+Entry run_started(Time at, RequestState const& request, Confinement const& confinement) {
+  auto json = head_of("run.started", at, Actor::service(), request).set("schema", 2).set("binding", request.binding);
+  json.set("confinement", Json::object({{"sandbox", confinement.sandbox}, {"cgroup", confinement.cgroup}}));
   return entry_of(request, "run.started", Actor::service(), at, subject("start", request), "started.json", json);
 }
 
-Entry run_finished(Time at, RequestState const& request, Json const& result, std::string const& output) {
-  auto json =
-      head_of("run.finished", at, Actor::service(), request).set("binding", request.binding).set("result", result);
+Entry run_finished(Time at, RequestState const& request, Json const& result, std::string const& output,
+                   Actor const& actor) {
+  auto json = head_of("run.finished", at, actor, request).set("binding", request.binding).set("result", result);
   json.set("output", output.empty() ? Json()
                                     : Json::object({{"file", "output.txt"},
                                                     {"bytes", std::uint64_t{output.size()}},
                                                     {"sha256", sha256_hex(output)}}));
   auto const cause = result["cause"].text();
   auto entry =
-      entry_of(request, "run.finished", Actor::service(), at,
+      entry_of(request, "run.finished", actor, at,
                subject("run " + result["state"].text() + (cause.empty() ? "" : " (" + cause + ")") + ":", request),
                "run.json", json);
   if (!output.empty()) entry.files.push_back({request.id.folder() + "/output.txt", output});

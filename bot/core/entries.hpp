@@ -48,8 +48,10 @@ Entry vote_refused_unknown(std::uint32_t counter, Refusal const& refusal);
 // request.approved / denied (with the deciding vote), expired, cancelled, voided.
 Entry decided(RequestState const& request, Decision const& decision, std::vector<NeedState> const& needs,
               Vote const* carried, std::string const& delivery, std::string const& config_digest);
-Entry run_started(Time at, RequestState const& request);
-Entry run_finished(Time at, RequestState const& request, Json const& result, std::string const& output);
+Entry run_started(Time at, RequestState const& request, Confinement const& confinement);
+// `actor`: the service, or who cancelled it while it waited to start.
+Entry run_finished(Time at, RequestState const& request, Json const& result, std::string const& output,
+                   Actor const& actor = Actor::service());
 
 // Reads a vote as it stands in votes/ and inside decision.json.
 Result<Vote> read_vote(Json const& json);

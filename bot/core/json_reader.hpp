@@ -58,6 +58,7 @@ class ObjectReader {
 Json actor_json(Actor const& actor);  // {"kind": "person", "key": "bob"}
 Actor read_actor(ObjectReader reader);
 Limits read_limits(ObjectReader reader);  // rules.cpp
+HttpCall read_http_call(ObjectReader reader);
 
 // Runs `read` and turns a Failure into an error of class corrupt.
 template <class Read>

@@ -7,6 +7,7 @@
 
 #include "bot/core/asking.hpp"
 #include "bot/core/digest.hpp"
+#include "bot/core/http_call.hpp"
 #include "bot/core/json_reader.hpp"
 
 namespace core {
@@ -53,12 +54,31 @@ Json program_json(std::optional<ProgramIdentity> const& program) {
   return Json::object({{"path", program->path}, {"sha256", program->sha256}, {"interpreter", std::move(interpreter)}});
 }
 
-Json step_json(BoundStep const& step) {
+char const* kind_word(Step::Kind kind) {
+  switch (kind) {
+    case Step::Kind::run: return "run";
+    case Step::Kind::probe: return "probe";
+    case Step::Kind::http: break;
+  }
+  return "http";
+}
+
+// Of request.json: the least that can say it, so that what an earlier release could write it still does, bit for bit.
+constexpr std::int64_t kSchema = 1, kSchemaHttpStrict = 2;
+
+std::int64_t schema_of(Request const& request) {
+  bool second = request.sandbox == "strict";
+  for (auto const* steps : {&request.steps, &request.on_failure})
+    second = second || std::ranges::find(*steps, Step::Kind::http, &BoundStep::kind) != steps->end();
+  return second ? kSchemaHttpStrict : kSchema;
+}
+
+Json step_json(BoundStep const& step, std::int64_t schema) {
   auto json = Json::object({{"name", step.name},
                             {"timeout_ms", step.timeout.count()},
                             {"program", program_json(step.program)},
                             {"argv", strings_json(step.argv)}});
-  json.set("kind", step.kind == Step::Kind::run ? "run" : "probe");
+  json.set("kind", kind_word(step.kind));
   Json probe;
   if (step.kind == Step::Kind::probe) {
     probe = Json::object({{"kind", kind_word(step.probe_kind)},
@@ -70,12 +90,14 @@ Json step_json(BoundStep const& step) {
   Json retry;
   if (step.retry)
     retry = Json::object({{"for_ms", step.retry->within.count()}, {"every_ms", step.retry->every.count()}});
-  return json.set("retry", std::move(retry)), json;
+  json.set("retry", std::move(retry));
+  if (schema == kSchemaHttpStrict) json.set("http", step.kind == Step::Kind::http ? to_json(step.http) : Json());
+  return json;
 }
 
-Json steps_json(std::vector<BoundStep> const& steps) {
+Json steps_json(std::vector<BoundStep> const& steps, std::int64_t schema) {
   Json::Array array;
-  for (auto const& step : steps) array.push_back(step_json(step));
+  for (auto const& step : steps) array.push_back(step_json(step, schema));
   return array;
 }
 
@@ -92,10 +114,10 @@ std::optional<ProgramIdentity> read_program(ObjectReader& parent, std::string co
   return program;
 }
 
-BoundStep read_step(ObjectReader reader) {
+BoundStep read_step(ObjectReader reader, std::int64_t schema) {
   BoundStep step;
   step.name = reader.text("name");
-  step.kind = reader.word("kind", {"run", "probe"}) == 0 ? Step::Kind::run : Step::Kind::probe;
+  step.kind = static_cast<Step::Kind>(reader.word("kind", {"run", "probe", "http"}));
   step.argv = reader.texts("argv");
   step.program = read_program(reader, "program");
   step.timeout = Duration(reader.integer("timeout_ms"));
@@ -114,13 +136,16 @@ BoundStep read_step(ObjectReader reader) {
     step.retry = Retry{Duration(retry->integer("for_ms")), Duration(retry->integer("every_ms"))};
     retry->done();
   }
+  auto http = schema == kSchemaHttpStrict ? reader.nullable_object("http") : std::optional<ObjectReader>();
+  if (http.has_value() != (step.kind == Step::Kind::http)) reader.fail("kind http and member http don't agree");
+  if (http) step.http = read_http_call(std::move(*http));
   reader.done();
   return step;
 }
 
-std::vector<BoundStep> read_steps(ObjectReader& reader, std::string const& key) {
+std::vector<BoundStep> read_steps(ObjectReader& reader, std::string const& key, std::int64_t schema) {
   std::vector<BoundStep> steps;
-  for (auto& item : reader.objects(key)) steps.push_back(read_step(std::move(item)));
+  for (auto& item : reader.objects(key)) steps.push_back(read_step(std::move(item), schema));
   return steps;
 }
 
@@ -149,6 +174,12 @@ Result<std::vector<std::string>> substitute_all(std::vector<std::string> const& 
 
 Result<BoundStep> bind_step(Step const& step, Draft const& draft) {
   BoundStep bound{.name = step.name, .kind = step.kind, .timeout = step.timeout, .retry = step.retry};
+  if (step.kind == Step::Kind::http) {
+    auto call = bind_http_call(step.http, draft.parameters);
+    if (!call) return make_error(call.error().code, "step " + step.name + ": " + call.error().message);
+    bound.http = std::move(*call);
+    return bound;
+  }
   auto const& argv_template = step.kind == Step::Kind::run ? step.argv : step.probe.argv;
   auto argv = substitute_all(argv_template, draft.parameters);
   if (!argv) return argv.error();
@@ -196,6 +227,7 @@ std::size_t action_bytes(Request const& request) {
   for (auto const* steps : {&request.steps, &request.on_failure}) {
     for (auto const& step : *steps) {
       total += step.probe_target.size();
+      if (step.kind == Step::Kind::http) total += action_bytes(step.http);
       for (auto const& word : step.argv) total += word.size() + 1;
     }
   }
@@ -252,14 +284,16 @@ Actor read_actor(ObjectReader reader) {
 }
 
 Json to_json(Request const& r) {
-  auto json =
-      Json::object({{"schema", 1}, {"instance", r.instance}, {"request", r.id.str()}, {"case", r.id.case_id().str()}});
+  auto const schema = schema_of(r);
+  auto json = Json::object(
+      {{"schema", schema}, {"instance", r.instance}, {"request", r.id.str()}, {"case", r.id.case_id().str()}});
+  if (schema == kSchemaHttpStrict) json.set("writable", strings_json(r.writable));
   json.set("requester", actor_json(r.requester)).set("initiator", optional_text(r.initiator)).set("reason", r.reason);
   json.set("labels", map_json(r.labels))
       .set("runbook", Json::object({{"name", r.runbook}, {"digest", r.runbook_digest}}));
   json.set("summary", r.summary).set("risk", to_string(r.risk)).set("if_unanswered", r.if_unanswered);
   json.set("parameters", map_json(r.parameters)).set("targets", strings_json(r.targets));
-  json.set("steps", steps_json(r.steps)).set("on_failure", steps_json(r.on_failure));
+  json.set("steps", steps_json(r.steps, schema)).set("on_failure", steps_json(r.on_failure, schema));
   json.set("environment", map_json(r.environment)).set("working_directory", r.working_directory);
   json.set("run_as", optional_text(r.run_as))
       .set("sandbox", r.sandbox)
@@ -277,7 +311,8 @@ Json to_json(Request const& r) {
 Result<Request> request_from_json(Json const& json) {
   return read_strictly("request.json", [&]() -> Request {
     ObjectReader reader(json, "request.json");
-    reader.schema(1);
+    auto const schema = json["schema"].integer() == kSchemaHttpStrict ? kSchemaHttpStrict : kSchema;
+    reader.schema(schema);
     auto id = RequestId::parse(reader.text("request"));
     if (!id) reader.fail(id.error().message);
     Request r{.id = *id};
@@ -297,12 +332,13 @@ Result<Request> request_from_json(Json const& json) {
     r.parameters = reader.text_map("parameters");
     r.targets = reader.texts("targets");
     if (r.targets.empty()) reader.fail("no target");
-    r.steps = read_steps(reader, "steps");
-    r.on_failure = read_steps(reader, "on_failure");
+    r.steps = read_steps(reader, "steps", schema);
+    r.on_failure = read_steps(reader, "on_failure", schema);
     r.environment = reader.text_map("environment");
     r.working_directory = reader.text("working_directory");
     r.run_as = reader.text_or_null("run_as");
     r.sandbox = reader.text("sandbox");
+    if (schema == kSchemaHttpStrict) r.writable = reader.texts("writable");
     r.limits = read_limits(reader.object("limits"));
     r.lock = reader.text_or_null("lock");
     if (auto const grant = reader.integer_or_null("grant_ms")) r.grant = Duration(*grant);
@@ -321,6 +357,7 @@ Result<Request> request_from_json(Json const& json) {
     r.opened_at = reader.time("opened_at");
     r.expires_at = reader.time("expires_at");
     reader.done();
+    if (schema_of(r) != schema) reader.fail("its schema says less, or more, than it needs");
     return r;
   });
 }
@@ -416,7 +453,7 @@ Result<std::vector<std::string>> programs_of(Runbook const& runbook, std::map<st
   for (auto const* steps : {&runbook.steps, &runbook.on_failure}) {
     for (auto const& step : *steps) {
       auto const& argv = step.kind == Step::Kind::run ? step.argv : step.probe.argv;
-      if (argv.empty()) continue;
+      if (step.kind == Step::Kind::http || argv.empty()) continue;
       auto name = substitute(argv.front(), values);
       if (!name) return name.error();
       if (std::ranges::find(names, *name) == names.end()) names.push_back(std::move(*name));
@@ -469,7 +506,8 @@ Result<Request> make_request(Draft const& draft, Runbook const& runbook, Policy 
   for (auto const& [name, value] : runbook.environment) r.environment[name] = value;
   r.working_directory = "private";
   r.run_as = runbook.run_as;
-  r.sandbox = "basic";
+  r.sandbox = draft.sandbox;
+  if (r.sandbox == "strict") r.writable = draft.writable;
   r.limits = runbook.limits;
   r.policy = policy.name;
   r.policy_digest = digest_of(policy);

@@ -1,7 +1,8 @@
 // The canonical request: everything an approval covers, and its binding.
 //
-// request.json is the RFC 8785 form of to_json(Request), without a trailing line feed; the binding is the SHA-256 of
-// exactly those bytes. Whatever an approver sees of the action is rendered from this value alone.
+// request.json is the RFC 8785 form of to_json(Request), without a trailing line feed; it has the least `schema` that
+// can say it (2: an http step, or the sandbox mode strict; else 1); the binding is the SHA-256 of exactly those bytes.
+// Whatever an approver sees of the action is rendered from this value alone.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +44,7 @@ struct BoundStep {
   std::string expect_body;
   Duration timeout{};
   std::optional<Retry> retry;
+  HttpCall http{};  // kind http
 };
 
 struct Request {
@@ -62,7 +64,8 @@ struct Request {
   std::map<std::string, std::string> environment;  // complete: nothing else reaches the steps but HOME and TMPDIR
   std::string working_directory;                   // "private": a fresh folder a run, removed afterwards
   std::string run_as;                              // empty: the runner's own user
-  std::string sandbox;                             // "basic"
+  std::string sandbox;                             // "basic" or "strict"
+  std::vector<std::string> writable{};             // strict: what the steps may write besides their private folders
   Limits limits;
   std::string lock;               // empty: none
   std::optional<Duration> grant;  // always absent in this release
@@ -112,6 +115,8 @@ struct Draft {  // what the request is made from, besides runbook and policy
   std::map<std::string, ProgramIdentity> programs;  // by argv[0]
   std::string evidence;
   Time opened_at;
+  std::string sandbox = "basic";
+  std::vector<std::string> writable{};
 };
 Result<Request> make_request(Draft const& draft, Runbook const& runbook, Policy const& policy);
 

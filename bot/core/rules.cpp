@@ -1,5 +1,6 @@
 #include "bot/core/rules.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "bot/core/digest.hpp"
@@ -10,7 +11,7 @@ namespace core {
 
 namespace {
 
-constexpr std::int64_t kSchema = 1;
+constexpr std::int64_t kSchema = 1, kSchemaHttp = 2;  // 2: a runbook has an http step
 
 Json strings_json(auto const& values) {
   Json::Array list;
@@ -33,6 +34,13 @@ Json probe_json(Probe const& probe) {
     case Probe::Kind::command: break;
   }
   return Json::object({{"command", strings_json(probe.argv)}});
+}
+
+bool has_http(Rules const& rules) {
+  return std::ranges::any_of(rules.runbooks, [](auto const& member) {
+    auto const is_http = [](Step const& step) { return step.kind == Step::Kind::http; };
+    return std::ranges::any_of(member.second.steps, is_http) || std::ranges::any_of(member.second.on_failure, is_http);
+  });
 }
 
 Json steps_json(std::vector<Step> const& steps) {
@@ -119,6 +127,9 @@ Step read_step(ObjectReader in) {
   if (in.has("run")) {
     step.kind = Step::Kind::run;
     step.argv = in.texts("run");
+  } else if (in.has("http")) {
+    step.kind = Step::Kind::http;
+    step.http = read_http_call(in.object("http"));
   } else {
     step.kind = Step::Kind::probe;
     step.probe = read_probe(in.object("probe"));
@@ -230,7 +241,8 @@ void each_member(ObjectReader& parent, std::string const& key, auto const& read)
 Rules read_rules(Json const& json) {
   Rules rules;
   ObjectReader in(json, "config");
-  in.schema(kSchema);
+  bool const second = json["schema"].integer() == kSchemaHttp;
+  in.schema(second ? kSchemaHttp : kSchema);
   each_member(in, "people", [&](ObjectReader item, std::string const& key) {
     Person person;
     person.groups = item.text_set("groups");
@@ -263,6 +275,7 @@ Rules read_rules(Json const& json) {
   }
   in.any("wiring");
   in.done();
+  if (second != has_http(rules)) in.fail("schema 2 is for configurations with an http step, and only for them");
   return rules;
 }
 
@@ -355,6 +368,8 @@ Json to_json(Step const& step) {
   auto json = Json::object({{"name", step.name}, {"timeout_ms", std::int64_t{step.timeout.count()}}});
   if (step.kind == Step::Kind::run) {
     json.set("run", strings_json(step.argv));
+  } else if (step.kind == Step::Kind::http) {
+    json.set("http", to_json(step.http));
   } else {
     json.set("probe", probe_json(step.probe));
   }
@@ -408,7 +423,7 @@ Json to_json(Rules const& rules, Json wiring) {
   for (auto const& [key, policy] : rules.policies) policies.emplace(key, to_json(policy));
   for (auto const& [key, trigger] : rules.triggers) triggers.emplace(key, trigger_json(trigger));
   for (auto const& [key, ids] : rules.channels) channels.emplace(key, map_json(ids));
-  return Json::object({{"schema", kSchema},
+  return Json::object({{"schema", has_http(rules) ? kSchemaHttp : kSchema},
                        {"people", std::move(people)},
                        {"robots", std::move(robots)},
                        {"runbooks", std::move(runbooks)},

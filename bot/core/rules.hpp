@@ -83,12 +83,27 @@ struct Retry {
   Duration every = std::chrono::seconds(2);
 };
 
-struct Step {  // `{{parameter}}` may stand in argv, probe target and probe argv
+// One HTTP request, exactly as it will be sent but for Host, Content-Length, User-Agent and the token in `bearer`.
+struct HttpCall {
+  std::string method = "POST";  // GET, HEAD, POST, PUT, PATCH or DELETE
+  std::string url;              // https, or http to loopback; `{{parameter}}` may stand in path and query alone
+  std::map<std::string, std::string> headers;  // fixed text
+  std::string body;                            // `{{parameter}}` may stand in strings of a JSON body alone
+  bool json = false;                           // `body` is JSON text
+  std::string bearer;                          // absolute path of the file with the token, or empty: no Authorization
+  std::vector<std::uint32_t> expect_status;    // one of these; empty: any 2xx
+  std::string expect_body;                     // RE2 searched in the answer's body; empty: anything
+  std::uint64_t max_bytes = 64 * 1024;         // of the answer's body; more is a failure
+  friend bool operator==(HttpCall const&, HttpCall const&) = default;
+};
+
+struct Step {  // `{{parameter}}` may stand in argv, probe target, probe argv, and in `http` where it says so
   std::string name;
-  enum class Kind { run, probe };
+  enum class Kind { run, probe, http };
   Kind kind = Kind::run;
   std::vector<std::string> argv;  // run
   Probe probe;                    // probe
+  HttpCall http{};                // http
   Duration timeout = std::chrono::seconds(60);
   std::optional<Retry> retry;
 };
@@ -160,6 +175,7 @@ struct Rules {
 Json to_json(Policy const& policy);
 Json to_json(Runbook const& runbook);
 Json to_json(Step const& step);
+Json to_json(HttpCall const& call);
 Json to_json(Limits const& limits);
 std::string digest_of(Policy const& policy);
 std::string digest_of(Runbook const& runbook);

@@ -46,7 +46,15 @@ struct Decision {
   Actor actor;                  // who brought it about
   std::vector<std::string> by;  // persons whose votes count for it
   Time at;
-  std::string reason;  // in words
+  std::string reason;       // in words
+  std::uint64_t entry = 0;  // of the ledger, counted from 1: whoever was approved first starts first
+};
+
+// How a run is confined, in closed sets of words: what the runner says when it accepts, and started.json keeps.
+struct Confinement {
+  std::string sandbox = "basic";  // or "strict"
+  std::string cgroup = "none";    // "kill": a group of its own; "limits": with limits on memory and processes, too
+  friend bool operator==(Confinement const&, Confinement const&) = default;
 };
 
 struct RunState {
@@ -172,6 +180,18 @@ Result<void> apply(State& state, Entry const& entry, FileLookup const& lookup);
 
 // The action of a request that has been approved: what the runner needs. Errors say why it may not run.
 Result<RequestState const*> approved_request(State const& state, RequestId const& id);
+
+// The place of an approved request that waits for its turn.
+struct QueuePlace {
+  std::size_t position = 1;         // 1: it is next
+  std::optional<RequestId> behind;  // who holds the target; nothing: as many runs as may be are under way
+};
+// Nothing: it is not approved, or its turn has come. One at a time for each target, in the order of approval.
+std::optional<QueuePlace> queue_place(State const& state, RequestState const& request);
+// The approved requests whose turn has come, in order.
+std::vector<RequestId> startable(State const& state);
+// The approved ones whose turn has not come, in order.
+std::vector<RequestId> waiting_to_start(State const& state);
 
 // Entries whose commit people are told: decisions, and the end of a run.
 bool is_turning_point(std::string_view kind);

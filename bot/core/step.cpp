@@ -45,7 +45,7 @@ void Stepper::decide(RequestState const& request, std::string verdict, Actor act
 }
 
 void Stepper::end_run(RequestState const& request, std::string const& result_state, std::string const& cause,
-                      std::string const& explanation) {
+                      std::string const& explanation, Actor const& actor) {
   auto const id = request.id;
   auto const result = Json::object({{"state", result_state},
                                     {"cause", cause},
@@ -55,24 +55,14 @@ void Stepper::end_run(RequestState const& request, std::string const& result_sta
                                     {"started_at", Json()},
                                     {"finished_at", Json()},
                                     {"steps", Json::array()}});
-  append(entries::run_finished(at, request, result, ""));
+  append(entries::run_finished(at, request, result, "", actor));
   effects.push_back(RunRecorded{id});
   effects.push_back(Refresh{id});
 }
 
 void Stepper::start_next() {
-  constexpr std::size_t kMostRuns = 16;  // the runner refuses more at a time, and its refusal would be final
-  std::set<std::string> busy;
-  for (auto const& id : state.active) {
-    auto const& request = state.requests.at(id);
-    if (request.phase == Phase::running) busy.insert(request.bound->target());
-  }
-  for (auto const& id : state.active) {
-    auto const& request = state.requests.at(id);
-    if (busy.size() >= kMostRuns) break;
-    if (request.phase == Phase::approved && busy.insert(request.bound->target()).second)
-      effects.push_back(AskRunner{id});
-  }
+  for (auto const& id : startable(state)) effects.push_back(AskRunner{id});
+  for (auto const& id : waiting_to_start(state)) effects.push_back(Refresh{id});  // its place may be another one now
 }
 
 void Stepper::collect(RequestState const& request, std::vector<Exhibit> attachments) {
@@ -200,7 +190,8 @@ void on(Stepper& step, ServiceStarted const& event) {
                        "the service was not there to start it before it expired");
         break;
       case Phase::running:
-        if (event.started.contains(id.str())) {
+        // The markers of another account's runner are not ours to read.
+        if (event.started.contains(id.str()) || !request.bound->run_as.empty()) {
           step.end_run(
               request, "interrupted", "crash",
               "the service stopped while it was running; nobody can say how far it came, and it is not repeated");
@@ -275,7 +266,9 @@ void on(Stepper& step, Collected const& event) {
               .parameters = request.parameters,
               .programs = {},
               .evidence = request.evidence,
-              .opened_at = step.at};
+              .opened_at = step.at,
+              .sandbox = event.sandbox,
+              .writable = event.writable};
   for (auto const& [name, program] : event.programs) {
     if (!program) return void_it("it can't run here: " + program.error().message);
     draft.programs.emplace(name, *program);
@@ -315,12 +308,15 @@ void on(Stepper& step, Posted const& event) {
 void on(Stepper& step, RunnerAccepted const& event) {
   auto const* request = step.state.request(event.request);
   if (!request || request->phase != Phase::approved) return;
-  for (auto const& id : step.state.active) {
-    auto const& other = step.state.requests.at(id);
-    if (other.phase == Phase::running && other.bound->target() == request->bound->target())
-      return;  // its turn comes when that one ends
+  if (queue_place(step.state, *request)) return;  // its turn has not come: it is asked about again
+  if (event.confinement.sandbox != request->bound->sandbox) {
+    // Rather no run than one that is confined otherwise than people were shown.
+    step.end_run(*request, "failed", "refused_by_runner",
+                 "the runner would use the sandbox " + event.confinement.sandbox + ", not " + request->bound->sandbox +
+                     " as approved");
+    return step.start_next();
   }
-  step.append(entries::run_started(step.at, *request));
+  step.append(entries::run_started(step.at, *request, event.confinement));
   step.effects.push_back(StartRun{event.request});
   step.effects.push_back(Refresh{event.request});
 }

@@ -61,6 +61,8 @@ struct Collected {
   std::optional<RequestId> request;  // absent: the case's own evidence
   Evidence evidence;
   std::map<std::string, Result<ProgramIdentity>> programs;
+  std::string sandbox = "basic";        // mode in force on this host
+  std::vector<std::string> writable{};  // strict: folders that stay writable
 };
 struct VoteCast {
   Ticket ticket = 0;
@@ -92,6 +94,7 @@ struct Posted {
 };
 struct RunnerAccepted {
   RequestId request;
+  Confinement confinement{};
 };
 struct RunnerRefused {
   RequestId request;

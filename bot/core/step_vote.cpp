@@ -9,6 +9,17 @@
 
 namespace core {
 
+bool may_cancel(State const& state, RequestState const& request, Actor const& by) {
+  if (by == request.requester) return true;
+  if (by.kind != Actor::Kind::person) return false;
+  if (by.key == request.initiator) return true;
+  auto const* person = state.rules.person(by.key);
+  auto const* runbook = state.rules.runbook(request.runbook);
+  auto const* policy = request.pinned ? &*request.pinned : runbook ? state.rules.policy_of(*runbook) : nullptr;
+  return person && policy &&
+         std::ranges::any_of(policy->approve, [&](Need const& need) { return person->groups.contains(need.group); });
+}
+
 namespace {
 
 constexpr std::uint32_t kRefusalsPerMinute = 5;  // of one account; more are folded into one entry a minute (T71)
@@ -47,18 +58,6 @@ std::string decided_words(RequestState const& request) {
     case Phase::pending: break;
   }
   return "It is open.";
-}
-
-// Requester, initiator, or a member of an approving group.
-bool may_cancel(State const& state, RequestState const& request, Actor const& by) {
-  if (by == request.requester) return true;
-  if (by.kind != Actor::Kind::person) return false;
-  if (by.key == request.initiator) return true;
-  auto const* person = state.rules.person(by.key);
-  auto const* runbook = state.rules.runbook(request.runbook);
-  auto const* policy = request.pinned ? &*request.pinned : runbook ? state.rules.policy_of(*runbook) : nullptr;
-  return person && policy &&
-         std::ranges::any_of(policy->approve, [&](Need const& need) { return person->groups.contains(need.group); });
 }
 
 class Ballot {
@@ -218,7 +217,8 @@ class Ballot {
     if (cast_.verdict == Verdict::approve && pinned.satisfied && now.satisfied) {
       step_.decide(*request_, "approved", actor_, pinned.counted,
                    "the policy " + request_->pinned->name + " is satisfied", pinned.needs, &vote, delivery_);
-      answer(Errc{}, id.short_name() + " is approved; it starts now.");
+      auto const place = queue_place(step_.state, *step_.state.request(id));
+      answer(Errc{}, id.short_name() + " is approved; " + (place ? queue_words(*place) : "it starts now") + ".");
       return step_.start_next();
     }
     step_.append(entries::vote(*request_, vote, delivery_));
@@ -254,8 +254,7 @@ void on(Stepper& step, CommandRefused const& event) {
 }
 
 std::optional<std::string> why_not_cancel(State const& state, RequestState const& request, Actor const& by) {
-  if (is_final(request.phase) || request.phase == Phase::approved || request.phase == Phase::running)
-    return decided_words(request);
+  if (is_final(request.phase) || request.phase == Phase::running) return decided_words(request);
   if (may_cancel(state, request, by)) return std::nullopt;
   return "Only the requester, the initiator or a member of an approving group may cancel it.";
 }
@@ -283,7 +282,7 @@ void on(Stepper& step, CancelAsked const& event) {
   if (request.phase == Phase::cancelled && may)
     return reply(Errc{}, request.id.short_name() + " is cancelled already.", request.id);
   if (auto why = why_not_cancel(step.state, request, event.by)) {
-    bool const late = is_final(request.phase) || request.phase == Phase::approved || request.phase == Phase::running;
+    bool const late = is_final(request.phase) || request.phase == Phase::running;
     if (!late || !may)
       step.record_refusal(&request, {.at = step.at,
                                      .actor = event.by,
@@ -301,6 +300,15 @@ void on(Stepper& step, CancelAsked const& event) {
     if (auto why = why_not_words(event.reason, "reason")) return reply(Errc::bad_input, *why, request.id);
   }
   auto const id = request.id;
+  if (request.phase == Phase::approved) {
+    // Its decision stands: it is approved and never starts.
+    step.end_run(request, "interrupted", "not_started",
+                 "cancelled by " + event.by.str() + " while it waited to start" +
+                     (event.reason.empty() ? "" : ": " + event.reason),
+                 event.by);
+    reply(Errc{}, id.short_name() + " is cancelled: it will not start.", id);
+    return step.start_next();
+  }
   step.decide(request, "cancelled", event.by, {},
               event.reason.empty() ? "cancelled by " + event.by.str() : event.reason, {}, nullptr, {});
   reply(Errc{}, id.short_name() + " is cancelled.", id);

@@ -23,8 +23,8 @@ struct Stepper {
               std::string reason, std::vector<NeedState> const& needs, Vote const* carried,
               std::string const& delivery);
   void end_run(RequestState const& request, std::string const& result_state, std::string const& cause,
-               std::string const& explanation);
-  void start_next();  // asks the runner about the first approved request of each free target
+               std::string const& explanation, Actor const& actor = Actor::service());
+  void start_next();  // asks the runner about those whose turn it is; the others learn their places
   void collect(RequestState const& request, std::vector<Exhibit> attachments);
   Result<void> load(std::string const& config_bytes);  // refuses bytes that could not be read back
   void void_changed();  // voids what is open under a runbook or policy that is no longer in force
@@ -44,6 +44,9 @@ void on(Stepper& step, SignalRecovered const& event);  // step_signal.cpp
 void on(Stepper& step, VoteCast const& event);         // step_vote.cpp
 void on(Stepper& step, CancelAsked const& event);      // step_vote.cpp
 void on(Stepper& step, CommandRefused const& event);   // step_vote.cpp
+
+// Requester, initiator, or a member of an approving group.
+bool may_cancel(State const& state, RequestState const& request, Actor const& by);
 
 // Whether the texts that the request was bound to are the ones in force.
 bool still_in_force(State const& state, Request const& bound);

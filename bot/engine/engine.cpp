@@ -27,7 +27,12 @@ Engine::Engine(Parts parts, core::State folded)
       outbox_(parts_.loop, parts_.log, parts_.papers, parts_.adapters, state_,
               [this](auto what) { enqueue(std::move(what)); }),
       evidence_(parts_.loop, parts_.evidence, parts_.programs,
-                [this](core::Collected collected) { enqueue(std::move(collected)); }) {
+                [this](core::Collected collected) {
+                  collected.sandbox = parts_.sandbox;
+                  collected.writable = parts_.writable;
+                  enqueue(std::move(collected));
+                }),
+      live_(parts_.loop, parts_.log, parts_.adapters, state_, parts_.live, [this](std::string& text) { clean(text); }) {
   for (auto const* adapter : parts_.adapters) connected_[adapter->platform()] = false;
   vote_time_ = {.name = "vote_seconds",
                 .help = "From a vote's arrival to its answer, of votes that were recorded",
@@ -53,6 +58,7 @@ core::Ticket Engine::open_ticket(Replied replied) {
 
 void Engine::start(core::ServiceStarted started, std::function<void()> recorded) {
   started_at_ = parts_.loop.now();
+  live_.remember_running();
   auto const ticket = recorded ? open_ticket([recorded = std::move(recorded)](core::Reply const& reply) {
     if (reply.code == core::Errc{}) recorded();
   })
@@ -75,6 +81,7 @@ void Engine::start(core::ServiceStarted started, std::function<void()> recorded)
   started_ = true;
   pump();
   outbox_.reconcile();
+  live_.reconcile();
 }
 
 void Engine::reload(core::Rules rules, std::string config_bytes, std::function<void(bool)> recorded) {
@@ -213,15 +220,21 @@ void Engine::perform(core::Effect const& effect) {
         } else if constexpr (std::is_same_v<T, core::AskRunner>) {
           // State may be ahead of this effect: what has started or ended meanwhile is not asked about.
           auto const* request = state_.request(what.request);
-          if (!request || request->phase != core::Phase::approved || !parts_.runner.ready()) return;
-          if (asked_runner_.insert(what.request).second) parts_.runner.check(what.request.str());
+          if (!request || request->phase != core::Phase::approved) return;
+          auto const& run_as = request->bound->run_as;
+          if (!parts_.runner.ready_for(run_as)) return;
+          if (asked_runner_.insert(what.request).second) parts_.runner.check(what.request.str(), run_as);
         } else if constexpr (std::is_same_v<T, core::StartRun>) {
           ++runs_ordered_;
-          if (!parts_.runner.ready())
+          auto const* request = state_.request(what.request);
+          auto const run_as = request && request->bound ? request->bound->run_as : std::string();
+          if (!parts_.runner.ready_for(run_as))
             return enqueue(core::RunLost{what.request, "the runner ended before it was ordered", /*ordered=*/false});
-          parts_.runner.run(what.request.str());
+          parts_.runner.run(what.request.str(), run_as);
+          live_.began(what.request);
         } else if constexpr (std::is_same_v<T, core::RunRecorded>) {
           asked_runner_.erase(what.request);
+          live_.ended(what.request);
           parts_.forget_started(what.request);
         } else if constexpr (std::is_same_v<T, core::NoteRecovery>) {
           outbox_.say_in_thread(what.case_id, "recovered", what.text);

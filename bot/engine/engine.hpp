@@ -17,6 +17,7 @@
 
 #include "bot/core/step.hpp"
 #include "bot/engine/evidence_desk.hpp"
+#include "bot/engine/live_desk.hpp"
 #include "bot/engine/outbox.hpp"
 #include "bot/ports.hpp"
 
@@ -40,6 +41,9 @@ struct Parts {
   // Entries that are durable now, with their places in the ledger.
   std::function<void(std::vector<core::Entry> const&, std::vector<core::Receipt> const&)> recorded{};
   std::function<void(core::Error const&)> stop_service;  // the ledger may have lost data: write nothing more, stop
+  std::string sandbox = "basic";                         // mode in force: part of each binding
+  std::vector<std::string> writable{};                   // strict: what stays writable
+  LivePace live{};
 };
 
 class Engine final : public ports::ChatSink, public ports::RunnerEvents, public ports::RequestDesk {
@@ -64,9 +68,9 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void connection(std::string const& platform, bool connected, std::string const& detail) override;
 
   // RunnerEvents
-  void runner_ready() override;
-  void runner_gone(std::string const& why) override;
-  void runner_accepted(std::string const& request) override;
+  void runner_ready(std::string const& run_as = {}, core::Confinement const& can = {}) override;
+  void runner_gone(std::string const& run_as, std::string const& why) override;
+  void runner_accepted(std::string const& request, core::Confinement const& confinement = {}) override;
   void runner_refused(std::string const& request, std::string const& why) override;
   void runner_output(std::string const& request, std::string const& step, std::string const& text) override;
   void runner_finished(std::string const& request, core::Json const& result, std::string const& output) override;
@@ -116,6 +120,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   std::optional<core::State> recorded_;  // while writing fails: what the ledger holds, folded once
   Outbox outbox_;
   EvidenceDesk evidence_;
+  LiveDesk live_;
   std::deque<Waiting> queue_;
   bool started_ = false, writing_ = false, stopping_ = false;
   std::vector<Waiting> batch_;  // what is being written, to be redone if it fails
@@ -130,6 +135,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   core::Ticket last_ticket_ = 0;
   ports::Loop::TimerId timer_ = 0, retry_timer_ = 0;
   std::set<core::RequestId> asked_runner_;
+  std::map<std::string, core::Confinement> runners_;  // by run_as: those that are ready, and what they can do
   std::map<std::string, bool> connected_;
   core::Time started_at_{};
   std::map<std::string, std::uint64_t> entries_by_kind_;                         // since the start

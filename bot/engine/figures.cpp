@@ -16,6 +16,13 @@ std::vector<ports::Figure> Engine::figures() const {
       {"runs_ordered_total", "Runs that the runner was told to begin", static_cast<double>(runs_ordered_)},
       {"queue_length", "Events that wait for the batch under way", static_cast<double>(queue_.size())},
   };
+  for (auto const& [run_as, can] : runners_)
+    all.push_back({"runner_confinement",
+                   "1 for each runner that answers: the sandbox in force and what it does with control groups",
+                   1.0,
+                   {{"run_as", run_as}, {"sandbox", parts_.sandbox}, {"cgroup", can.cgroup}}});
+  all.push_back({"runs_waiting", "Approved requests that wait for their turn",
+                 static_cast<double>(core::waiting_to_start(state_).size())});
   for (auto const& [kind, count] : entries_by_kind_)
     all.push_back(
         {"entries_total", "Entries written since the start, by kind", static_cast<double>(count), {{"kind", kind}}});

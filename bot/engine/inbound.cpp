@@ -145,22 +145,24 @@ std::optional<core::Actor> Engine::actor_of(ports::Account const& account) const
 
 // --- runner ---------------------------------------------------------------------------------------------------------
 
-void Engine::runner_ready() {
+void Engine::runner_ready(std::string const& run_as, core::Confinement const& can) {
+  runners_[run_as] = can;
   asked_runner_.clear();
   enqueue(core::Tick{});  // asks about everything that is approved
 }
 
-void Engine::runner_gone(std::string const& why) {
-  parts_.log.error("the runner is gone", {{"why", why}});
+void Engine::runner_gone(std::string const& run_as, std::string const& why) {
+  parts_.log.error("the runner is gone", {{"run_as", run_as}, {"why", why}});
+  runners_.erase(run_as);
   asked_runner_.clear();
   for (auto const* request : state_.open_requests()) {
-    if (request->phase == core::Phase::running)
+    if (request->phase == core::Phase::running && request->bound->run_as == run_as)
       enqueue(core::RunLost{request->id, "the runner ended while it was running: " + why});
   }
 }
 
-void Engine::runner_accepted(std::string const& request) {
-  if (auto const id = core::RequestId::parse(request)) enqueue(core::RunnerAccepted{*id});
+void Engine::runner_accepted(std::string const& request, core::Confinement const& confinement) {
+  if (auto const id = core::RequestId::parse(request)) enqueue(core::RunnerAccepted{*id, confinement});
 }
 
 void Engine::runner_refused(std::string const& request, std::string const& why) {
@@ -171,7 +173,7 @@ void Engine::runner_refused(std::string const& request, std::string const& why) 
 }
 
 void Engine::runner_output(std::string const& request, std::string const& step, std::string const& text) {
-  parts_.log.debug("output", {{"request", request}, {"step", step}, {"bytes", std::uint64_t{text.size()}}});
+  if (auto const id = core::RequestId::parse(request)) live_.output(*id, step, text);
 }
 
 void Engine::runner_finished(std::string const& request, core::Json const& result, std::string const& output) {

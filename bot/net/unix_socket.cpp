@@ -1,5 +1,6 @@
 #include "bot/net/unix_socket.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -211,7 +212,7 @@ class Listener final : public UnixListener {
     error_code ignored;
     shared_->io.cancel(shared_->pause);
     shared_->acceptor.close(ignored);
-    ::unlink(path_.c_str());
+    if (!path_.empty()) ::unlink(path_.c_str());
   }
   Listener(Listener const&) = delete;
   Listener& operator=(Listener const&) = delete;
@@ -276,6 +277,38 @@ Result<std::unique_ptr<UnixListener>> listen_unix(Io& io, std::string const& pat
   if (error) return failed(error.message());
   shared->accept_next();
   return std::unique_ptr<UnixListener>{std::make_unique<Listener>(std::move(shared), path)};
+}
+
+Result<std::unique_ptr<UnixListener>> adopt_listener(Io& io, int fd, std::function<void(int fd)> on_accept) {
+  auto const failed = [&](std::string const& why) {
+    ::close(fd);
+    return make_error(Errc::io, "The descriptor that was handed over can't be listened on: " + why + ".");
+  };
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  sockaddr_storage address{};
+  socklen_t address_size = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &address_size) != 0 || address.ss_family != AF_UNIX ||
+      ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0)
+    return failed("it is no local socket that listens");
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  // Of a listening socket: who called listen(2), which is what its peers will be told (unix(7)).
+  ucred listener{};
+  size = sizeof listener;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0) return failed("its owner is unknown");
+  if (listener.uid != ::geteuid()) {
+    if (::listen(fd, SOMAXCONN) != 0) return failed("listen failed");
+    for (int early = ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC); early >= 0;
+         early = ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC))
+      ::close(early);
+  }
+  auto shared = std::make_shared<Listener::Shared>(io, std::move(on_accept));
+  error_code error;
+  shared->acceptor.assign(stream_protocol{}, fd, error);
+  if (error) return failed(error.message());
+  shared->accept_next();
+  return std::unique_ptr<UnixListener>{std::make_unique<Listener>(std::move(shared), std::string())};
 }
 
 }  // namespace net

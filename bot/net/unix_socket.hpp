@@ -50,5 +50,9 @@ struct UnixListener {
 // `on_accept` gets each connection's descriptor, for adopt_unix.
 Result<std::unique_ptr<UnixListener>> listen_unix(Io& io, std::string const& path, mode_t mode,
                                                   std::function<void(int fd)> on_accept);
+// Takes over a socket that listens already, e.g. one that systemd opened; closes it in the end and leaves its file.
+// Whoever connects sees the account that called listen(2) as its peer: where that was another one it is called again,
+// and connections made before are closed, so that those peers try again and see ours.
+Result<std::unique_ptr<UnixListener>> adopt_listener(Io& io, int fd, std::function<void(int fd)> on_accept);
 
 }  // namespace net

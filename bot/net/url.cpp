@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <charconv>
@@ -121,6 +122,26 @@ Result<Url> parse_url(std::string_view text) {
   url.target = std::string{target.substr(0, target.find('#'))};
   if (!url.target.starts_with('/')) url.target.insert(0, "/");
   return url;
+}
+
+bool is_metadata_address(std::string const& address) {
+  std::array<unsigned char, 16> bytes{};
+  auto const v4 = [](unsigned char const* b) {
+    auto const whole = static_cast<std::uint32_t>(b[0]) << 24 | static_cast<std::uint32_t>(b[1]) << 16 |
+                       static_cast<std::uint32_t>(b[2]) << 8 | b[3];
+    constexpr std::uint32_t kAzure = 0xA83F8110, kAlibaba = 0x646464C8, kOracle = 0xC00000C0;
+    return (whole >> 16) == 0xA9FE || whole == kAzure || whole == kAlibaba || whole == kOracle;
+  };
+  if (inet_pton(AF_INET, address.c_str(), bytes.data()) == 1) return v4(bytes.data());
+  auto const plain = address.substr(0, address.find('%'));  // without a zone
+  if (inet_pton(AF_INET6, plain.c_str(), bytes.data()) != 1) return false;
+  constexpr std::array<unsigned char, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};  // RFC 4291 2.5.5.2
+  constexpr std::array<unsigned char, 12> kNat64{0, 0x64, 0xFF, 0x9B};                        // RFC 6052 section 2.1
+  constexpr std::array<unsigned char, 16> kAws{0xFD, 0, 0x0E, 0xC2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54};
+  if (std::equal(kMapped.begin(), kMapped.end(), bytes.begin()) ||
+      std::equal(kNat64.begin(), kNat64.end(), bytes.begin()))
+    return v4(bytes.data() + 12);
+  return (bytes[0] == 0xFE && (bytes[1] & 0xC0) == 0x80) || bytes == kAws;
 }
 
 Result<void> check_transport(Url const& url) {

@@ -25,6 +25,11 @@ struct Url {
 
 Result<Url> parse_url(std::string_view text);
 
+// Whether an IP address is one where clouds tell a machine its secrets, or any other link-local one: 169.254.0.0/16 and
+// fe80::/10, also written as IPv4 in IPv6; AWS fd00:ec2::254, Azure 168.63.129.16, Alibaba 100.100.100.200, Oracle
+// 192.0.0.192 (each vendor's page on instance metadata). What is no address is none.
+bool is_metadata_address(std::string const& address);
+
 // Plain http:// and ws:// go to loopback only (design, section 7). The clients enforce it; the configuration asks it
 // too, to say so early. Holds an error or nothing.
 Result<void> check_transport(Url const& url);

@@ -12,10 +12,10 @@
 namespace process {
 namespace {
 
-enum Stage { kSession, kParent, kDescriptors, kDirectory, kLimits, kPrivileges, kExec };
+enum Stage { kSession, kParent, kDescriptors, kDirectory, kLimits, kPrivileges, kExec, kGroup, kSandbox };
 
-[[noreturn]] void fail(int status_fd, Stage stage) noexcept {
-  ChildFailure const failure{errno, stage};
+[[noreturn]] void fail(int status_fd, Stage stage, int inner_stage = 0) noexcept {
+  ChildFailure const failure{errno, stage, inner_stage};
   // Smaller than PIPE_BUF, so it is written whole or not at all.
   [[maybe_unused]] auto const written = ::write(status_fd, &failure, sizeof failure);
   ::_exit(127);
@@ -32,7 +32,7 @@ void close_from(int first) noexcept {
 
 }  // namespace
 
-char const* describe_stage(int stage) noexcept {
+char const* describe_stage(int stage, int inner_stage) noexcept {
   switch (stage) {
     case kSession: return "making a session of its own failed";
     case kParent: return "its parent went away";
@@ -41,6 +41,8 @@ char const* describe_stage(int stage) noexcept {
     case kLimits: return "setting its limits failed";
     case kPrivileges: return "giving up new privileges failed";
     case kExec: return "executing it failed";
+    case kGroup: return "joining its control group failed";
+    case kSandbox: return describe_sandbox(inner_stage);
     default: return "it could not be started";
   }
 }
@@ -60,6 +62,8 @@ void run_child(ChildPlan const& plan) noexcept {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::umask(077);
 
+  // First of all: whatever it starts is in there, too.
+  if (plan.cgroup >= 0 && ::write(plan.cgroup, "0", 1) != 1) fail(plan.status, kGroup);
   if (::fchdir(plan.directory) != 0) fail(plan.status, kDirectory);
   if (::dup2(plan.null, 0) < 0 || ::dup2(plan.out, 1) < 0 || ::dup2(plan.err, 2) < 0) fail(plan.status, kDescriptors);
   if (::dup3(plan.status, kStatusFd, O_CLOEXEC) < 0) fail(plan.status, kDescriptors);
@@ -70,6 +74,16 @@ void run_child(ChildPlan const& plan) noexcept {
     ::close(kScriptFd);
   }
   close_from(kFirstFreeFd);
+  // Only now: what an open folder names would still be writable.
+  if (plan.sandbox != nullptr) {
+    int inner = 0;
+    if (int const number = plan.sandbox->enter(inner); number != 0) {
+      errno = number;
+      fail(kStatusFd, kSandbox, inner);
+    }
+    // Other credentials in another user namespace: the kernel forgets it with them.
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || ::getppid() != plan.parent) fail(kStatusFd, kParent);
+  }
 
   for (std::size_t i = 0; i < plan.limit_count; ++i) {
     // glibc types the resource as an enumeration in C++.

@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include "bot/process/sandbox_child.hpp"
+
 namespace process {
 
 // Where the child keeps its descriptors; all that the parent hands over must lie above.
@@ -27,17 +29,20 @@ struct ChildPlan {
   char* const* arguments = nullptr;
   char* const* environment = nullptr;
   pid_t parent = 0;
+  int cgroup = -1;                       // cgroup.procs of the group to join; -1: none
+  SandboxPlan const* sandbox = nullptr;  // null: none
   std::array<ChildLimit, 6> limits{};
   std::size_t limit_count = 0;
 };
 
 // What the child writes to its status descriptor when it can't go on.
 struct ChildFailure {
-  int number = 0;  // errno
-  int stage = 0;   // index for describe_stage
+  int number = 0;       // errno
+  int stage = 0;        // index for describe_stage
+  int inner_stage = 0;  // of the sandbox, for describe_sandbox
 };
 
-char const* describe_stage(int stage) noexcept;
+char const* describe_stage(int stage, int inner_stage) noexcept;
 
 [[noreturn]] void run_child(ChildPlan const& plan) noexcept;
 

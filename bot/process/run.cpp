@@ -341,6 +341,13 @@ Result<Outcome> run(Spec const& spec) {
   plan.arguments = arguments.get();
   plan.environment = environment.get();
   plan.parent = ::getpid();
+  std::optional<SandboxPlan> sandbox;
+  if (spec.sandbox) plan.sandbox = &sandbox.emplace(*spec.sandbox, spec.working_directory);
+  auto const group = spec.cgroup != nullptr && *spec.cgroup
+                         ? high(::fcntl(spec.cgroup->procs(), F_DUPFD_CLOEXEC, 0), "the control group")
+                         : Result<Fd>(Fd{});
+  if (!group) return group.error();
+  plan.cgroup = group->get();
   add_limit(plan, RLIMIT_CORE, 0);
   add_limit(plan, RLIMIT_CPU, spec.limits.cpu_seconds, /*headroom=*/1);  // SIGXCPU first, SIGKILL a second later
   add_limit(plan, RLIMIT_AS, spec.limits.address_space);
@@ -368,7 +375,8 @@ Result<Outcome> run(Spec const& spec) {
   do count = ::read(status->reader.get(), &failure, sizeof failure);
   while (count < 0 && errno == EINTR);
   if (count == static_cast<ssize_t>(sizeof failure))
-    return failed(failure.number, "Can't run " + identity.path + ", " + describe_stage(failure.stage));
+    return failed(failure.number,
+                  "Can't run " + identity.path + ", " + describe_stage(failure.stage, failure.inner_stage));
   if (spec.on_spawned) spec.on_spawned(pid);
 
   Outcome outcome;

@@ -14,9 +14,11 @@
 #include <utility>
 #include <vector>
 
+#include "bot/process/cgroup.hpp"
 #include "bot/process/error.hpp"
 #include "bot/process/fd.hpp"
 #include "bot/process/program.hpp"
+#include "bot/process/sandbox.hpp"
 
 namespace process {
 
@@ -57,6 +59,8 @@ struct Spec {
   std::vector<std::pair<std::string, std::string>> environment{};  // all there is: nothing is inherited
   std::string working_directory = "/";
   Limits limits{};
+  std::optional<Sandbox> sandbox{};      // not set: the file system as it is
+  Cgroup const* cgroup = nullptr;        // optional: the group that it joins
   Canceller const* canceller = nullptr;  // optional; must live as long as the run
 
   // All run on the calling thread. on_output sees every byte, also beyond max_output_bytes.

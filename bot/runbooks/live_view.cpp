@@ -11,6 +11,7 @@ void LiveView::begin(std::string step) {
   std::lock_guard const lock(mutex_);
   send_now(Clock::now());
   step_ = std::move(step);
+  send_(step_, {});  // where the run is, also of a step that says nothing
 }
 
 void LiveView::add(std::string_view text, Clock::time_point now) {

@@ -19,6 +19,7 @@
 #include "bot/net/http_client.hpp"
 #include "bot/net/io.hpp"
 #include "bot/net/url.hpp"
+#include "bot/runbooks/http_child.hpp"
 #include "bot/runbooks/runner.hpp"
 #include "bot/runbooks/state_dir.hpp"
 
@@ -136,6 +137,7 @@ int probe_tcp(std::string const& target, net::Duration timeout) {
 int run_probe_child(std::span<std::string const> arguments) {
   ::signal(SIGPIPE, SIG_IGN);
   try {
+    if (!arguments.empty() && arguments[0] == "call") return run_http_call(arguments);
     auto const timeout = arguments.size() >= 3 ? number<std::int64_t>(arguments[2]) : std::nullopt;
     if (!timeout || *timeout <= 0) return say(kUsage, "A probe needs a kind, a target and a time-out.");
     if (arguments[0] == "tcp" && arguments.size() == 3) return probe_tcp(arguments[1], net::Duration{*timeout});

@@ -1,5 +1,6 @@
 #include "bot/runbooks/protocol.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace runbooks {
@@ -28,10 +29,17 @@ bool has_strings(core::Json const& json, std::initializer_list<std::string_view>
   return true;
 }
 
+bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
+  return std::ranges::find(words, word) != words.end();
+}
+
 struct Encode {
-  std::string operator()(Ready const&) const { return core::dump(message("ready")); }
+  static core::Json with(core::Json json, core::Confinement const& how) {
+    return std::move(json.set("sandbox", how.sandbox).set("cgroup", how.cgroup));
+  }
+  std::string operator()(Ready const& said) const { return core::dump(with(message("ready"), said.can)); }
   std::string operator()(Accepted const& said) const {
-    return core::dump(message("accepted").set("request", said.request));
+    return core::dump(with(message("accepted").set("request", said.request), said.confinement));
   }
   std::string operator()(Refused const& said) const {
     return core::dump(message("refused").set("request", said.request).set("why", said.why));
@@ -72,9 +80,12 @@ core::Result<Message> parse_message(std::string_view line) {
   auto const& json = *parsed;
   auto const operation = json["op"].text();
   auto const request = json["request"].text();
-  if (operation == "ready") return Message{Ready{}};
+  core::Confinement const how{json["sandbox"].text(), json["cgroup"].text()};
+  bool const confined =
+      is_one_of(how.sandbox, {"basic", "strict"}) && is_one_of(how.cgroup, {"none", "kill", "limits"});
+  if (operation == "ready" && confined) return Message{Ready{how}};
   if (operation == "ended" && has_strings(json, {"why"})) return Message{Ended{json["why"].text()}};
-  if (operation == "accepted" && has_strings(json, {"request"})) return Message{Accepted{request}};
+  if (operation == "accepted" && has_strings(json, {"request"}) && confined) return Message{Accepted{request, how}};
   if (operation == "refused" && has_strings(json, {"request", "why"}))
     return Message{Refused{request, json["why"].text()}};
   if (operation == "output" && has_strings(json, {"request", "step", "text"}))

@@ -9,6 +9,7 @@
 #include "bot/core/error.hpp"
 #include "bot/core/ids.hpp"
 #include "bot/core/json.hpp"
+#include "bot/core/state.hpp"
 
 namespace runbooks {
 
@@ -29,9 +30,12 @@ std::string encode(Order const& order);
 core::Result<Order> parse_order(std::string_view line);
 
 // --- runner → service
-struct Ready {};  // the ledger was read and checked against the pin
+struct Ready {            // the ledger was read and checked against the pin
+  core::Confinement can;  // the strictest that works here
+};
 struct Accepted {
   std::string request;
+  core::Confinement confinement;  // how it would run
 };
 struct Refused {
   std::string request, why;

@@ -16,7 +16,7 @@ char const* to_string(Cause cause) noexcept;  // "" for none
 
 struct StepRecord {
   std::string name;
-  char const* kind = "run";  // or "probe"
+  char const* kind = "run";  // or "probe", "http"
   bool on_failure = false;
   Cause cause = Cause::none;
   std::optional<int> exit_code{}, signal{};

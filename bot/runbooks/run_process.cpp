@@ -62,10 +62,13 @@ void ignore_signals() noexcept {
 
 class Run {
  public:
-  Run(RunOrder const& order, RunnerOptions const& options, StateDir const& state, int socket)
+  Run(RunOrder const& order, RunnerOptions const& options, StateDir const& state, process::Cgroups const& cgroups,
+      int socket)
       : order_(order),
         options_(options),
         state_(state),
+        cgroup_(
+            cgroups.make(order.request.id.str(), order.request.limits.memory_bytes, order.request.limits.processes)),
         socket_(socket),
         id_(order.request.id.str()),
         live_([this](std::string const& step, std::string const& text) {
@@ -88,6 +91,8 @@ class Run {
       record.steps.push_back(std::move(failed));
     }
     record.finished_at = wall_clock();
+    if (!cgroup_.kill_all(kSweep) && options_.log) options_.log(id_ + ": its control group could not be emptied");
+    cgroup_.remove();
     if (auto const removed = state_.remove_work_folder(order_.request.id); !removed && options_.log)
       options_.log(id_ + ": " + removed.error().message);
     if (cancelled_.cancelled()) return;
@@ -103,7 +108,8 @@ class Run {
                               cancelled_,
                               [this](std::string_view text) { live_.add(text, LiveView::Clock::now()); },
                               [this](pid_t pid) { set_group(pid); },
-                              [this] { set_group(0); }};
+                              [this] { set_group(0); },
+                              cgroup_};
     bool good = true;
     for (auto const& step : order_.request.steps) {
       good = run_one(record, step, /*on_failure=*/false, context);
@@ -159,6 +165,7 @@ class Run {
   RunOrder const& order_;
   RunnerOptions const& options_;
   StateDir const& state_;
+  process::Cgroup cgroup_;
   int socket_;
   std::string id_;
   process::Canceller cancelled_{};
@@ -170,8 +177,8 @@ class Run {
 
 }  // namespace
 
-void run_process(RunOrder const& order, RunnerOptions const& options, StateDir const& state, int socket,
-                 int lock) noexcept {
+void run_process(RunOrder const& order, RunnerOptions const& options, StateDir const& state,
+                 process::Cgroups const& cgroups, int socket, int lock) noexcept {
   ignore_signals();
   keep_only(socket, lock);
   ::prctl(PR_SET_NAME, "countersign-run", 0, 0, 0);
@@ -179,12 +186,13 @@ void run_process(RunOrder const& order, RunnerOptions const& options, StateDir c
   try {
     if (process::adopt_orphans()) {
       // Never deleted: its watching thread looks at it until the process ends.
-      (new Run{order, options, state, socket})->run();
+      (new Run{order, options, state, cgroups, socket})->run();
       code = 0;
     }
   } catch (std::exception const&) {
     // The end without a result says it: the runner ends with us, and what happened is unknown.
   }
+  cgroups.remove(order.request.id.str());
   process::kill_descendants(kSweep);
   ::_exit(code);  // what the runner's own objects would do at their end is not ours to do
 }

@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kDone = 0;
 constexpr int kCouldNotRun = 3;  // design, section 8
+constexpr std::chrono::milliseconds kLockLimit{20'000};
 
 // The service's standard error, so a line of its form.
 void log_to_stderr(std::string_view line) {
@@ -64,9 +65,14 @@ core::Result<void> run(RunnerOptions const& options, LedgerView& view) {
   if (auto const good = confine(); !good) return good;
   auto const state = StateDir::open(options.state_dir);
   if (!state) return state.error();
+  // A runner that systemd starts anew may come while the one before it is still ending its steps.
+  if (options.listen_fd >= 0 && !wait_for_runner_lock(options.state_dir, kLockLimit))
+    return core::make_error(core::Errc::conflict, "The runner before this one has not ended its steps in time.");
   auto const lock = state->lock();
   if (!lock) return lock.error();
-  if (auto const good = check_socket_folder(options.socket_path); !good) return good;
+  if (options.listen_fd < 0) {
+    if (auto const good = check_socket_folder(options.socket_path); !good) return good;
+  }
   // What can't be removed is in nobody's way.
   if (auto const removed = state->remove_stale_work(); !removed && options.log) options.log(removed.error().message);
   return RunnerServer{options, view, *state, lock->get()}.serve();

@@ -36,6 +36,8 @@ struct LedgerView {
   virtual core::Result<RunOrder> approved(core::RequestId const& id) = 0;
   // The same, if besides run.started is there, for this binding, and no run.finished.
   virtual core::Result<RunOrder> started(core::RequestId const& id) = 0;
+  // Whether run.finished of it is there: its marker has done its work. Unknown is no.
+  virtual bool finished(core::RequestId const& id) = 0;
 };
 
 struct RunnerOptions {
@@ -44,7 +46,10 @@ struct RunnerOptions {
   std::filesystem::path socket_path;
   ports::Redactor const* redactor = nullptr;  // required; outlives the call
   uid_t client_uid = static_cast<uid_t>(-1);  // who may connect, besides root; -1: the runner's own account
-  std::size_t max_runs = 16;                  // at a time; more are refused
+  std::string run_as{};  // the account that this runner is; its requests name it. Empty: the service's own runner
+  // A socket that listens already, as systemd hands it over (sd_listen_fds(3)); -1: listen on socket_path.
+  int listen_fd = -1;
+  std::size_t max_runs = 16;  // at a time; more are refused
   // The program that runs one http or tcp probe in a process of its own, and the words before the probe's own
   // arguments: what ends in run_probe_child().
   std::string probe_program = "/proc/self/exe";
@@ -58,8 +63,9 @@ struct RunnerOptions {
 // dumpable, no new privileges, no core files.
 int run_runner(RunnerOptions const& options, LedgerView& view);
 
-// One http or tcp probe: the hidden subcommand behind probe_words. `arguments` as run_runner wrote them. Prints one
-// line; 0: it is as expected, 1: it is not, 3: no answer in time, 2: the arguments make no sense.
+// One http or tcp probe, or one http step: the hidden subcommand behind probe_words. `arguments` as run_runner wrote
+// them. Prints one line, of a step the answer's body before it; 0: it is as expected, 1: it is not, 3: no answer in
+// time, 2: the arguments make no sense.
 int run_probe_child(std::span<std::string const> arguments);
 
 }  // namespace runbooks

@@ -140,7 +140,10 @@ struct RunnerClient::Impl {
     auto const peer = channel->peer();
     auto const uid = options.runner_uid == static_cast<uid_t>(-1) ? ::geteuid() : options.runner_uid;
     // Somebody else's socket at that path must not get our orders, nor tell us how they ended.
-    if (!peer || (options.pid != 0 ? peer->pid != options.pid : peer->uid != uid && peer->uid != 0))
+    // systemd has opened its socket and our knocking starts the runner, which makes it its own and hangs up: then we
+    // knock again. Nothing is said before its account answers.
+    if (peer && options.pid == 0 && peer->uid == 0 && uid != 0) return;
+    if (!peer || (options.pid != 0 ? peer->pid != options.pid : peer->uid != uid))
       return gone("The process that listens on " + options.socket.string() + " is not the runner.");
     is_open = true;
     until = Steady::now() + options.ready_limit;
@@ -165,13 +168,13 @@ struct RunnerClient::Impl {
     struct Tell {
       Impl& self;
       ports::RunnerEvents& events;
-      void operator()(Ready const&) const {
+      void operator()(Ready const& said) const {
         if (self.is_ready) return;
         self.is_ready = true;
         self.io.cancel(std::exchange(self.timer, 0));
-        events.runner_ready();
+        events.runner_ready(self.options.run_as, said.can);
       }
-      void operator()(Accepted const& said) const { events.runner_accepted(said.request); }
+      void operator()(Accepted const& said) const { events.runner_accepted(said.request, said.confinement); }
       void operator()(Refused const& said) const { events.runner_refused(said.request, said.why); }
       void operator()(Output const& said) const { events.runner_output(said.request, said.step, said.text); }
       void operator()(Finished const& said) const { events.runner_finished(said.request, said.result, said.output); }
@@ -195,7 +198,7 @@ struct RunnerClient::Impl {
   void gone(std::string why) {
     if (ended) return;
     hang_up();
-    if (auto* const told = std::exchange(events, nullptr)) told->runner_gone(why);
+    if (auto* const told = std::exchange(events, nullptr)) told->runner_gone(options.run_as, why);
   }
 
   // Ends the conversation, and looks after the process until it is gone.
@@ -257,8 +260,9 @@ void RunnerClient::start(ports::RunnerEvents& events) {
 
 bool RunnerClient::ready() const { return impl_->is_ready; }
 bool RunnerClient::ended() const { return impl_->ended && (impl_->options.pid == 0 || impl_->reaped); }
-void RunnerClient::check(std::string request) { impl_->order(Order::Kind::check, request); }
-void RunnerClient::run(std::string request) { impl_->order(Order::Kind::run, request); }
+bool RunnerClient::ready_for(std::string const& run_as) const { return ready() && run_as == impl_->options.run_as; }
+void RunnerClient::check(std::string request, std::string) { impl_->order(Order::Kind::check, request); }
+void RunnerClient::run(std::string request, std::string) { impl_->order(Order::Kind::run, request); }
 
 void RunnerClient::stop() {
   impl_->events = nullptr;

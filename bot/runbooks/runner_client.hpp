@@ -36,6 +36,7 @@ struct RunnerClientOptions {
   std::filesystem::path socket;
   pid_t pid = 0;  // from spawn_runner: the only process that is believed; 0: somebody else runs it, under runner_uid
   uid_t runner_uid = static_cast<uid_t>(-1);        // of a runner of somebody else; -1: our own account
+  std::string run_as{};                             // the user of its requests; empty: the service's own runner
   std::chrono::milliseconds connect_limit{10'000};  // until it listens
   std::chrono::milliseconds ready_limit{300'000};   // from then until it has checked the ledger
   std::chrono::milliseconds end_limit{15'000};      // for it to kill its steps once its socket has ended; then SIGKILL
@@ -50,10 +51,11 @@ class RunnerClient final : public ports::Runner {
 
   void start(ports::RunnerEvents& events) override;
   bool ready() const override;
+  bool ready_for(std::string const& run_as) const override;
   bool ended() const;  // gone, and the process that was spawned has been reaped: destroying this waits for nothing
   // While it isn't ready both are answered by runner_refused, later and not from inside the call.
-  void check(std::string request) override;
-  void run(std::string request) override;
+  void check(std::string request, std::string run_as = {}) override;
+  void run(std::string request, std::string run_as = {}) override;
   void stop() override;  // as the destructor, without waiting; no event afterwards
 
  private:

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "bot/core/digest.hpp"
 #include "bot/process/run.hpp"
 #include "bot/runbooks/run_process.hpp"
 #include "bot/runbooks/step_runner.hpp"
@@ -24,6 +25,12 @@ constexpr core::Duration kLastWords{1'000};  // for the client to read why the r
 constexpr core::Duration kRunsEnd{5'000};    // for run processes to kill their steps and clean up by themselves
 constexpr core::Duration kSweep{10'000};     // for killing whatever is left then
 
+// A name for what belongs to this state directory, whose lock we hold.
+std::string owner_of(std::filesystem::path const& state_dir) {
+  std::error_code error;
+  return core::sha256_hex(std::filesystem::absolute(state_dir, error).lexically_normal().string()).substr(0, 16);
+}
+
 core::Error no(std::string why) { return core::make_error(core::Errc::forbidden, std::move(why)); }
 
 core::Error failed(std::string what) {
@@ -33,14 +40,26 @@ core::Error failed(std::string what) {
 }  // namespace
 
 RunnerServer::RunnerServer(RunnerOptions const& options, LedgerView& view, StateDir const& state, int lock)
-    : options_(options), view_(view), state_(state), lock_(lock) {}
+    : options_(options),
+      view_(view),
+      state_(state),
+      lock_(lock),
+      why_no_strict_(process::why_no_strict(options.state_dir.string())),
+      cgroups_(process::Cgroups::find(owner_of(options.state_dir))) {
+  log(why_no_strict_.empty() ? "the sandbox mode strict works here"
+                             : "the sandbox mode strict can't work here: " + why_no_strict_);
+  log("control groups: " + cgroups_.words());
+  cgroups_.remove_stale();
+}
 
 core::Result<void> RunnerServer::serve() {
   io_.on_signals({SIGTERM, SIGINT, SIGHUP}, [this](int) {
     log("ends: it was asked to, or its parent is gone");
     end({});
   });
-  auto listener = net::listen_unix(io_, options_.socket_path.string(), 0600, [this](int fd) { accept(fd); });
+  auto listener = options_.listen_fd >= 0
+                      ? net::adopt_listener(io_, options_.listen_fd, [this](int fd) { accept(fd); })
+                      : net::listen_unix(io_, options_.socket_path.string(), 0600, [this](int fd) { accept(fd); });
   if (!listener) return core::make_error(core::Errc::unavailable, listener.error().text);
   listener_ = std::move(*listener);
   io_.run();
@@ -82,7 +101,22 @@ void RunnerServer::open_ledger() {
     io_.call_after(kLastWords, [this] { end(how_); });
     return;
   }
-  tell(Ready{});
+  forget_finished();
+  tell(Ready{{why_no_strict_.empty() ? "strict" : "basic", cgroups_.word()}});
+}
+
+// The service removes the markers of its own runner; nobody but us can remove another account's.
+void RunnerServer::forget_finished() {
+  if (options_.run_as.empty()) return;
+  for (auto const& name : started_markers(options_.state_dir)) {
+    auto const id = core::RequestId::parse(name);
+    if (!id || !view_.finished(*id)) continue;
+    if (auto const gone = forget_started(options_.state_dir, *id); !gone) log(gone.error().message);
+  }
+}
+
+core::Confinement RunnerServer::confinement_of(core::Request const& request) const {
+  return {request.sandbox, cgroups_.word()};
 }
 
 void RunnerServer::order(std::string const& line) {
@@ -97,7 +131,7 @@ void RunnerServer::order(std::string const& line) {
   auto const& id = parsed->request.str();
   auto const vetted = vet(*parsed);
   if (!vetted) return tell(Refused{id, vetted.error().message});
-  if (parsed->kind == Order::Kind::check) return tell(Accepted{id});
+  if (parsed->kind == Order::Kind::check) return tell(Accepted{id, confinement_of(vetted->request)});
   if (auto const started = start(*vetted); !started) tell(Refused{id, started.error().message});
 }
 
@@ -113,6 +147,7 @@ core::Result<RunOrder> RunnerServer::vet(Order const& order) {
   if (auto const free = check_busy(found->request); !free) return free.error();
   for (auto const* steps : {&found->request.steps, &found->request.on_failure}) {
     for (auto const& step : *steps) {
+      if (step.kind == core::Step::Kind::http) continue;
       if (step.kind == core::Step::Kind::probe && step.probe_kind != core::Probe::Kind::command) continue;
       if (auto const program = open_approved(step); !program) return program.error();
     }
@@ -122,12 +157,16 @@ core::Result<RunOrder> RunnerServer::vet(Order const& order) {
 
 core::Result<void> RunnerServer::check_request(core::Request const& request) const {
   if (request.steps.empty()) return no("The request has no steps.");
-  if (request.sandbox != "basic")
-    return no("The sandbox mode " + request.sandbox + " is not in this release: use basic.");
+  if (request.sandbox != "basic" && request.sandbox != "strict")
+    return no("The sandbox mode " + request.sandbox + " is not in this release: use basic or strict.");
+  if (request.sandbox == "strict" && !why_no_strict_.empty())
+    return no("The sandbox mode strict can't work under this runner: " + why_no_strict_ + ".");
   if (request.working_directory != "private")
     return no("The working directory " + request.working_directory + " is not in this release: use private.");
-  if (!request.run_as.empty())
-    return no("This runner can't run as " + request.run_as + ": that is not in this release; leave run_as out.");
+  if (request.run_as != options_.run_as)
+    return no("This runner acts as " + (options_.run_as.empty() ? std::string("the service") : options_.run_as) +
+              ", and the request is to run as " +
+              (request.run_as.empty() ? std::string("the service") : request.run_as) + ".");
   if (request.grant) return no("Grants are not in this release.");
   return {};
 }
@@ -162,7 +201,7 @@ core::Result<void> RunnerServer::start(RunOrder const& order) {
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, &before);  // until the child has put away our handlers
   pid_t const pid = ::fork();
-  if (pid == 0) run_process(order, options_, state_, theirs.get(), lock_);
+  if (pid == 0) run_process(order, options_, state_, cgroups_, theirs.get(), lock_);
   auto const error = errno;
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) {
@@ -219,6 +258,7 @@ void RunnerServer::kill_all() {
   for (auto& [id, run] : runs_) {
     while (::waitpid(run.pid, nullptr, WNOHANG) == 0 && std::chrono::steady_clock::now() < until) ::poll(nullptr, 0, 2);
   }
+  cgroups_.remove_stale();            // kills what is in them
   process::kill_descendants(kSweep);  // also what an orphaned step left to us
   for (auto const& [id, run] : runs_) {
     if (auto const name = core::RequestId::parse(id)) {

@@ -9,6 +9,8 @@
 
 #include "bot/net/io.hpp"
 #include "bot/net/unix_socket.hpp"
+#include "bot/process/cgroup.hpp"
+#include "bot/process/sandbox.hpp"
 #include "bot/runbooks/protocol.hpp"
 #include "bot/runbooks/runner.hpp"
 #include "bot/runbooks/state_dir.hpp"
@@ -33,6 +35,8 @@ class RunnerServer {
 
   void accept(int fd);
   void open_ledger();
+  void forget_finished();
+  core::Confinement confinement_of(core::Request const& request) const;
   void order(std::string const& line);
   core::Result<RunOrder> vet(Order const& order);
   core::Result<void> check_request(core::Request const& request) const;
@@ -49,6 +53,8 @@ class RunnerServer {
   LedgerView& view_;
   StateDir const& state_;
   int lock_;
+  std::string why_no_strict_;  // empty: the sandbox mode strict works here
+  process::Cgroups cgroups_;
   net::Io io_;
   std::unique_ptr<net::UnixListener> listener_;
   std::unique_ptr<net::LineChannel> client_;

@@ -9,6 +9,7 @@
 
 #include "bot/core/failpoint.hpp"
 #include "bot/process/sanitized.hpp"
+#include "bot/runbooks/http_child.hpp"
 #include "bot/runbooks/output_filter.hpp"
 
 namespace runbooks {
@@ -33,8 +34,11 @@ bool same(core::ProgramIdentity const& approved, process::ProgramIdentity const&
                                    approved.interpreter->argument == found.interpreter->argument.value_or(""));
 }
 
-bool is_builtin_probe(core::BoundStep const& step) {
-  return step.kind == core::Step::Kind::probe && step.probe_kind != core::Probe::Kind::command;
+bool is_http_step(core::BoundStep const& step) { return step.kind == core::Step::Kind::http; }
+
+// What our own program does: probes but for commands, and http steps.
+bool is_builtin(core::BoundStep const& step) {
+  return is_http_step(step) || (step.kind == core::Step::Kind::probe && step.probe_kind != core::Probe::Kind::command);
 }
 
 class StepRun {
@@ -87,24 +91,32 @@ class StepRun {
     record_.explanation.clear();
 
     auto timeout = step_.timeout;
-    if (step_.retry && step_.kind == core::Step::Kind::probe) {
+    if (step_.retry && step_.kind != core::Step::Kind::run) {
       auto const left = std::chrono::duration_cast<core::Duration>(deadline - Steady::now());
       timeout = std::min(timeout, std::max(left, kLeastProbe));
     }
     process::Spec spec;
     // Opened anew for each attempt: what runs is what was hashed a moment ago (T20).
-    auto program = is_builtin_probe(step_) ? open_prober() : open_approved(step_);
+    auto program = is_builtin(step_) ? open_prober() : open_approved(step_);
     if (!program) {
-      return fail(is_builtin_probe(step_) ? Cause::spawn : Cause::refused_by_runner, program.error().message);
+      return fail(is_builtin(step_) ? Cause::spawn : Cause::refused_by_runner, program.error().message);
     }
     spec.program = &*program;
-    if (is_builtin_probe(step_)) {
+    if (is_builtin(step_)) {
       prepare_probe(spec, timeout);
     } else {
       prepare_program(spec, timeout);
     }
     spec.working_directory = context_.folder;
     spec.canceller = &context_.canceller;
+    spec.cgroup = &context_.cgroup;
+    if (context_.request.sandbox == "strict") {
+      spec.sandbox = process::Sandbox{.writable = context_.request.writable};
+      spec.sandbox->tmp_bytes = context_.request.limits.file_bytes;
+      // What systemd hands to the service (LoadCredential=); an http step's own process may name one as its token.
+      if (!is_http_step(step_)) spec.sandbox->hidden = {"/run/credentials"};
+      spec.sandbox->writable.push_back(context_.folder);
+    }
     spec.on_output = [this](process::Stream stream, std::string_view bytes) {
       filter_.append(stream == process::Stream::out ? OutputFilter::Stream::out : OutputFilter::Stream::err, bytes);
     };
@@ -118,11 +130,14 @@ class StepRun {
     };
     auto const outcome = process::run(spec);
     // Those that left their session too (F32): the run process has no other children.
+    bool const left = context_.cgroup.populated();
+    bool const emptied = context_.cgroup.kill_all(kSweep);
     auto const swept = process::kill_descendants(kSweep);
+    if (!emptied) filter_.note("-- its control group could not be emptied");
     if (!outcome) return fail(Cause::spawn, outcome.error().text);
     filter_.flush();
     judge(*outcome, timeout);
-    if (swept > 0 || outcome->killed_survivors) filter_.note("-- processes that it left behind were killed");
+    if (left || swept > 0 || outcome->killed_survivors) filter_.note("-- processes that it left behind were killed");
   }
 
   void prepare_program(process::Spec& spec, core::Duration timeout) const {
@@ -145,8 +160,13 @@ class StepRun {
   void prepare_probe(process::Spec& spec, core::Duration timeout) const {
     auto& words = spec.arguments = context_.options.probe_words;
     bool const http = step_.probe_kind == core::Probe::Kind::http;
-    words.insert(words.end(), {http ? "http" : "tcp", step_.probe_target, std::to_string(timeout.count())});
-    if (http) words.insert(words.end(), {std::to_string(step_.expect_status), step_.expect_body});
+    if (is_http_step(step_)) {
+      auto call = http_call_arguments(step_.http, timeout);
+      words.insert(words.end(), std::make_move_iterator(call.begin()), std::make_move_iterator(call.end()));
+    } else {
+      words.insert(words.end(), {http ? "http" : "tcp", step_.probe_target, std::to_string(timeout.count())});
+      if (http) words.insert(words.end(), {std::to_string(step_.expect_status), step_.expect_body});
+    }
     // Ours, small and without files: what the approver allowed a program to use doesn't matter here.
     spec.limits.timeout = timeout + kProbeOverhead;
     spec.limits.grace = core::Duration{0};
@@ -161,7 +181,7 @@ class StepRun {
     if (outcome.kind == Kind::exited || (outcome.kind == Kind::timed_out && outcome.signal == 0))
       record_.exit_code = outcome.exit_code;
     bool const probe_timed_out =
-        is_builtin_probe(step_) && outcome.kind == Kind::exited && outcome.exit_code == kProbeTimedOut;
+        is_builtin(step_) && outcome.kind == Kind::exited && outcome.exit_code == kProbeTimedOut;
     if (outcome.kind == Kind::timed_out || probe_timed_out) {
       if (probe_timed_out) record_.exit_code = std::nullopt;
       fail(Cause::timeout, "It had not ended after " + core::format_duration(timeout) + ".");
@@ -196,7 +216,7 @@ core::Result<process::ProgramFile> open_approved(core::BoundStep const& step) {
 StepRecord run_step(core::BoundStep const& step, bool on_failure, StepContext const& context) {
   StepRecord record;
   record.name = step.name;
-  record.kind = step.kind == core::Step::Kind::run ? "run" : "probe";
+  record.kind = step.kind == core::Step::Kind::run ? "run" : is_http_step(step) ? "http" : "probe";
   record.on_failure = on_failure;
   record.started_at = wall_clock();
   StepRun{step, context, record}.run();

@@ -8,6 +8,7 @@
 
 #include "bot/core/request.hpp"
 #include "bot/ports.hpp"
+#include "bot/process/cgroup.hpp"
 #include "bot/process/run.hpp"
 #include "bot/runbooks/result.hpp"
 #include "bot/runbooks/runner.hpp"
@@ -28,6 +29,7 @@ struct StepContext {
   std::function<void(std::string_view text)> live;  // clean output as it comes
   std::function<void(pid_t pid)> spawned;           // a process of the step runs, in a group of its own
   std::function<void()> exit_seen;                  // it has ended; its number may be reused once this has returned
+  process::Cgroup const& cgroup;                    // of the run; may be none
 };
 
 // Never throws for what a step does. After a cancel the record means nothing.

@@ -82,6 +82,7 @@ void ServiceKit::write_config(KitOptions const& options) const {
     });
     channel += (channel.empty() ? "" : ", ") + chat->platform() + ": " + chat->channel();
   }
+  text += options.extra_chat;
   text += "channels:\n  incidents: {" + channel + "}\n";
   if (!options.extra_collectors.empty()) text += "collectors:\n" + options.extra_collectors;
   if (!options.extra_triggers.empty()) text += "triggers:\n" + options.extra_triggers;
@@ -95,7 +96,7 @@ void ServiceKit::write_config(KitOptions const& options) const {
   text += "ledger: {path: " + at("ledger.git") + ", key: {file: " + at("ledger_ed25519") +
           "}}\nstate: {path: " + at("state") + ", side: " + at("side") + "}\napi: {listen: \"127.0.0.1:0\"" +
           (options.api.empty() ? ", requests_per_second: 100000, max_connections_per_address: 2048" : options.api) +
-          "}\n";
+          "}\n" + options.extra_sections;
   write_file(config(), text);
 }
 

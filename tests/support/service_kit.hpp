@@ -48,6 +48,8 @@ struct KitOptions {
   std::string extra_triggers{};    // YAML under `triggers:`, indented by two blanks
   std::string extra_collectors{};  // YAML under `collectors:`, indented by two blanks
   std::string api{};               // further members of `api`, as ", key: value"; empty: no limits that a test may meet
+  std::string extra_chat{};        // YAML under `chat:`, indented by two blanks
+  std::string extra_sections{};    // YAML at the end, sections of their own
   std::string expires = "10m";     // of the one-sre and two-sre policies
 };
 

@@ -1,5 +1,5 @@
 """What ledger/FORMAT.md says of commits, signatures, paths and files, entry by entry. See verify_ledger.py."""
-import base64, datetime, hashlib, json, re, subprocess, tempfile
+import base64, datetime, hashlib, json, re, subprocess, tempfile, urllib.parse
 from types import SimpleNamespace as Record
 
 EMAIL = "ledger@countersign.invalid"
@@ -25,6 +25,7 @@ MEMBERS = {  # beside schema, kind, time, actor, and case and request where the 
     "request.cancelled": DECISION, "request.voided": DECISION, "run.started": "binding", "run.finished": "binding result output"}
 BOUND = ("schema instance case request requester initiator reason labels runbook summary risk if_unanswered parameters targets "
          "steps on_failure environment working_directory run_as sandbox limits lock grant_ms policy needs evidence opened_at expires_at")
+SECOND = {"vote.withdrawn": "repeats", "run.started": "confinement", "request.opened": "writable"}  # members that schema 2 adds
 FILE_OF = {"case.opened": "case.json", "case.closed": "closed.json", "evidence.collected": "evidence/manifest.json",
            "request.accepted": "accepted.json", "request.opened": "request.json", "run.started": "started.json",
            "run.finished": "run.json", "request.approved": "decision.json", "request.denied": "decision.json",
@@ -108,15 +109,24 @@ def substituted(template, values):
     return re.sub(r"\{\{ *([a-z0-9_.-]+) *\}\}", lambda found: values[found[1]], template)
 
 
-def bound_step(step, values):
+def bound_http(call, values):
+    """What an http step sends: values percent-encoded in path and query, as the inside of JSON strings in a JSON body."""
+    must("{{" not in re.match(r"[a-z]+://[^/?]*", call["url"])[0] and (call["json"] or "{{" not in call["body"]), "binding", "a placeholder out of place")
+    encoded = {name: urllib.parse.quote(value, safe="-._~") for name, value in values.items()}
+    escaped = {name: json.dumps(value, ensure_ascii=False)[1:-1] for name, value in values.items()}
+    return {**call, "url": substituted(call["url"], encoded), "body": substituted(call["body"], escaped) if call["json"] else call["body"]}
+
+
+def bound_step(step, values, schema):
     """A runbook's step as request.json has it, but for `program`."""
     probe, target = None, step.get("probe", {})
     if "probe" in step:
         kind = next(kind for kind in ("http", "tcp", "command") if kind in target)
         probe = {"kind": kind, "target": "" if kind == "command" else substituted(target[kind], values),
                  "expect_status": target.get("expect_status", 0), "expect_body": target.get("expect_body", "")}
-    return {"name": step["name"], "kind": "probe" if probe else "run", "timeout_ms": step["timeout_ms"], "retry": step["retry"],
-            "argv": substituted(step.get("run", target.get("command", [])), values), "probe": probe}
+    bound = {"name": step["name"], "kind": "probe" if probe else "http" if "http" in step else "run", "timeout_ms": step["timeout_ms"],
+             "retry": step["retry"], "argv": substituted(step.get("run", target.get("command", [])), values), "probe": probe}
+    return {**bound, "http": bound_http(step["http"], values) if "http" in step else None} if schema == 2 else bound
 
 
 def read(repository):
@@ -224,8 +234,8 @@ class Form:
         wanted |= {"case"} if case else set()
         wanted |= {"request"} if request else set()
         wanted |= {"number"} if kind == "vote.refused" and request else set()
-        second = kind == "vote.withdrawn" and main.get("schema") == 2
-        wanted |= {"repeats"} if second else set()
+        second = kind in SECOND and main.get("schema") == 2
+        wanted |= {SECOND[kind]} if second else set()
         must(set(main) == wanted and main["schema"] == (2 if second else 1), "main_file", f"its members are not those of {kind}: {set(main) ^ wanted}")
         compact = kind in ("request.opened", "evidence.collected")
         text = canonical(main) if compact else json.dumps(main, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

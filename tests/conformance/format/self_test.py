@@ -116,6 +116,8 @@ CASES = [
     ("binding", edit("request.opened", setter("evidence", value="sha256:" + "0" * 64), compact=True)),
     ("binding", edit("request.opened", setter("reason", value="another"), compact=True)),
     ("starts", edit("run.started", setter("binding", value="sha256:" + "0" * 64))),
+    ("starts", edit("run.started", setter("confinement", "sandbox", value="strict"))),
+    ("main_file", edit("run.started", setter("schema", value=1))),
     ("runs", without("run.started")),
     ("states", without("request.approved")),
     ("exhibits", exhibit),

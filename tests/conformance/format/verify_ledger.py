@@ -111,8 +111,10 @@ class Ledger(Form):
         must(millis(main["expires_at"]) == millis(main["opened_at"]) + policy["expires_ms"], "binding", "it expires at another time")
         for steps in ("steps", "on_failure"):
             shown = [{m: v for m, v in step.items() if m != "program"} for step in main[steps]]
-            must(shown == [bound_step(step, values) for step in runbook[steps]], "binding", f"other {steps} than the runbook's")
+            must(shown == [bound_step(step, values, main["schema"]) for step in runbook[steps]], "binding", f"other {steps} than the runbook's")
             must(all(bool(step["program"]) == bool(step["argv"]) for step in main[steps]), "binding", "a program without an identity")
+        http = any("http" in step for step in runbook["steps"] + runbook["on_failure"])
+        must((main["schema"] == 2) == (http or main["sandbox"] == "strict") and main["sandbox"] in ("basic", "strict"), "binding", "its schema or sandbox")
         lock = substituted(runbook["lock"], values)
         target = lock or " ".join([name, *(f"{key}={values[key]}" for key in sorted(values))])
         must((main["summary"], main["lock"], main["targets"]) == (substituted(runbook["summary"], values), lock or None, [target]) and
@@ -206,21 +208,28 @@ class Ledger(Form):
                    "denied": lambda: main["vote"]["verdict"] == "deny",
                    "expired": lambda: t["actor"] == "countersign" and self.milli >= millis(about.bound["expires_at"]),
                    "voided": lambda: t["actor"] == "countersign",
-                   "cancelled": lambda: t["actor"] in (about.accepted["actor"], about.accepted["initiator"]) or
-                   self.eligible(about, {**self.policy(about.accepted["runbook"]), "self_approval": True}, t["actor"])}[verdict]
+                   "cancelled": lambda: self.may_cancel(about, t["actor"])}[verdict]
         must(allowed(), "policy", f"the votes and the rules don't make it {verdict}")
         about.state = verdict
+
+    def may_cancel(self, about, actor):
+        return (actor in (about.accepted["actor"], about.accepted["initiator"]) or
+                self.eligible(about, {**(about.pinned if about.bound else self.policy(about.accepted["runbook"])), "self_approval": True}, actor))
 
     # --- runs
     def run_started(self, t, main, files, about):
         must(main["binding"] == about.binding, "starts", "another binding than was approved")
         must(millis(main["time"]) < millis(about.bound["expires_at"]), "states", "a start past the expiry")
+        how = main.get("confinement", {"sandbox": about.bound["sandbox"], "cgroup": "none"})
+        must(how["sandbox"] == about.bound["sandbox"] and how["cgroup"] in ("none", "kill", "limits"), "starts", "confined otherwise than was approved")
         about.state = "running"
 
     def run_finished(self, t, main, files, about):
         result, output = main["result"], main["output"]
         before = {"refused_by_runner": "failed", "not_started": "interrupted"}.get(result["cause"])
         must(main["binding"] == about.binding and (about.state == "running" or before == result["state"]), "runs", "an end without start")
+        must(t["actor"] == "countersign" or (result["cause"] == "not_started" and about.state == "approved" and self.may_cancel(about, t["actor"])),
+             "runs", "ended by somebody who may not")
         text = next((data for p, data in files.items() if p.endswith("/output.txt")), None)
         must((output is None) == (text is None) and (text is None or output == {"file": "output.txt", "bytes": len(text), "sha256": sha(text)}),
              "carried_files", "output.txt differs")

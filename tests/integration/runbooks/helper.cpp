@@ -1,6 +1,7 @@
 // helper argv OUT …        writes its own argument vector to OUT, each argument followed by NUL
 // helper sight OUT         writes what it can see of its surroundings to OUT: environment, descriptors, limits …
 // helper escape PIDS KIND  leaves processes behind that try to outlive it; their ids go to PIDS
+// helper bomb PIDS         many processes in sessions of their own; their ids go to PIDS
 // helper probe-step …      the runner's prober
 // helper runner …          a runner over an empty ledger, as the real command line would start it
 // helper serve STATE SOCK  starts that runner as the service does, prints its pid, and waits to be killed
@@ -89,10 +90,31 @@ int escape(std::string const& pids, std::string const& kind) {
   return 0;
 }
 
+// Many processes at once, each in a session of its own with a child that has left it, and none of them goes. Bounded
+// here: no limit binds root on a host without control groups.
+[[noreturn]] void bomb(std::string const& pids) {
+  int const file = ::open(pids.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  auto const live = [&] {
+    for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_IGN);
+    auto const line = std::to_string(::getpid()) + "\n";
+    [[maybe_unused]] auto const written = ::write(file, line.data(), line.size());
+    for (;;) ::poll(nullptr, 0, 1000);
+  };
+  for (int i = 0; i < 60; ++i) {
+    if (::fork() != 0) continue;
+    ::setsid();
+    if (::fork() == 0) ::setsid();
+    live();
+  }
+  live();
+  for (;;) ::poll(nullptr, 0, 1000);
+}
+
 struct EmptyLedger : runbooks::LedgerView {
   core::Result<void> open() override { return {}; }
   core::Result<runbooks::RunOrder> approved(core::RequestId const& id) override { return none(id); }
   core::Result<runbooks::RunOrder> started(core::RequestId const& id) override { return none(id); }
+  bool finished(core::RequestId const&) override { return false; }
   static core::Error none(core::RequestId const& id) {
     return core::make_error(core::Errc::not_found, "There is no request " + id.str() + ".");
   }
@@ -132,6 +154,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> const words(argv + 1, argv + argc);
   if (words.empty()) return 2;
   auto const& verb = words[0];
+  if (verb == "bomb") bomb(words.at(1));
   if (verb == "probe-step") return runbooks::run_probe_child({words.begin() + 1, words.end()});
   if (verb == "runner") return runner({words.begin() + 1, words.end()});
   if (words.size() < 2) return 2;

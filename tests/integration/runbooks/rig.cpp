@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,6 +62,7 @@ struct Rig::Ledger : runbooks::LedgerView {
       return core::make_error(core::Errc::forbidden, "The ledger holds no run.started of " + id.str() + ".");
     return order;
   }
+  bool finished(core::RequestId const&) override { return false; }
   Rig const& rig;
 };
 
@@ -172,6 +175,17 @@ void Rig::start_raw_runner() {
 }
 
 void Rig::start_process() {
+  int listener = -1;
+  if (activated) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    socket.string().copy(address.sun_path, sizeof address.sun_path - 1);
+    listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ::unlink(socket.c_str());
+    auto const* const generic = reinterpret_cast<sockaddr const*>(&address);
+    if (::bind(listener, generic, sizeof address) != 0 || ::listen(listener, 8) != 0)
+      throw std::runtime_error("no socket to hand over");
+  }
   runner = ::fork();
   if (runner == 0) {
     int code = 99;
@@ -182,6 +196,8 @@ void Rig::start_process() {
       OneSecret redactor;
       runbooks::RunnerOptions options{.state_dir = state, .socket_path = socket, .redactor = &redactor};
       options.client_uid = client_uid;
+      options.run_as = run_as;
+      options.listen_fd = listener;
       options.probe_program = RUNBOOKS_HELPER;
       options.log = [this](std::string_view line) {
         std::ofstream(dir / "runner.log", std::ios::app) << line << std::endl;
@@ -191,13 +207,18 @@ void Rig::start_process() {
     }
     ::_exit(code);
   }
+  if (listener >= 0) ::close(listener);
 }
 
 void Rig::connect() {
   events.gone.reset();
   auto const readies = events.readies;
   client = std::make_unique<runbooks::RunnerClient>(
-      io, runbooks::RunnerClientOptions{.socket = socket, .pid = runner, .connect_limit = 60s});
+      io, runbooks::RunnerClientOptions{.socket = socket,
+                                        .pid = client_runner_uid == static_cast<uid_t>(-1) ? runner : 0,
+                                        .runner_uid = client_runner_uid,
+                                        .run_as = run_as,
+                                        .connect_limit = connect_limit});
   client->start(events);
   wait([&] { return events.readies > readies || events.gone.has_value(); });
 }
@@ -205,6 +226,7 @@ void Rig::connect() {
 void Rig::stop_client() {
   if (client) {
     client.reset();
+    if (client_runner_uid != static_cast<uid_t>(-1) && runner > 0) ::waitpid(runner, nullptr, 0);  // not the client's
   } else if (runner > 0) {
     kill_runner();
   }

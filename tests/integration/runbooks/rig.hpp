@@ -44,11 +44,18 @@ struct Events : ports::RunnerEvents {
     core::Json result;
     std::string output;
   };
-  void runner_ready() override { ++readies; }
-  void runner_gone(std::string const& why) override { gone = why; }
-  void runner_accepted(std::string const& request) override { accepted.push_back(request); }
+  void runner_ready(std::string const&, core::Confinement const& how) override {
+    ++readies;
+    can = how;
+  }
+  void runner_gone(std::string const&, std::string const& why) override { gone = why; }
+  void runner_accepted(std::string const& request, core::Confinement const& how) override {
+    accepted.push_back(request);
+    confinement = how;
+  }
   void runner_refused(std::string const& request, std::string const& why) override { refused[request] = why; }
   void runner_output(std::string const& request, std::string const& name, std::string const& text) override {
+    if (text.empty()) return begun.push_back(name);
     ++pieces;
     live[request + " " + name] += text;
   }
@@ -58,7 +65,8 @@ struct Events : ports::RunnerEvents {
   }
   int readies = 0, pieces = 0;
   std::optional<std::string> gone;
-  std::vector<std::string> accepted;
+  std::vector<std::string> accepted, begun;
+  core::Confinement confinement, can;  // of the last accepted; of the runner
   std::map<std::string, std::string> refused, live;
   std::map<std::string, int> finishes;
   std::map<std::string, Outcome> finished;
@@ -85,7 +93,11 @@ class Rig {
   fs::path dir, state, socket;
   core::Result<void> ledger_holds;  // what LedgerView::open() answers
   uid_t client_uid = static_cast<uid_t>(-1);
-  uid_t runner_uid = 0;  // not 0: the runner becomes this account; only root's tests can
+  uid_t runner_uid = 0;                              // not 0: the runner becomes this account; only root's tests can
+  uid_t client_runner_uid = static_cast<uid_t>(-1);  // set: the client believes this account, not our own child
+  std::string run_as;                                // of the runner
+  bool activated = false;  // the socket listens before the runner is there, as systemd does it
+  std::chrono::milliseconds connect_limit = 60s;
   pid_t runner = 0;
   net::Io io;
   Events events;

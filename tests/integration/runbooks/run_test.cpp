@@ -179,7 +179,7 @@ TEST_CASE("run: the private folder is fresh, private, and gone afterwards, whate
 TEST_CASE("run: what this release can't do is refused before anything starts") {
   Rig rig;
   auto one = request({shell("x", "true")}, 1), two = one, three = one, four = one;
-  one.sandbox = "strict";
+  one.sandbox = "tight";
   two.id = core::RequestId::parse(id(2)).value();
   two.run_as = "nobody";
   three.id = core::RequestId::parse(id(3)).value();
@@ -188,7 +188,7 @@ TEST_CASE("run: what this release can't do is refused before anything starts") {
   four.steps.front().program.reset();
   for (auto const& wanted : {one, two, three, four}) rig.put(wanted);
   rig.start_runner();
-  CHECK(rig.refusal(1).find("strict") != std::string::npos);
+  CHECK(rig.refusal(1).find("tight") != std::string::npos);
   CHECK(rig.refusal(2).find("nobody") != std::string::npos);
   CHECK(rig.refusal(3).find("working directory") != std::string::npos);
   CHECK(rig.refusal(4).find("does not say which program") != std::string::npos);

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <random>
 
 #include "bot/runbooks/state_files.hpp"
@@ -240,4 +241,38 @@ TEST_CASE("T20 swap: at each step boundary, by the step before") {
   CHECK(count == static_cast<std::size_t>(at) + 2);  // the steps before, the refused one, the equally refused undo
   CHECK(outcome.result["steps"].at_index(count - 1)["cause"].text() == "refused_by_runner");
   CHECK_FALSE(fs::exists(witness));
+}
+
+TEST_CASE(
+    "F9 EMFILE: without a descriptor left an order is refused without a trace, the socket stays, and later it runs") {
+  Rig rig;
+  rig.put(request({shell("say", "echo said")}, 1));
+  rig.put(request({shell("say", "echo said")}, 2));
+  rig.start_runner();
+  std::size_t open = 0;
+  std::error_code error;
+  auto const list = "/proc/" + std::to_string(rig.runner) + "/fd";
+  for (fs::directory_iterator it(list, error), end; !error && it != end; it.increment(error)) ++open;
+  if (error) {
+    std::cerr << "SKIPPED: F9 EMFILE: the runner's descriptors can be counted by root alone" << std::endl;
+    return;
+  }
+  rlimit before{};
+  REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, nullptr, &before) == 0);
+  for (rlim_t const left : {0U, 1U, 2U, 3U}) {  // for the pair of sockets, the marker, its folder
+    CAPTURE(left);
+    rlimit const tight{open + left, before.rlim_max};
+    REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, &tight, nullptr) == 0);
+    if (left < 2) {
+      CHECK(rig.refusal(1).find("Too many open files") != std::string::npos);
+      CHECK(runbooks::started_markers(rig.state).empty());
+    } else {
+      auto const why = rig.refusal(1);  // perhaps behind its marker: then it is never started again
+      CHECK((why.find("Too many open files") != std::string::npos || why.find("started before") != std::string::npos ||
+             rig.events.finished.contains(id(1))));
+    }
+    CHECK(rig.client->ready());
+  }
+  REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, &before, nullptr) == 0);
+  CHECK(rig.run(2).output.find("said") != std::string::npos);
 }

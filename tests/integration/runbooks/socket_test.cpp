@@ -157,7 +157,7 @@ TEST_CASE("client: a socket that belongs to another process is not believed") {
   std::vector<std::unique_ptr<net::LineChannel>> channels;
   auto const impostor = net::listen_unix(rig.io, rig.socket.string(), 0600, [&](int fd) {
     channels.push_back(net::adopt_unix(rig.io, fd, {}));
-    channels.back()->send(R"({"v":1,"op":"ready"})");
+    channels.back()->send(R"({"v":1,"op":"ready","sandbox":"basic","cgroup":"none"})");
   });
   REQUIRE(impostor.has_value());
   rig.runner = ::fork();

@@ -53,7 +53,8 @@ struct FakeChat : ports::ChatAdapter {
             std::function<void(core::Result<ports::MessageRef>)> done) override {
     ++posts;
     auto act = [this, channel, thread, body, key, done] {
-      if (refuse_posts || channel == refuse_channel)
+      bool const unwanted = refuse_live && key.find(":live:") != std::string::npos;
+      if (refuse_posts || unwanted || channel == refuse_channel)
         return done(core::make_error(Errc::forbidden, "not in the channel"));
       messages.push_back({channel, thread ? (*thread)["ts"].text() : "", key, body, 0});
       done(ref(messages.size()));
@@ -116,6 +117,22 @@ struct FakeChat : ports::ChatAdapter {
     return found;
   }
 
+  // The request's card as it stands, and what follows its run in the thread: words and output.
+  Json shown_for(core::RequestId const& id) const {
+    for (auto const& message : messages) {
+      if (message.key.starts_with(id.str() + ":card:")) return message.body;
+    }
+    return {};
+  }
+  std::vector<std::string> live(core::RequestId const& id) const {
+    std::vector<std::string> found;
+    for (auto const& message : messages) {
+      if (message.key.starts_with(id.str() + ":live:"))
+        found.push_back(message.body["note"].text() + "\n" + message.body["block"].text());
+    }
+    return found;
+  }
+
   ports::Loop& loop;
   std::string name;
   std::vector<Message> messages;
@@ -123,7 +140,7 @@ struct FakeChat : ports::ChatAdapter {
   std::vector<std::function<void()>> held;
   std::string refuse_channel;
   std::size_t posts = 0, updates = 0, finds = 0, attaches = 0;
-  bool can_look = true, hold_files = false, refuse_files = false;
+  bool refuse_live = false, can_look = true, hold_files = false, refuse_files = false;
   bool hold_posts = false, hold_updates = false, hold_finds = false, refuse_posts = false, refuse_updates = false,
        refuse_finds = false;
 };

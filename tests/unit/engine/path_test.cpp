@@ -90,7 +90,7 @@ TEST_CASE("the runner's refusal ends the request with its words, a runner that d
   SECTION("gone") {
     rig.engine->runner_accepted(id.str());
     rig.settle();
-    rig.engine->runner_gone("it was killed");
+    rig.engine->runner_gone({}, "it was killed");
     rig.settle();
     CHECK(rig.phase(id) == Phase::interrupted);
   }

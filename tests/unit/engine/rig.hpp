@@ -152,10 +152,12 @@ struct FakePrograms : ports::Programs {
 struct FakeRunner : ports::Runner {
   void start(ports::RunnerEvents&) override {}
   bool ready() const override { return up; }
-  void check(std::string request) override { checks.push_back(std::move(request)); }
-  void run(std::string request) override { runs.push_back(std::move(request)); }
+  bool ready_for(std::string const& run_as) const override { return run_as.empty() ? up : others.contains(run_as); }
+  void check(std::string request, std::string) override { checks.push_back(std::move(request)); }
+  void run(std::string request, std::string) override { runs.push_back(std::move(request)); }
   void stop() override {}
   bool up = true;
+  std::set<std::string> others;  // accounts whose runner answers
   std::vector<std::string> checks, runs;
 };
 

@@ -1,0 +1,198 @@
+// http steps against real servers that are well, ill or hostile.
+#include <sys/stat.h>
+
+#include <atomic>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "bot/net/http_server.hpp"
+#include "tests/integration/runbooks/rig.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace rig;
+
+namespace {
+
+constexpr char kToken[] = "tok-3f9a0c77d1e24b";
+
+// On a thread of its own, as a service would be in a process of its own. /STATUS answers with that status.
+class Server {
+ public:
+  Server() {
+    std::atomic<bool> up = false;
+    thread_ = std::thread([this, &up] {
+      auto server = net::make_http_server(io_, {}, [this](net::HttpRequestIn const& in, auto responder) {
+        {
+          std::lock_guard const lock(mutex_);
+          heard_.push_back(in);
+        }
+        if (in.path == "/slow") return waiting_.push_back(responder);
+        net::HttpResponse response;
+        auto const last = in.path.substr(in.path.rfind('/') + 1);
+        response.status = last.find_first_not_of("0123456789") == std::string::npos && last.size() == 3
+                              ? static_cast<unsigned>(std::stoul(last))
+                          : last == "soon" && heard_.size() < 3 ? 503
+                                                                : 200;
+        if (response.status / 100 == 3) response.headers = {{"Location", "/200"}};
+        if (last == "gzip") response.headers = {{"Content-Encoding", "gzip"}};
+        response.body = last == "big"    ? std::string(1 << 18, 'x')
+                        : last == "gzip" ? "\x1f\x8b bomb"
+                                         : "you sent " + std::string(in.header("Authorization").value_or("nothing")) +
+                                               "\npassword " + std::string(kSecret) + " state=drained\n";
+        responder->respond(std::move(response));
+      });
+      port = server.value()->port();
+      up = true;
+      io_.run();
+      waiting_.clear();
+    });
+    eventually([&] { return up.load(); });
+  }
+  ~Server() {
+    io_.stop();
+    thread_.join();
+  }
+  std::string url(std::string const& path) const { return "http://127.0.0.1:" + std::to_string(port) + path; }
+  std::vector<net::HttpRequestIn> heard() {
+    std::lock_guard const lock(mutex_);
+    return heard_;
+  }
+
+  std::uint16_t port = 0;
+
+ private:
+  net::Io io_;
+  std::mutex mutex_;
+  std::vector<net::HttpRequestIn> heard_;
+  std::vector<std::shared_ptr<net::Responder>> waiting_;
+  std::thread thread_;
+};
+
+core::BoundStep call(std::string name, std::string url, std::vector<std::uint32_t> expected = {}) {
+  core::BoundStep step;
+  step.name = std::move(name);
+  step.kind = core::Step::Kind::http;
+  step.http.url = std::move(url);
+  step.http.expect_status = std::move(expected);
+  step.timeout = 20s;
+  return step;
+}
+
+std::string outcome_of(core::Json const& result, std::size_t step) {
+  return result["steps"].at_index(step)["outcome"].text() + " " + result["steps"].at_index(step)["cause"].text();
+}
+
+}  // namespace
+
+TEST_CASE("http: what was approved arrives byte for byte, with the token of the file, which comes back blanked") {
+  Server server;
+  Rig rig;
+  auto const file = rig.dir / "token";
+  std::ofstream(file) << kToken << "\n";
+  ::chmod(file.c_str(), 0600);
+  auto step = call("drain", server.url("/api/a%2Fb?q=%26"), {200, 202});
+  step.http.method = "PUT";
+  step.http.headers = {{"Content-Type", "application/json"}, {"X-Team", "sre, web"}};
+  step.http.body = "{\"a\":\"\\u0041 Ã¼\"}";
+  step.http.json = true;
+  step.http.bearer = file.string();
+  step.http.expect_body = "state=dr[a-z]+ed";
+  auto const outcome = rig.run_one(request({step}));
+  INFO(outcome.output);
+  CHECK(outcome.result["state"].text() == "succeeded");
+  auto const heard = server.heard();
+  REQUIRE(heard.size() == 1);
+  CHECK(heard[0].method == "PUT");
+  CHECK(heard[0].target == "/api/a%2Fb?q=%26");
+  CHECK(heard[0].body == step.http.body);
+  CHECK(heard[0].header("X-Team").value_or("") == "sre, web");
+  CHECK(heard[0].header("Authorization").value_or("") == std::string("Bearer ") + kToken);
+  CHECK(heard[0].header("Accept-Encoding").value_or("none") == "none");
+  // T32: the server echoes the token and knows another secret; neither is kept or shown.
+  for (auto const& text : {outcome.output, rig.events.live[id() + " drain"], core::dump(outcome.result)}) {
+    CHECK(text.find(kToken) == std::string::npos);
+    CHECK(text.find(kSecret) == std::string::npos);
+  }
+  CHECK(outcome.output.find("you sent Bearer [redacted]") != std::string::npos);
+  CHECK(outcome.output.find("answered 200, and its body matches.") != std::string::npos);
+}
+
+TEST_CASE("T50 T65 http: no redirect, no second try unless told, no inflating, no more than the limit, no waiting") {
+  Server server;
+  Rig rig;
+  auto big = call("big", server.url("/big")), slow = call("slow", server.url("/slow")),
+       soon = call("soon", server.url("/soon")), gone = call("gone", "http://127.0.0.1:1/"),
+       coded = call("coded", server.url("/gzip"));
+  slow.timeout = 300ms;
+  soon.retry = core::Retry{20s, 10ms};
+  coded.http.expect_body = "bomb";
+  struct Row {
+    core::BoundStep step;
+    char const *outcome, *words;
+  };
+  std::vector<Row> const rows{
+      {call("moved", server.url("/302")), "failed exit", "answered 302, not 2xx; redirects are not followed."},
+      {call("down", server.url("/500"), {200, 202}), "failed exit", "answered 500, not 200 or 202."},
+      {big, "failed exit", "larger than the limit"},
+      {coded, "failed exit", "[7 bytes coded as gzip are not shown]"},
+      {slow, "failed timeout", "It had not ended after 300ms."},
+      {gone, "failed exit", "Can't connect"},
+      {call("plain", "http://192.0.2.1/"), "failed exit", "plain"},
+      {soon, "succeeded ", "answered 200."}};
+  for (std::size_t i = 0; i < rows.size(); ++i) rig.put(request({rows[i].step}, static_cast<int>(i) + 1));
+  rig.start_runner();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    CAPTURE(rows[i].step.name);
+    auto const before = server.heard().size();
+    auto const outcome = rig.run(static_cast<int>(i) + 1);
+    CAPTURE(outcome.output);
+    CHECK(outcome_of(outcome.result, 0) == rows[i].outcome);
+    CHECK(outcome.output.find(rows[i].words) != std::string::npos);
+    if (!rows[i].step.retry) CHECK(server.heard().size() - before <= 1);
+  }
+  CHECK(rig.events.finished[id(8)].result["steps"].at_index(0)["kind"].text() == "http");
+}
+
+TEST_CASE("T50 http: a name that leads to a metadata service is refused, one that a URL names is meant") {
+  Rig rig;
+  // getaddrinfo(3) takes the number for the address, as some clients of metadata services do.
+  auto by_name = call("number", "https://2852039166/latest/meta-data"),
+       named = call("named", "https://169.254.169.254/");
+  by_name.timeout = named.timeout = 2s;
+  rig.put(request({by_name}, 1));
+  rig.put(request({named}, 2));
+  rig.start_runner();
+  CHECK(rig.run(1).output.find("169.254.169.254, where clouds keep a machine's secrets") != std::string::npos);
+  CHECK(rig.run(2).output.find("clouds") == std::string::npos);
+}
+
+TEST_CASE("http: a token that others may read, or that is none, is not sent") {
+  Server server;
+  Rig rig;
+  auto const file = rig.dir / "token";
+  auto step = call("drain", server.url("/200"));
+  step.http.bearer = file.string();
+  int number = 0;
+  for (auto const& [text, mode, words] :
+       std::vector<std::tuple<std::string, mode_t, std::string>>{{kToken, 0644, "others may read"},
+                                                                 {"short", 0600, "at least 8 characters"},
+                                                                 {"two lines\nof it", 0600, "without blanks"},
+                                                                 {std::string(20'000, 'x'), 0600, "too large"},
+                                                                 {"", 0600, "at least 8"}}) {
+    std::ofstream(file) << text;
+    ::chmod(file.c_str(), mode);
+    rig.put(request({step}, ++number));
+    if (number == 1) rig.start_runner();
+    CAPTURE(text);
+    // The runner was forked with what was there at its start: a later request needs another runner.
+    if (number > 1) {
+      rig.stop_client();
+      rig.start_runner();
+    }
+    auto const outcome = rig.run(number);
+    CHECK(outcome_of(outcome.result, 0) == "failed exit");
+    CHECK(outcome.output.find(words) != std::string::npos);
+  }
+  CHECK(server.heard().empty());
+}
