@@ -35,10 +35,12 @@ int main(int argc, char** argv) {
   cli::add_runner(app, action);
   cli::add_check(app, action);
   cli::add_doctor(app, action);
+  cli::add_explain(app, action);
   cli::add_request(app, action);
   cli::add_ledger(app, action);
   cli::add_keygen(app, action);
   cli::add_playground(app, action);
+  cli::add_generate(app, action);
   cli::add_hidden(app, action);
   std::vector<std::string> const words(argv + std::min(argc, 1), argv + argc);
   bool const json = std::ranges::find(words, "--json") != words.end();

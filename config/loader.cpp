@@ -8,26 +8,11 @@
 #include <cstring>
 
 #include "config/parts.hpp"
+#include "config/places.hpp"
 
 namespace config {
 
 namespace {
-
-void collect_places(Node const& node, std::string const& path, Places& places) {
-  for (auto const& [key, value] : node.members) {
-    auto const own = path.empty() ? key.text : path + "." + key.text;
-    places.emplace(own, key.place);
-    places.emplace(own + "=", value.place);
-    collect_places(value, own, places);
-  }
-  std::size_t index = 0;
-  for (auto const& item : node.items) {
-    auto const own = path + "[" + std::to_string(index++) + "]";
-    places.emplace(own, item.place);
-    if (item.kind == Node::Kind::scalar) places.emplace(path + "=" + item.text, item.place);
-    collect_places(item, own, places);
-  }
-}
 
 void read_version(Map const& root) {
   std::int64_t version = 1;

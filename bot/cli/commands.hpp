@@ -5,6 +5,7 @@
 
 #include <CLI/App.hpp>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,13 @@ void add_serve(CLI::App& app, Action& action);
 void add_runner(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
+void add_explain(CLI::App& app, Action& action);
 void add_keygen(CLI::App& app, Action& action);
 void add_ledger(CLI::App& app, Action& action);
 void add_request(CLI::App& app, Action& action);
 void add_playground(CLI::App& app, Action& action);
-void add_hidden(CLI::App& app, Action& action);  // demo-service: what the playground's children are started with
+void add_generate(CLI::App& app, Action& action);  // hidden: completion and manual, made of these very definitions
+void add_hidden(CLI::App& app, Action& action);    // demo-service: what the playground's children are started with
 
 // A word where a command should stand, and no such command: says so, with what was probably meant or that it belongs to
 // a later release, and answers true. To be asked before the parser, which only says that a command is missing.
@@ -41,6 +44,9 @@ std::string version_line();  // "countersign 0.1.0 (commit 1a2b3c4d5e6f)"
 int print_version(bool json);
 extern char const* const kVersion;
 extern char const* const kCommit;
+
+// "key=value" words as a map; throws core::Failure (bad_input) for anything else, or a key that stands twice.
+std::map<std::string, std::string> pairs_of(std::vector<std::string> const& words);
 
 // Reads a small file for a command; throws core::Failure with the path and the system's own words.
 std::string read_text_file(std::string const& path, std::size_t max_bytes);

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "bot/cli/commands.hpp"
+#include "bot/cli/printing.hpp"
 #include "config/loader.hpp"
 
 namespace cli {
@@ -79,10 +80,8 @@ int run(std::string const& file, bool json) {
                                        {"findings", std::move(list)}}));
   }
   if (json) {
-    std::printf("%s\n", core::dump(core::Json::object({{"ok", asked > 0 && to_mend == 0},
-                                                       {"complete", unknown == 0},
-                                                       {"platforms", std::move(platforms)}}))
-                            .c_str());
+    print_json(core::Json::object(
+        {{"ok", asked > 0 && to_mend == 0}, {"complete", unknown == 0}, {"platforms", std::move(platforms)}}));
   } else if (asked == 0) {
     std::printf("No chat platform is configured: add chat.slack, chat.teams or chat.matrix.\n");
   } else {
@@ -101,7 +100,7 @@ void add_doctor(CLI::App& app, Action& action) {
       app.add_subcommand("doctor", "Connect to each chat platform: what works, what is missing, how to mend it");
   auto const path = std::make_shared<std::string>();
   auto const json = std::make_shared<bool>(false);
-  command->add_option("-c,--config", *path, "The configuration file")->required();
+  command->add_option("-c,--config", *path, "The configuration file")->required()->type_name("FILE");
   command->add_flag("--json", *json, "Print JSON");
   command->footer(
       "It needs the service's own secrets, so run it as the account that runs the service, and as often as you like:\n"

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include "bot/core/log_line.hpp"
 #include "bot/core/text.hpp"
 #include "bot/process/program.hpp"
 
@@ -22,6 +23,7 @@ core::Time wall_now() { return std::chrono::floor<core::Duration>(std::chrono::s
 class JsonLog final : public ports::Log {
  public:
   JsonLog(std::string const& level, std::shared_ptr<ports::Redactor const> redactor) : redactor_(std::move(redactor)) {
+    if (redactor_) redact_ = [this](std::string& text) { redactor_->redact(text); };
     pool_ = std::make_shared<spdlog::details::thread_pool>(8192, 1);
     logger_ = std::make_shared<spdlog::async_logger>("countersign", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
                                                      pool_, spdlog::async_overflow_policy::overrun_oldest);
@@ -36,21 +38,12 @@ class JsonLog final : public ports::Log {
     static constexpr char const* kWords[] = {"debug", "info", "warn", "error"};
     auto const index = static_cast<std::size_t>(level);
     if (!logger_->should_log(kLevels[index])) return;
-    auto line =
-        core::Json::object({{"time", core::format_time(wall_now())}, {"level", kWords[index]}, {"message", message}});
-    for (auto& [name, value] : fields) {
-      if (auto const* text = value.if_string()) {
-        auto clean = *text;
-        if (redactor_) redactor_->redact(clean);
-        value = core::one_line(clean, 4000);
-      }
-      line.set(name, std::move(value));
-    }
-    logger_->log(kLevels[index], "{}", core::dump(line));
+    logger_->log(kLevels[index], "{}", core::log_line(wall_now(), kWords[index], message, std::move(fields), redact_));
   }
 
  private:
   std::shared_ptr<ports::Redactor const> redactor_;
+  std::function<void(std::string&)> redact_;
   std::shared_ptr<spdlog::details::thread_pool> pool_;
   std::shared_ptr<spdlog::async_logger> logger_;
 };

@@ -1,4 +1,4 @@
-// `countersign ledger init | verify | log | show`: what an auditor needs, offline.
+// `countersign ledger init | verify | log | show | why | keys | export`: what an auditor needs, offline.
 #include <unistd.h>
 
 #include <chrono>
@@ -6,7 +6,10 @@
 #include <memory>
 
 #include "bot/cli/commands.hpp"
+#include "bot/cli/ledger_keys.hpp"
 #include "bot/cli/ledger_show.hpp"
+#include "bot/cli/ledger_why.hpp"
+#include "bot/cli/printing.hpp"
 #include "bot/core/json.hpp"
 #include "bot/core/text.hpp"
 #include "config/loader.hpp"
@@ -26,8 +29,8 @@ struct Where {
   bool json = false;
 
   void add_to(CLI::App& command) {
-    command.add_option("--ledger", ledger, "The ledger: a repository or a clone");
-    command.add_option("-c,--config", config, "A configuration file that names it");
+    command.add_option("--ledger", ledger, "The ledger: a repository or a clone")->type_name("DIR");
+    command.add_option("-c,--config", config, "A configuration file that names it")->type_name("FILE");
     command.add_flag("--json", json, "Print JSON, one object a line");
   }
 
@@ -54,7 +57,7 @@ int log(Where const& where) {
   auto reader = open_reader(where.path());
   auto const walked = reader.walk("", ledger::Files::main_only, [&](core::StoredEntry&& stored) {
     if (where.json) {
-      std::printf("%s\n", core::dump(ledger_line(stored)).c_str());
+      print_json(ledger_line(stored));
     } else {
       std::printf("%6llu  %s  %s  %s\n", static_cast<unsigned long long>(stored.seq),
                   core::format_time(stored.entry.time).substr(0, 19).c_str(), stored.commit.substr(0, 12).c_str(),
@@ -163,7 +166,7 @@ int verify(Where const& where, std::string const& pin, std::string const& from) 
     throw core::Failure(core::make_error(core::Errc::io, "the ledger can't be checked: " + report.error().message));
   }
   if (where.json) {
-    std::printf("%s\n", core::dump(report_json(*report, pin)).c_str());
+    print_json(report_json(*report, pin));
   } else {
     print_report(*report, pin);
   }
@@ -177,11 +180,10 @@ int init(std::string const& path, std::string const& key_file, bool json) {
       ledger::init(path, std::move(*key), std::chrono::floor<core::Duration>(std::chrono::system_clock::now()));
   if (!made) throw core::Failure(made.error());
   if (json) {
-    std::printf("%s\n", core::dump(Json::object({{"ledger", path},
-                                                 {"fingerprint", made->fingerprint},
-                                                 {"instance", made->instance},
-                                                 {"commit", made->opened.commit}}))
-                            .c_str());
+    print_json(Json::object({{"ledger", path},
+                             {"fingerprint", made->fingerprint},
+                             {"instance", made->instance},
+                             {"commit", made->opened.commit}}));
   } else {
     std::printf("Ledger made in %s.\nThe auditor's pin: %s\n", path.c_str(), made->fingerprint.c_str());
   }
@@ -195,7 +197,9 @@ void add_ledger(CLI::App& app, Action& action) {
   group->require_subcommand(1);
   group->footer(
       "Examples:\n  countersign ledger verify --ledger ledger.git --key SHA256:…\n  countersign ledger log --ledger "
-      "ledger.git --json\n  countersign ledger show CS-20261121-000042-R1 -c countersign.yaml");
+      "ledger.git --json\n  countersign ledger show CS-20261121-000042-R1 -c countersign.yaml\n  countersign ledger "
+      "why CS-42 "
+      "--ledger ledger.git");
 
   struct Init {
     std::string ledger, key;
@@ -203,8 +207,10 @@ void add_ledger(CLI::App& app, Action& action) {
   };
   auto const making = std::make_shared<Init>();
   auto* const init_command = group->add_subcommand("init", "Make a new ledger and its first entry");
-  init_command->add_option("--ledger", making->ledger, "Where: a new or empty folder")->required();
-  init_command->add_option("--key", making->key, "The signing key's file, from countersign keygen")->required();
+  init_command->add_option("--ledger", making->ledger, "Where: a new or empty folder")->required()->type_name("DIR");
+  init_command->add_option("--key", making->key, "The signing key's file, from countersign keygen")
+      ->required()
+      ->type_name("FILE");
   init_command->add_flag("--json", making->json, "Print JSON");
   init_command->footer(
       "Example:\n  countersign ledger init --ledger /var/lib/countersign/ledger.git --key "
@@ -256,6 +262,73 @@ void add_ledger(CLI::App& app, Action& action) {
       "that several days have; 3: the\nledger can't be read.");
   show_command->callback([&action, showing] {
     action = [showing] { return show_case(showing->where.path(), showing->id, showing->where.json); };
+  });
+
+  struct Why {
+    Where where;
+    std::string id, pin;
+  };
+  auto const asking = std::make_shared<Why>();
+  auto* const why_command = group->add_subcommand(
+      "why",
+      "How one request was decided: rule, votes and what they counted for, exclusions, refusals; or what is missing");
+  asking->where.add_to(*why_command);
+  why_command->add_option("--key", asking->pin, "The pinned fingerprint, SHA256:…");
+  why_command->add_option("ID", asking->id, "CS-20261121-000042-R1, or CS-42 for its first request")->required();
+  why_command->footer(
+      "Examples:\n  countersign ledger why CS-42 --ledger ledger.git --key SHA256:…\n  countersign ledger why "
+      "CS-20261121-000042-R1 -c countersign.yaml --json\nReads every entry up to the end and verifies it on the way.\n"
+      "Exit code 0: done, and the verifier agrees; 1: no such request, or the verifier objects; 2: wrong use; 3: the "
+      "ledger can't be read.");
+  why_command->callback([&action, asking] {
+    action = [asking] { return tell_why(asking->where.path(), asking->id, asking->pin, asking->where.json); };
+  });
+
+  auto const keys = std::make_shared<Where>();
+  auto* const keys_command =
+      group->add_subcommand("keys", "The keys: fingerprints, since when they are valid, what each has signed");
+  keys->add_to(*keys_command);
+  keys_command->footer(
+      "Examples:\n  countersign ledger keys --ledger ledger.git\n  countersign ledger keys -c countersign.yaml --json\n"
+      "Exit code 0: every entry names a key that the ledger knows; 1: one does not; 2: wrong use; 3: the ledger can't "
+      "be "
+      "read. Signatures are checked by ledger verify.");
+  keys_command->callback([&action, keys] { action = [keys] { return list_keys(keys->path(), keys->json); }; });
+
+  struct Export {
+    Where where;
+    ExportOptions options;
+    std::string as = "folder";
+  };
+  auto const exporting = std::make_shared<Export>();
+  auto* const export_command =
+      group->add_subcommand("export", "A copy for an auditor: a folder, JSON lines or a git bundle");
+  exporting->where.add_to(*export_command);
+  export_command
+      ->add_option("--out", exporting->options.out, "A new file or folder; - for JSON lines on standard output")
+      ->required()
+      ->type_name("FILE");
+  export_command->add_option("--as", exporting->as, "What to make of it")
+      ->check(CLI::IsMember({"folder", "jsonl", "bundle"}))
+      ->capture_default_str();
+  export_command->add_option("ID", exporting->options.id, "One case alone, with keys and configurations; default: all");
+  export_command->footer(
+      "Examples:\n  countersign ledger export --ledger ledger.git --as bundle --out ledger.bundle\n  countersign "
+      "ledger "
+      "export CS-42 -c countersign.yaml --out CS-42\n  countersign ledger export --ledger ledger.git --as jsonl --out "
+      "- | jq .kind\nOnly a bundle (git clone reads it) keeps the signatures; the others are for reading.\nExit code "
+      "0: "
+      "done; 1: no such case; 2: wrong use; 3: it could not be read or written, or stands there already.");
+  export_command->callback([&action, exporting] {
+    action = [exporting] {
+      auto& options = exporting->options;
+      options.ledger = exporting->where.path();
+      options.json = exporting->where.json;
+      options.as = exporting->as == "bundle"  ? ExportAs::bundle
+                   : exporting->as == "jsonl" ? ExportAs::jsonl
+                                              : ExportAs::folder;
+      return export_ledger(options);
+    };
   });
 }
 

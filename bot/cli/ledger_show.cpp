@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "bot/cli/commands.hpp"
+#include "bot/cli/ledger_ids.hpp"
+#include "bot/cli/printing.hpp"
 #include "bot/core/card.hpp"
 #include "bot/core/ids.hpp"
 #include "bot/core/text.hpp"
@@ -25,65 +27,6 @@ Json main_of(core::StoredEntry const& stored) {
   if (stored.entry.files.empty()) return {};
   auto parsed = core::parse_json(stored.entry.files.front().bytes, kMainFile);
   return parsed ? std::move(*parsed) : Json();
-}
-
-// --- which case -----------------------------------------------------------------------------------------------------
-
-struct Asked {
-  core::CaseId of;
-  std::string request;  // full id, or empty: the whole case
-};
-
-// "CS-42" and "CS-42-R2" → counter and "-R2".
-std::optional<std::pair<std::uint32_t, std::string>> short_id(std::string const& text) {
-  if (!text.starts_with("CS-")) return std::nullopt;
-  auto const dash = text.find('-', 3);
-  auto const digits = text.substr(3, dash == std::string::npos ? dash : dash - 3);
-  auto const rest = dash == std::string::npos ? std::string() : text.substr(dash);
-  bool const number = !digits.empty() && digits.size() <= 7 && digits.front() != '0' &&
-                      std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; });
-  if (!number || !(rest.empty() || core::RequestId::parse("CS-20261121-000042" + rest))) return std::nullopt;
-  return std::pair{static_cast<std::uint32_t>(std::stoul(digits)), rest};
-}
-
-std::vector<std::string> names_in(ledger::Reader& reader, std::string const& folder) {
-  auto names = reader.list(folder);
-  if (!names) throw core::Failure(names.error());
-  return std::move(*names);
-}
-
-// The cases of any day with this counter: their folder follows from day and counter.
-std::vector<core::CaseId> cases_with(ledger::Reader& reader, std::uint32_t counter) {
-  std::vector<core::CaseId> found;
-  for (auto const& year : names_in(reader, "cases/")) {
-    for (auto const& month : names_in(reader, "cases/" + year)) {
-      for (auto const& day : names_in(reader, "cases/" + year + month)) {
-        auto of = core::CaseId::make(year.substr(0, 4) + month.substr(0, 2) + day.substr(0, 2), counter);
-        if (!names_in(reader, of.folder() + "/").empty()) found.push_back(std::move(of));
-      }
-    }
-  }
-  return found;
-}
-
-std::optional<Asked> find_asked(ledger::Reader& reader, std::string const& id) {
-  if (auto const request = core::RequestId::parse(id)) return Asked{request->case_id(), id};
-  if (auto const of = core::CaseId::parse(id)) return Asked{*of, {}};
-  auto const parts = short_id(id);
-  if (!parts)
-    throw core::Failure(core::make_error(core::Errc::bad_input,
-                                         "\"" + core::printable_ascii(id, 60) +
-                                             "\" is no id; write CS-20261121-000042, CS-20261121-000042-R1 or CS-42"));
-  auto const found = cases_with(reader, parts->first);
-  if (found.size() > 1) {
-    std::string list;
-    for (auto const& of : found) list += "\n  " + of.str() + parts->second;
-    throw core::Failure(core::make_error(
-        core::Errc::bad_input,
-        id + " stands for " + std::to_string(found.size()) + " cases; name the one you mean by its full id:" + list));
-  }
-  if (found.empty()) return std::nullopt;
-  return Asked{found.front(), parts->second.empty() ? "" : found.front().str() + parts->second};
 }
 
 // --- the data -------------------------------------------------------------------------------------------------------
@@ -180,20 +123,7 @@ Json data_of(Entries const& entries, Asked const& asked) {
 
 constexpr std::size_t kLine = 400, kOutputLines = 20;
 
-// "2026-11-22T06:10:22.590Z" → "2026-11-22 06:10:22.590"
-std::string when(Json const& time) {
-  auto text = core::one_line(time.text(), 30);
-  if (text.size() == 24) text = text.substr(0, 10) + " " + text.substr(11, 12);
-  return text;
-}
-
-void line(std::string const& label, std::string const& value) {
-  if (!value.empty()) std::printf("  %-12s %s\n", label.c_str(), core::one_line(value, kLine).c_str());
-}
-
-void lines(std::string const& label, std::vector<std::string> const& values) {
-  for (std::size_t i = 0; i < values.size(); ++i) line(i == 0 ? label : "", values[i]);
-}
+std::string when(Json const& time) { return time_words(time.text()); }
 
 std::string pairs(Json const& map) {
   std::string text;
@@ -239,19 +169,20 @@ std::string needs_of(Json const& bound) {
 void print_run(Json const& request) {
   auto const& run = request["run"];
   if (run.is_null()) {
-    if (request["started_at"].if_string()) line("started", when(request["started_at"]));
+    if (request["started_at"].if_string()) print_line("started", when(request["started_at"]));
     return;
   }
   auto outcome = run["state"].text();
   if (auto const cause = run["cause"].text(); !cause.empty()) outcome += " (" + cause + ")";
   if (run["exit_code"].is_int()) outcome += ", exit code " + std::to_string(run["exit_code"].integer());
-  line("run", outcome + (run["started_at"].if_string() ? ", " + when(run["started_at"]) + " to " : ", ") +
-                  when(run["finished_at"]));
-  line("", run["explanation"].text());
+  print_line("run", outcome + (run["started_at"].if_string() ? ", " + when(run["started_at"]) + " to " : ", ") +
+                        when(run["finished_at"]));
+  print_line("", run["explanation"].text());
   for (auto const& step : items(run["steps"]))
-    line("", (step["on_failure"].boolean() ? "on failure: " : "") + step["name"].text() + ": " +
-                 step["outcome"].text() + (step["cause"].text().empty() ? "" : " (" + step["cause"].text() + ")") +
-                 ", " + std::to_string(step["duration_ms"].integer()) + " ms");
+    print_line("", (step["on_failure"].boolean() ? "on failure: " : "") + step["name"].text() + ": " +
+                       step["outcome"].text() +
+                       (step["cause"].text().empty() ? "" : " (" + step["cause"].text() + ")") + ", " +
+                       std::to_string(step["duration_ms"].integer()) + " ms");
   std::vector<std::string> shown;
   auto const text = request["output"].text();
   for (std::size_t at = 0; at < text.size();) {
@@ -263,41 +194,42 @@ void print_run(Json const& request) {
     shown.erase(shown.begin(), shown.end() - static_cast<std::ptrdiff_t>(kOutputLines));
     shown.insert(shown.begin(), "(the last " + std::to_string(kOutputLines) + " lines; the rest is in output.txt)");
   }
-  lines("output", shown);
+  print_lines("output", shown);
 }
 
 void print_request(Json const& request) {
   auto const &accepted = request["accepted"], &bound = request["bound"];
   std::printf("\n%s: %s\n", core::one_line(request["request"].text(), 40).c_str(),
               core::one_line(request["state"].text(), 40).c_str());
-  line("what", request["action"].text() + (bound.is_null() ? "" : ": " + bound["summary"].text()));
+  print_line("what", request["action"].text() + (bound.is_null() ? "" : ": " + bound["summary"].text()));
   auto const initiator = accepted["initiator"].text();
-  line("asked by",
-       accepted["actor"].text() + (initiator.empty() ? "" : " for " + initiator) + ", " + when(accepted["time"]));
-  line("reason", accepted["reason"].text());
-  line("risk", bound["risk"].text());
-  line("needs", needs_of(bound));
+  print_line("asked by",
+             accepted["actor"].text() + (initiator.empty() ? "" : " for " + initiator) + ", " + when(accepted["time"]));
+  print_line("reason", accepted["reason"].text());
+  print_line("risk", bound["risk"].text());
+  print_line("needs", needs_of(bound));
   std::vector<std::string> steps;
   for (auto const& step : items(request["runs"])) steps.push_back(step.text());
-  lines("runs", steps);
-  lines("evidence", exhibits(request["evidence"]));
-  if (!bound.is_null()) line("open", when(bound["opened_at"]) + " until " + when(bound["expires_at"]));
-  line("binding", request["binding"].text());
-  lines("votes", votes_of(request));
+  print_lines("runs", steps);
+  print_lines("evidence", exhibits(request["evidence"]));
+  if (!bound.is_null()) print_line("open", when(bound["opened_at"]) + " until " + when(bound["expires_at"]));
+  print_line("binding", request["binding"].text());
+  print_lines("votes", votes_of(request));
   if (auto const& decision = request["decision"]; !decision.is_null())
-    line("decision", decision["verdict"].text() + " by " + decision["actor"].text() + ", " + when(decision["time"]) +
-                         (decision["reason"].text().empty() ? "" : ": " + decision["reason"].text()));
+    print_line("decision", decision["verdict"].text() + " by " + decision["actor"].text() + ", " +
+                               when(decision["time"]) +
+                               (decision["reason"].text().empty() ? "" : ": " + decision["reason"].text()));
   print_run(request);
 }
 
 void print_case(Json const& data) {
   auto const &opened = data["opened"], &closed = data["closed"];
   std::printf("%s: %s\n", data["case"].text().c_str(), core::one_line(opened["title"].text(), kLine).c_str());
-  line("opened", when(opened["time"]) + " UTC by " + opened["actor"].text());
-  line("labels", pairs(opened["labels"]));
-  lines("evidence", exhibits(data["evidence"]));
-  line("closed", closed.is_null() ? "not yet" : when(closed["time"]) + ": " + closed["reason"].text());
-  line("folder", data["folder"].text());
+  print_line("opened", when(opened["time"]) + " UTC by " + opened["actor"].text());
+  print_line("labels", pairs(opened["labels"]));
+  print_lines("evidence", exhibits(data["evidence"]));
+  print_line("closed", closed.is_null() ? "not yet" : when(closed["time"]) + ": " + closed["reason"].text());
+  print_line("folder", data["folder"].text());
   for (auto const& request : items(data["requests"])) print_request(request);
   std::printf("\ntimeline (UTC)\n");
   for (auto const& entry : items(data["timeline"]))
@@ -336,13 +268,12 @@ int show_case(std::string const& ledger, std::string const& id, bool json) {
       }))) {
     auto const why = "the ledger holds nothing about " + core::printable_ascii(id, 60);
     std::fprintf(stderr, "countersign: %s\n", why.c_str());
-    if (json)
-      std::printf("%s\n", core::dump(Json::object({{"ok", false}, {"error", "not_found"}, {"detail", why}})).c_str());
+    if (json) print_json(Json::object({{"ok", false}, {"error", "not_found"}, {"detail", why}}));
     return kNo;
   }
   auto const data = data_of(*entries, *asked);
   if (json) {
-    std::printf("%s\n", core::dump(data).c_str());
+    print_json(data);
   } else {
     print_case(data);
   }

@@ -18,6 +18,7 @@
 #include "bot/cli/playground_ledger.hpp"
 #include "bot/cli/playground_stage.hpp"
 #include "bot/cli/playground_story.hpp"
+#include "bot/cli/printing.hpp"
 #include "bot/net/io.hpp"
 #include "ledger/init.hpp"
 #include "ledger/key.hpp"
@@ -72,7 +73,7 @@ class Playground {
                                                            options_.port);
     ledger_->watch([this] { page_->ledger_changed(); });
     if (options_.json) {
-      std::printf("%s\n", core::dump(places().set("step", "ready").set("page", page_->url())).c_str());
+      print_json(places().set("step", "ready").set("page", page_->url()));
     } else {
       std::printf(
           "The playground is at %s\n\n"
@@ -187,7 +188,9 @@ void add_playground(CLI::App& app, Action& action) {
   auto const options = std::make_shared<Options>();
   options->dir = default_dir();
   command->add_option("--port", options->port, "Of the page; 0: any")->capture_default_str();
-  command->add_option("--dir", options->dir, "Where key, ledger and logs are kept")->capture_default_str();
+  command->add_option("--dir", options->dir, "Where key, ledger and logs are kept")
+      ->capture_default_str()
+      ->type_name("DIR");
   command
       ->add_option("--scenario", options->scenario,
                    "interactive: one approval is enough; quorum: three are needed; hands-off: presses the buttons "

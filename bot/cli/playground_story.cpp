@@ -6,6 +6,7 @@
 #include "adapters/playground/cast.hpp"
 #include "adapters/playground/demo_service.hpp"
 #include "bot/cli/playground_ledger.hpp"
+#include "bot/cli/printing.hpp"
 #include "bot/core/text.hpp"
 
 namespace cli {
@@ -17,7 +18,7 @@ void Teller::tell(std::string const& step, std::string const& text, Json facts) 
   auto const passed = std::chrono::duration<double>(Clock::now() - start_).count();
   if (json_) {
     facts.set("step", step).set("seconds", std::round(passed * 1000) / 1000).set("text", core::visible_text(text));
-    std::printf("%s\n", core::dump(facts).c_str());
+    print_json(facts);
   } else {
     std::printf("%8.3f s  %s\n", passed, core::visible_text(text).c_str());
   }

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include <memory>
 
 #include "bot/cli/commands.hpp"
+#include "bot/cli/printing.hpp"
 #include "bot/core/ids.hpp"
 #include "bot/core/json.hpp"
 #include "bot/core/text.hpp"
@@ -73,13 +75,7 @@ std::string exhibit_name(std::string const& path) {
 
 Json body_of(AskOptions const& options) {
   Json::Object parameters;
-  for (auto const& pair : options.parameters) {
-    auto const equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0)
-      wrong("\"" + core::printable_ascii(pair, 60) + "\" is no parameter; write key=value");
-    if (!parameters.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second)
-      wrong("the parameter " + core::printable_ascii(pair.substr(0, equals), 60) + " stands there twice");
-  }
+  for (auto& [name, value] : pairs_of(options.parameters)) parameters.emplace(name, value);
   auto body = Json::object({{"runbook", options.runbook}, {"parameters", std::move(parameters)}});
   if (!options.reason.empty()) body.set("reason", options.reason);
   if (!options.initiator.empty()) body.set("initiator", options.initiator);
@@ -121,7 +117,7 @@ bool is_end(std::string const& state) {
 
 void say(Json const& view, bool json) {
   if (json) {
-    std::printf("%s\n", core::dump(view).c_str());
+    print_json(view);
   } else {
     std::string line = view["id"].text() + " " + view["state"].text();
     if (auto const cause = view["run"]["cause"].text(); !cause.empty()) line += " (" + cause + ")";
@@ -135,10 +131,9 @@ void say(Json const& view, bool json) {
 // What the service or the way to it answered instead of an id. One object on standard output for programs.
 int refused(unsigned status, std::string const& title, std::string const& detail, bool json) {
   if (json)
-    std::printf("%s\n", core::dump(Json::object({{"status", status == 0 ? Json() : Json(std::int64_t{status})},
-                                                 {"title", core::visible_text(title)},
-                                                 {"detail", core::visible_text(detail)}}))
-                            .c_str());
+    print_json(Json::object({{"status", status == 0 ? Json() : Json(std::int64_t{status})},
+                             {"title", core::visible_text(title)},
+                             {"detail", core::visible_text(detail)}}));
   auto const number = status == 0 ? std::string() : " (" + std::to_string(status) + ")";
   std::fprintf(stderr, "countersign: %s%s: %s\n", status == 0 ? "could not ask" : "refused", number.c_str(),
                core::visible_text(detail).c_str());
@@ -158,6 +153,9 @@ int request(AskOptions const& options) {
   auto const url = net::parse_url(base);
   if (!url || url->websocket())
     wrong("--url " + core::printable_ascii(options.url, 100) + " is no address like http://127.0.0.1:8080");
+  // A service that takes the call and says nothing must not hold anybody longer than they wanted to wait.
+  constexpr core::Duration kPatience = std::chrono::seconds(30);
+  auto const patience = options.wait && limit->count() > 0 ? std::min(kPatience, *limit) : kPatience;
   net::Io io;
   auto const client = net::make_http_client(io, {.tls = {.extra_ca_file = options.ca}});
   net::Headers const headers{{"Authorization", "Bearer " + token}, {"Content-Type", "application/json"}};
@@ -166,7 +164,7 @@ int request(AskOptions const& options) {
                             .url = base + "/v1/requests",
                             .headers = headers,
                             .body = core::dump(body),
-                            .timeout = std::chrono::seconds(30)});
+                            .timeout = patience});
   auto const json = core::parse_json(answer.body);
   if (answer.status != 202 || !json) {
     auto const title = json ? (*json)["title"].text() : std::string();
@@ -188,7 +186,8 @@ int request(AskOptions const& options) {
     io.run_until([&] { return due; }, std::chrono::seconds(5));
     Json view;
     try {
-      auto const now = call(io, *client, {.url = base + (*json)["url"].text(), .headers = headers});
+      auto const now =
+          call(io, *client, {.url = base + (*json)["url"].text(), .headers = headers, .timeout = patience});
       auto parsed = core::parse_json(now.body);
       if (now.status != 200 || !parsed)
         throw core::Failure(
@@ -215,16 +214,20 @@ void add_request(CLI::App& app, Action& action) {
   command->add_option("key=value", options->parameters, "Its parameters");
   command->add_option("--reason", options->reason, "Why; 1 to 2,000 characters");
   command->add_option("--attach", options->attach, "A file to show as evidence (repeatable; 1 MiB in all)")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->type_name("FILE");
   command->add_option("--channel", options->channels, "Where to post it (repeatable; default: every channel)")
       ->allow_extra_args(false);
   command->add_option("--initiator", options->initiator, "The person behind a robot's request");
   command->add_option("--idempotency-key", options->idempotency_key,
                       "Repeating the call with the same key makes no second request");
   command->add_option("--url", options->url, "Of the service")->capture_default_str();
-  command->add_option("--token-file", options->token_file,
-                      "A file with the API token; default: the variable COUNTERSIGN_TOKEN");
-  command->add_option("--ca", options->ca, "A PEM file with a further certificate authority to trust");
+  command
+      ->add_option("--token-file", options->token_file,
+                   "A file with the API token; default: the variable COUNTERSIGN_TOKEN")
+      ->type_name("FILE");
+  command->add_option("--ca", options->ca, "A PEM file with a further certificate authority to trust")
+      ->type_name("FILE");
   command->add_flag("--wait", options->wait, "Wait for the end");
   command->add_option("--give-up", options->give_up, "With --wait: stop waiting after this, like 10m (exit code 5)");
   command->add_flag("--json", options->json, "Print JSON");

@@ -58,10 +58,10 @@ void add_runner(CLI::App& app, Action& action) {
   auto* const command =
       app.add_subcommand("runner", "Execute approved requests, after checking the ledger itself (started by serve)");
   auto const options = std::make_shared<Options>();
-  command->add_option("--ledger", options->ledger, "The ledger's repository")->required();
+  command->add_option("--ledger", options->ledger, "The ledger's repository")->required()->type_name("DIR");
   command->add_option("--key", options->pin, "Fingerprint of the ledger's first key, SHA256:…")->required();
-  command->add_option("--state", options->state, "The state directory")->required();
-  command->add_option("--socket", options->socket, "The local socket to listen on")->required();
+  command->add_option("--state", options->state, "The state directory")->required()->type_name("DIR");
+  command->add_option("--socket", options->socket, "The local socket to listen on")->required()->type_name("FILE");
   command->footer(
       "Example:\n  countersign runner --ledger /var/lib/countersign/ledger.git --key SHA256:… --state "
       "/var/lib/countersign/state --socket /run/countersign/runner.sock\n"

@@ -368,7 +368,7 @@ int serve(std::string const& file) {
 void add_serve(CLI::App& app, Action& action) {
   auto* const command = app.add_subcommand("serve", "Run the service");
   auto const file = std::make_shared<std::string>();
-  command->add_option("-c,--config", *file, "The configuration file")->required();
+  command->add_option("-c,--config", *file, "The configuration file")->required()->type_name("FILE");
   command->footer(
       "Example:\n  countersign serve -c /etc/countersign/countersign.yaml\nLogs JSON lines to standard error; the line "
       "\"ready\" names the addresses. SIGHUP reloads, SIGTERM stops.");

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "bot/cli/commands.hpp"
+#include "bot/cli/printing.hpp"
 #include "bot/core/error.hpp"
 #include "bot/core/json.hpp"
 #include "bot/core/text.hpp"
@@ -28,12 +29,21 @@ int print_version(bool json) {
 int print_failure(core::Error const& error, bool json) {
   auto const text = core::visible_text(error.message);
   std::fprintf(stderr, "countersign: %s\n", text.c_str());
-  if (json)
-    std::printf(
-        "%s\n",
-        core::dump(core::Json::object({{"ok", false}, {"error", core::to_string(error.code)}, {"detail", text}}))
-            .c_str());
+  if (json) print_json(core::Json::object({{"ok", false}, {"error", core::to_string(error.code)}, {"detail", text}}));
   return error.code == core::Errc::bad_input ? kUsage : kFailed;
+}
+
+std::map<std::string, std::string> pairs_of(std::vector<std::string> const& words) {
+  auto const wrong = [](std::string text) { throw core::Failure(core::make_error(core::Errc::bad_input, text)); };
+  std::map<std::string, std::string> pairs;
+  for (auto const& word : words) {
+    auto const equals = word.find('=');
+    if (equals == std::string::npos || equals == 0)
+      wrong("\"" + core::printable_ascii(word, 60) + "\" is no parameter; write key=value");
+    if (!pairs.emplace(word.substr(0, equals), word.substr(equals + 1)).second)
+      wrong("the parameter " + core::printable_ascii(word.substr(0, equals), 60) + " stands there twice");
+  }
+  return pairs;
 }
 
 std::string read_text_file(std::string const& path, std::size_t max_bytes) {
@@ -56,7 +66,7 @@ void add_check(CLI::App& app, Action& action) {
   auto* const command = app.add_subcommand("check", "Check a configuration file: every mistake, with its place");
   auto const path = std::make_shared<std::string>();
   auto const json = std::make_shared<bool>(false);
-  command->add_option("-c,--config", *path, "The configuration file")->required();
+  command->add_option("-c,--config", *path, "The configuration file")->required()->type_name("FILE");
   command->add_flag("--json", *json, "Print JSON");
   command->footer(
       "Examples:\n  countersign check -c countersign.yaml\n  countersign check -c countersign.yaml --json\nExit code "
@@ -65,7 +75,7 @@ void add_check(CLI::App& app, Action& action) {
     action = [path, json] {
       auto const outcome = config::load_file(*path);
       if (outcome.unreadable) throw core::Failure(*outcome.unreadable);
-      auto const text = *json ? core::dump(config::check_report_json(outcome)) + "\n" : config::check_report(outcome);
+      auto const text = *json ? json_line(config::check_report_json(outcome)) + "\n" : config::check_report(outcome);
       std::fputs(text.c_str(), stdout);
       return outcome.config ? kDone : kNo;
     };
@@ -77,7 +87,9 @@ void add_keygen(CLI::App& app, Action& action) {
       app.add_subcommand("keygen", "Make the ledger's signing key; prints its fingerprint, the auditor's pin");
   auto const path = std::make_shared<std::string>();
   auto const json = std::make_shared<bool>(false);
-  command->add_option("--out", *path, "Where to write the key; FILE.pub is written beside it")->required();
+  command->add_option("--out", *path, "Where to write the key; FILE.pub is written beside it")
+      ->required()
+      ->type_name("FILE");
   command->add_flag("--json", *json, "Print JSON");
   command->footer(
       "Examples:\n  countersign keygen --out /etc/countersign/ledger_ed25519\nGive the fingerprint to the auditor on "
@@ -87,8 +99,7 @@ void add_keygen(CLI::App& app, Action& action) {
       auto const key = ledger::keygen(*path);
       if (!key) throw core::Failure(key.error());
       if (*json) {
-        std::printf("%s\n",
-                    core::dump(core::Json::object({{"file", *path}, {"fingerprint", key->fingerprint()}})).c_str());
+        print_json(core::Json::object({{"file", *path}, {"fingerprint", key->fingerprint()}}));
       } else {
         std::printf("Key written to %s (keep it secret) and %s.pub.\nThe auditor's pin: %s\n", path->c_str(),
                     path->c_str(), key->fingerprint().c_str());

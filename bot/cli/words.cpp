@@ -14,14 +14,11 @@ namespace cli {
 namespace {
 
 // Commands of a later release, and what serves until then.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kLater{{
-    {"explain", "a posted request says who must approve it; check -c FILE finds policies that nobody could meet"},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kLater{{
     {"audit", "ledger verify finds every broken rule; ledger log --json is the register for other programs"},
     {"rehearse", "playground shows a trigger, its request and its run without touching anything"},
-    {"replay", "check -c FILE reads a new configuration; ledger verify decides the past again under its own"},
-    {"ledger why", "ledger show ID names the votes, the policy and the reason of each decision"},
-    {"ledger export", "a ledger is a git repository: git clone copies it whole"},
-    {"ledger keys", "git show main:keys/0001-allowed_signers prints the key, ssh-keygen -lf its fingerprint"},
+    {"replay",
+     "explain -c FILE says what a new configuration would do; ledger verify decides the past again under its own"},
 }};
 
 void list_commands(CLI::App const& of, std::string const& path) {

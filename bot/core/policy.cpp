@@ -4,6 +4,8 @@
 #include <functional>
 #include <map>
 
+#include "bot/core/asking.hpp"
+
 namespace core {
 
 namespace {
@@ -60,6 +62,12 @@ std::string list_of(std::set<std::string> const& groups) {
   return text;
 }
 
+std::set<std::string> approving(Policy const& policy) {
+  std::set<std::string> groups;
+  for (auto const& need : policy.approve) groups.insert(need.group);
+  return groups;
+}
+
 }  // namespace
 
 char const* to_string(Verdict verdict) noexcept {
@@ -71,22 +79,51 @@ char const* to_string(Verdict verdict) noexcept {
   return "unknown";
 }
 
+std::optional<Exclusion> exclusion_of(Policy const& policy, Rules const& rules, Behind const& behind,
+                                      std::string_view person) {
+  auto* const who = rules.person(person);
+  if (!who) return Exclusion::unknown;
+  bool const member =
+      std::ranges::any_of(policy.approve, [&](Need const& need) { return who->groups.contains(need.group); });
+  if (!member) return Exclusion::no_approver;
+  if (policy.self_approval) return std::nullopt;
+  if (behind.requester.kind == Actor::Kind::person && behind.requester.key == person) return Exclusion::requester;
+  if (!behind.initiator.empty() && behind.initiator == person) return Exclusion::initiator;
+  return std::nullopt;
+}
+
+char const* to_string(Exclusion exclusion) noexcept {
+  switch (exclusion) {
+    case Exclusion::unknown: return "unknown";
+    case Exclusion::no_approver: return "no_approver";
+    case Exclusion::requester: return "requester";
+    case Exclusion::initiator: return "initiator";
+  }
+  return "unknown";
+}
+
+std::string exclusion_words(Exclusion exclusion, Policy const& policy) {
+  switch (exclusion) {
+    case Exclusion::unknown: return "is no person of the configuration";
+    case Exclusion::no_approver: return "is in no group that approves (" + list_of(approving(policy)) + ")";
+    case Exclusion::requester: return "asked for it, and nobody approves their own request";
+    case Exclusion::initiator: return "is who it was asked for, and nobody approves what was asked on their behalf";
+  }
+  return "is unknown";
+}
+
 std::optional<std::string> why_not_vote(Policy const& policy, Rules const& rules, Behind const& behind,
                                         std::string_view person) {
-  auto const* who = rules.person(person);
-  if (!who) return "You are not known here: no person in the configuration has this account.";
-  std::set<std::string> wanted;
-  for (auto const& need : policy.approve) wanted.insert(need.group);
-  bool const member =
-      std::ranges::any_of(wanted, [&](std::string const& group) { return who->groups.contains(group); });
-  if (!member) return "You are not in a group that approves this: " + list_of(wanted) + ".";
-  if (!policy.self_approval) {
-    bool const asked = behind.requester.kind == Actor::Kind::person && behind.requester.key == person;
-    if (asked) return "You asked for this yourself; somebody else has to decide. You may cancel it.";
-    if (!behind.initiator.empty() && behind.initiator == person)
-      return "This was asked on your behalf; somebody else has to decide. You may cancel it.";
+  auto const excluded = exclusion_of(policy, rules, behind, person);
+  if (!excluded) return std::nullopt;
+  switch (*excluded) {
+    case Exclusion::unknown: break;
+    case Exclusion::no_approver:
+      return "You are not in a group that approves this: " + list_of(approving(policy)) + ".";
+    case Exclusion::requester: return "You asked for this yourself; somebody else has to decide. You may cancel it.";
+    case Exclusion::initiator: return "This was asked on your behalf; somebody else has to decide. You may cancel it.";
   }
-  return std::nullopt;
+  return "You are not known here: no person in the configuration has this account.";
 }
 
 std::optional<std::string> why_not_request(Policy const& policy, Rules const& rules, Actor const& requester) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "bot/core/asking.hpp"
 #include "bot/core/digest.hpp"
 #include "bot/core/json_reader.hpp"
 
@@ -338,10 +339,12 @@ std::optional<std::string> why_not_value(std::string_view value) {
   return std::nullopt;
 }
 
-Result<std::map<std::string, std::string>> check_parameters(Runbook const& runbook,
-                                                            std::map<std::string, std::string> given) {
-  std::map<std::string, std::string> checked;
+std::vector<ParameterProblem> parameter_problems(Runbook const& runbook, std::map<std::string, std::string> given,
+                                                 std::map<std::string, std::string>& checked) {
+  std::vector<ParameterProblem> problems;
+  std::string known;
   for (auto const& parameter : runbook.parameters) {
+    known += (known.empty() ? "" : ", ") + parameter.name;
     auto const found = given.find(parameter.name);
     std::string value;
     if (found != given.end()) {
@@ -350,20 +353,30 @@ Result<std::map<std::string, std::string>> check_parameters(Runbook const& runbo
     } else if (parameter.preset) {
       value = *parameter.preset;
     } else {
-      return make_error(Errc::bad_input,
-                        "parameter " + parameter.name + " is missing; write " + parameter.name + "=VALUE");
+      problems.push_back(
+          {parameter.name, "parameter " + parameter.name + " is missing; write " + parameter.name + "=VALUE"});
+      continue;
     }
-    auto fine = check_value(parameter, std::move(value));
-    if (!fine) return fine.error();
-    checked.emplace(parameter.name, std::move(*fine));
+    if (auto fine = check_value(parameter, std::move(value))) {
+      checked.emplace(parameter.name, std::move(*fine));
+    } else {
+      problems.push_back({parameter.name, fine.error().message});
+    }
   }
-  if (given.empty()) return checked;
-  std::string known;
-  for (auto const& parameter : runbook.parameters) known += (known.empty() ? "" : ", ") + parameter.name;
-  auto name = given.begin()->first;
-  if (!is_name(name)) name = "that you gave";
-  return make_error(Errc::bad_input, "the runbook " + runbook.name + " has no parameter " + name +
-                                         (known.empty() ? "; it takes none" : "; it takes: " + known));
+  for (auto const& [name, value] : given) {
+    problems.push_back({name, "the runbook " + runbook.name + " has no parameter " +
+                                  (is_name(name) ? name : std::string("that you gave")) +
+                                  (known.empty() ? "; it takes none" : "; it takes: " + known)});
+  }
+  return problems;
+}
+
+Result<std::map<std::string, std::string>> check_parameters(Runbook const& runbook,
+                                                            std::map<std::string, std::string> given) {
+  std::map<std::string, std::string> checked;
+  auto const problems = parameter_problems(runbook, std::move(given), checked);
+  if (!problems.empty()) return make_error(Errc::bad_input, problems.front().text);
+  return checked;
 }
 
 Result<std::vector<std::string>> placeholders(std::string_view text) {

@@ -1,6 +1,7 @@
 // Asking: from "run this" to request.accepted.
 #include <algorithm>
 
+#include "bot/core/asking.hpp"
 #include "bot/core/digest.hpp"
 #include "bot/core/entries.hpp"
 #include "bot/core/ids.hpp"
@@ -15,71 +16,6 @@ std::string did_you_mean(std::string const& name, std::map<std::string, Runbook>
   std::string list;
   for (auto const& [known, runbook] : runbooks) list += (list.empty() ? "" : ", ") + known;
   return "There is no runbook " + printable_ascii(name, 64) + ". There are: " + (list.empty() ? "none" : list) + ".";
-}
-
-struct Refusal {
-  Errc code;
-  std::string text;
-};
-
-// Everything that can be said before anything is written. Fills in the checked parameters.
-std::optional<Refusal> check(State const& state, Asked const& ask, std::map<std::string, std::string>& parameters) {
-  auto const* runbook = state.rules.runbook(ask.runbook);
-  if (!runbook) return Refusal{Errc::not_found, did_you_mean(ask.runbook, state.rules.runbooks)};
-  auto const* policy = state.rules.policy_of(*runbook);
-  if (!policy) return Refusal{Errc::unavailable, "The runbook " + runbook->name + " has no policy."};
-  if (auto why = why_not_request(*policy, state.rules, ask.requester)) return Refusal{Errc::forbidden, std::move(*why)};
-  auto checked = check_parameters(*runbook, ask.parameters);
-  if (!checked) return Refusal{Errc::bad_input, checked.error().message};
-  parameters = std::move(*checked);
-  bool const trigger = ask.requester.kind == Actor::Kind::trigger;
-  if (!trigger && !ask.reason.empty()) {
-    if (auto why = why_not_words(ask.reason, "reason")) return Refusal{Errc::bad_input, std::move(*why)};
-  }
-  if (!trigger && ask.reason.empty() && policy->requester_justification == Justification::required) {
-    return Refusal{Errc::bad_input,
-                   "Say why: the policy " + policy->name + " requires a reason (in chat: … -- the reason)."};
-  }
-  if (!ask.initiator.empty()) {
-    if (ask.requester.kind != Actor::Kind::robot)
-      return Refusal{Errc::bad_input, "Only a robot's request may name an initiator; you are the one who asks."};
-    if (!state.rules.person(ask.initiator))
-      return Refusal{Errc::bad_input, "The initiator must be the key of a person in the configuration."};
-  }
-  constexpr std::size_t kMostLabels = 32, kMaxLabelBytes = 500;
-  bool const labels_fine =
-      ask.labels.size() <= kMostLabels && std::ranges::all_of(ask.labels, [](auto const& label) {
-        return is_name(label.first) && label.second.size() <= kMaxLabelBytes && !has_control(label.second);
-      });
-  if (!trigger && !labels_fine) {
-    return Refusal{Errc::bad_input,
-                   "Labels are at most 32, each a name and a text of at most 500 bytes without control characters."};
-  }
-  for (auto const& channel : ask.channels) {
-    if (!state.rules.channels.contains(channel))
-      return Refusal{Errc::bad_input, "There is no channel " + printable_ascii(channel, 64) + " in the configuration."};
-  }
-  std::optional<std::string> person;
-  if (ask.requester.kind == Actor::Kind::person) person = ask.requester.key;
-  if (!ask.initiator.empty()) person = ask.initiator;
-  if (auto why = why_never_approvable(*policy, state.rules, person)) return Refusal{Errc::forbidden, std::move(*why)};
-  // The size that an approver would have to judge is known now: don't let somebody wait for the evidence first.
-  Draft draft{.instance = state.instance,
-              .id = RequestId::make(CaseId::make("20260101", 1), 1),
-              .requester = ask.requester,
-              .initiator = ask.initiator,
-              .reason = ask.reason,
-              .labels = ask.labels,
-              .parameters = parameters,
-              .programs = {},
-              .evidence = {},
-              .opened_at = {}};
-  auto const names = programs_of(*runbook, parameters);
-  if (!names) return Refusal{Errc::bad_input, names.error().message};
-  for (auto const& name : *names) draft.programs.emplace(name, ProgramIdentity{});
-  if (auto const bound = make_request(draft, *runbook, *policy); !bound)
-    return Refusal{bound.error().code, bound.error().message};
-  return std::nullopt;
 }
 
 std::string accepted_words(State const& state, RequestState const& request) {
@@ -97,6 +33,85 @@ std::string accepted_words(State const& state, RequestState const& request) {
 }
 
 }  // namespace
+
+AskCheck check_ask(Rules const& rules, std::string const& instance, Asked const& ask) {
+  AskCheck result;
+  auto const refuse = [&](Errc code, std::string text, std::string place = {}) {
+    result.refusals.push_back({code, std::move(text), std::move(place)});
+  };
+  auto const* runbook = rules.runbook(ask.runbook);
+  if (!runbook) {
+    refuse(Errc::not_found, did_you_mean(ask.runbook, rules.runbooks), "runbooks");
+    return result;
+  }
+  auto const* policy = rules.policy_of(*runbook);
+  auto const of_runbook = "runbooks." + runbook->name;
+  if (!policy) {
+    refuse(Errc::unavailable, "The runbook " + runbook->name + " has no policy.", of_runbook + ".policy");
+    return result;
+  }
+  auto const of_policy = "policies." + policy->name;
+  if (auto why = why_not_request(*policy, rules, ask.requester))
+    refuse(Errc::forbidden, std::move(*why), of_policy + ".request");
+  for (auto& problem : parameter_problems(*runbook, ask.parameters, result.parameters))
+    refuse(Errc::bad_input, std::move(problem.text),
+           of_runbook + ".parameters" + (is_name(problem.name) ? "." + problem.name : ""));
+  bool const trigger = ask.requester.kind == Actor::Kind::trigger;
+  if (!trigger && !ask.reason.empty()) {
+    if (auto why = why_not_words(ask.reason, "reason")) refuse(Errc::bad_input, std::move(*why));
+  }
+  if (!trigger && ask.reason.empty() && policy->requester_justification == Justification::required) {
+    refuse(Errc::bad_input, "Say why: the policy " + policy->name + " requires a reason (in chat: … -- the reason).",
+           of_policy + ".justification.requester");
+  }
+  if (!ask.initiator.empty()) {
+    if (ask.requester.kind != Actor::Kind::robot)
+      refuse(Errc::bad_input, "Only a robot's request may name an initiator; you are the one who asks.");
+    else if (!rules.person(ask.initiator))
+      refuse(Errc::bad_input, "The initiator must be the key of a person in the configuration.", "people");
+  }
+  constexpr std::size_t kMostLabels = 32, kMaxLabelBytes = 500;
+  bool const labels_fine =
+      ask.labels.size() <= kMostLabels && std::ranges::all_of(ask.labels, [](auto const& label) {
+        return is_name(label.first) && label.second.size() <= kMaxLabelBytes && !has_control(label.second);
+      });
+  if (!trigger && !labels_fine) {
+    refuse(Errc::bad_input,
+           "Labels are at most 32, each a name and a text of at most 500 bytes without control characters.");
+  }
+  for (auto const& channel : ask.channels) {
+    if (!rules.channels.contains(channel))
+      refuse(Errc::bad_input, "There is no channel " + printable_ascii(channel, 64) + " in the configuration.",
+             "channels");
+  }
+  std::optional<std::string> person;
+  if (ask.requester.kind == Actor::Kind::person) person = ask.requester.key;
+  if (!ask.initiator.empty()) person = ask.initiator;
+  if (auto why = why_never_approvable(*policy, rules, person))
+    refuse(Errc::forbidden, std::move(*why), of_policy + ".approve");
+  // What follows is about the action as it would run: without its parameters there is none.
+  if (result.parameters.size() != runbook->parameters.size()) return result;
+  // The size that an approver would have to judge is known now: don't let somebody wait for the evidence first.
+  Draft draft{.instance = instance,
+              .id = RequestId::make(CaseId::make("20260101", 1), 1),
+              .requester = ask.requester,
+              .initiator = ask.initiator,
+              .reason = ask.reason,
+              .labels = ask.labels,
+              .parameters = result.parameters,
+              .programs = {},
+              .evidence = {},
+              .opened_at = {}};
+  auto const names = programs_of(*runbook, result.parameters);
+  if (!names) {
+    refuse(Errc::bad_input, names.error().message, of_runbook + ".steps");
+    return result;
+  }
+  for (auto const& name : *names) draft.programs.emplace(name, ProgramIdentity{});
+  if (auto const bound = make_request(draft, *runbook, *policy); !bound)
+    refuse(bound.error().code, bound.error().message, of_runbook + ".steps");
+  return result;
+}
 
 std::optional<std::string> why_not_words(std::string_view text, std::string_view what) {
   constexpr std::size_t kMostCharacters = 2000;
@@ -126,9 +141,12 @@ void Stepper::accept(Asked const& ask, std::optional<CaseId> into) {
     }
     idempotency = Json::object({{"caller", caller}, {"key", key}, {"body", ask.body_digest}});
   }
-  std::map<std::string, std::string> parameters;
-  if (auto refusal = check(state, ask, parameters))
-    return refuse_ask(ask.ticket, refusal->code, std::move(refusal->text));
+  auto checked = check_ask(state.rules, state.instance, ask);
+  if (!checked.refusals.empty()) {
+    auto& first = checked.refusals.front();
+    return refuse_ask(ask.ticket, first.code, std::move(first.text));
+  }
+  auto& parameters = checked.parameters;
   auto const& runbook = *state.rules.runbook(ask.runbook);
   auto channels = ask.channels;
   if (channels.empty()) {

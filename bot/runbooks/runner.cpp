@@ -10,8 +10,7 @@
 #include <csignal>
 #include <system_error>
 
-#include "bot/core/json.hpp"
-#include "bot/core/text.hpp"
+#include "bot/core/log_line.hpp"
 #include "bot/core/time.hpp"
 #include "bot/process/run.hpp"
 #include "bot/runbooks/runner_server.hpp"
@@ -21,15 +20,11 @@ namespace {
 
 constexpr int kDone = 0;
 constexpr int kCouldNotRun = 3;  // design, section 8
-constexpr std::size_t kMaxLogLine = 2'000;
 
 // The service's standard error, so a line of its form.
 void log_to_stderr(std::string_view line) {
   auto const now = std::chrono::floor<core::Duration>(std::chrono::system_clock::now());
-  auto const text = core::dump(core::Json::object({{"time", core::format_time(now)},
-                                                   {"level", "info"},
-                                                   {"message", "runner: " + core::one_line(line, kMaxLogLine)}})) +
-                    "\n";
+  auto const text = core::log_line(now, "info", "runner: " + std::string(line), {}) + "\n";
   [[maybe_unused]] auto const written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 

@@ -1,39 +1,9 @@
 // The command line against the running service and its ledger; stock git agrees or objects with us.
-#include "tests/integration/service/service.hpp"
+#include "tests/integration/service/background.hpp"
 
 namespace {
 
 using namespace service;
-
-// A command of ours in the background, its output in a file; the kit's loop goes on meanwhile.
-struct Background {
-  Background(ServiceKit& with, std::string const& words)
-      : kit(with), out(with / "cli.out"), code_file(with / "cli.code") {
-    std::filesystem::remove(code_file);
-    std::filesystem::remove(out);  // or the words of the command before this one would be taken for its own
-    support::run("( COUNTERSIGN_TOKEN=token-of-alice '" + ServiceKit::binary() + "' " + words +
-                 " --url http://127.0.0.1:" + std::to_string(kit.port()) + " > '" + out.string() +
-                 "' 2>&1; echo $? > '" + code_file.string() + ".new'; mv '" + code_file.string() + ".new' '" +
-                 code_file.string() + "' ) > /dev/null 2>&1 & true");
-  }
-  std::string id() {
-    std::string found;
-    kit.wait([&] {
-      auto const text = read(out);
-      auto const at = text.find("-R1");  // the case's id may stand before it
-      if (at != std::string::npos && at >= 18) found = text.substr(at - 18, 21);
-      return !found.empty();
-    });
-    kit.wait([&] { return kit.card(found).has_value(); });
-    return found;
-  }
-  int exit_code() {
-    if (!kit.wait([&] { return std::filesystem::exists(code_file); }, 20s)) return -1;
-    return std::stoi(read(code_file));
-  }
-  ServiceKit& kit;
-  std::filesystem::path out, code_file;
-};
 
 support::Ran countersign(std::string const& words) { return support::run("'" + ServiceKit::binary() + "' " + words); }
 
@@ -103,7 +73,7 @@ TEST_CASE("a command line that means nothing says which word, and what was meant
   says("ledger verfy", "\"ledger verfy\"; did you mean \"ledger verify\"?");
   says("chekc --help", "\"chekc\"");
   says("check --confg x", "\"--confg\" means nothing here; did you mean \"--config\"?");
-  for (auto const* later : {"explain", "audit", "rehearse", "replay", "ledger why", "ledger export", "ledger keys"}) {
+  for (auto const* later : {"audit", "rehearse", "replay"}) {
     says(later, "\"" + std::string(later) + "\" is not in this release");
     says(std::string(later) + " --help", "is not in this release");
   }

@@ -144,3 +144,26 @@ TEST_CASE("T1 one place decides an approval, one orders a start") {
   CHECK_FALSE(starts.empty());
   for (auto const& path : starts) CHECK(path.starts_with("bot/engine/"));
 }
+
+TEST_CASE("T73 one encoder of log lines, and only the command line speaks on standard output and error") {
+  std::set<std::string> loggers;
+  std::size_t looked_at = 0;
+  for (auto const& source : sources()) {
+    ++looked_at;
+    for (auto const& name : includes(source.text)) {
+      if (name.starts_with("spdlog/") || name == "syslog.h") loggers.insert(source.path);
+    }
+    if (source.path.starts_with("bot/cli/") || source.path == "bot/main.cpp") continue;
+    CAPTURE(source.path);
+    for (auto const* word : {"std::printf", "std::fprintf(stderr", "std::fprintf(stdout", "std::puts", "std::cout",
+                             "std::cerr", "std::clog"}) {
+      CAPTURE(word);
+      CHECK(source.text.find(word) == std::string::npos);
+    }
+    // The runner has the service's standard error: its lines are of the same encoder.
+    if (source.text.find("STDERR_FILENO,") != std::string::npos)
+      CHECK(source.text.find("core::log_line(") != std::string::npos);
+  }
+  CHECK(loggers == std::set<std::string>{"bot/cli/host.cpp"});
+  CHECK(looked_at > 100);
+}
