@@ -13,9 +13,11 @@ packages_build=(
 packages_judge=(git openssh-client util-linux procps=ps)
 # To build and run the tests. The configuration's tests give code to real interpreters; the independent verifier of the
 # ledger's format wants Python's whole standard library.
-packages_test=(catch2 perl-base=perl python3 strace=strace curl=curl)
+packages_test=(catch2 perl-base=perl python3 python3-yaml strace=strace curl=curl)
 # Without these the tests of the page and those against others' own SDKs and servers are skipped, and say so.
-packages_peers=(nodejs=node npm=npm chromium=chromium)
+packages_peers=(nodejs=node npm=npm chromium=chromium zsh=zsh fish=fish mandoc=mandoc)
+# For --full: the Debian package before lintian and in a bare root.
+packages_full=(dpkg-dev=dpkg-shlibdeps file=file lintian=lintian debootstrap=debootstrap)
 # For the presets clang and fuzz.
 packages_clang=(clang-14=clang-14 llvm-14 libclang-rt-14-dev)
 # missing_packages SPEC…: prints the packages that are not there.

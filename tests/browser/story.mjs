@@ -81,7 +81,7 @@ const kVoters = ["bob", "carol", "erin"];
 
 // The whole story, on the real thing. `limit` is for the slowest wait: until the trigger has seen enough failures.
 export async function wholeStory(url, { limit = 90_000, votes = 1, say = console.log, shots } = {}) {
-  const { page, close } = await open(url, shots ? { height: 1200 } : {});
+  const { page, close } = await open(url, shots ? { height: 1500 } : {});
   page.setDefaultTimeout(limit);
   const shot = async (name) => { if (shots) await page.screenshot({ path: join(shots, name + ".png") }); };
   await verified(page, limit);
@@ -109,6 +109,16 @@ export async function wholeStory(url, { limit = 90_000, votes = 1, say = console
   say("the card is in every chat");
   await shot("notified");
   await dismissToasts(page);
+  // The head of each card, as whoever follows its notification sees it.
+  const showHeads = async () => {
+    for (const platform of shots ? platforms : []) {
+      await cards[platform].evaluate((node) => {
+        const list = node.closest(".messages");
+        list.scrollTop += node.getBoundingClientRect().top - list.getBoundingClientRect().top - 8;
+      });
+    }
+  };
+  await showHeads();
   await shot("card");
   const everywhere = async (words) => { for (const other of platforms) await cards[other].getByText(words).first().waitFor(); };
   if (votes > 1 && platforms.includes("matrix")) {
