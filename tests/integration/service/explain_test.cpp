@@ -62,7 +62,11 @@ TEST_CASE("explain and the service give the same answer: one policy, in one plac
     if (!accepted) continue;
     // What was bound, as the ledger has it, is what was foretold.
     auto const id = answer.body["id"].text();
-    REQUIRE(kit.wait([&] { return kit.state(id) == "pending"; }));
+    // Whoever asked may read it; nobody else's token would be told that it is there.
+    REQUIRE(kit.wait([&] {
+      auto const view = kit.http("GET", "/v1/requests/" + id, {}, row.token);
+      return view.body["state"].text() == "pending";
+    }));
     auto const bound = kit.entries("request.opened", id).back()["data"];
     for (auto const* member : {"summary", "risk", "parameters", "targets", "steps", "on_failure", "environment",
                                "limits", "lock", "run_as", "sandbox", "working_directory"}) {
