@@ -67,7 +67,7 @@ core::Result<WebhookItem> alert_item(WebhookForm const& form, Json const& alert,
     text += "source: " + source.substr(0, kMaxValue) + "\n";
   item.text = cut(std::move(text));
   // Each part with its length, so that none can pose as another.
-  for (auto const* part : {&group, &item.instance, &starts, &status})
+  for (std::string const* part : std::initializer_list<std::string const*>{&group, &item.instance, &starts, &status})
     item.once += std::to_string(part->size()) + ":" + *part + ";";
   item.once = core::sha256_hex(item.once);
   return item;
