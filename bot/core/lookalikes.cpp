@@ -83,10 +83,10 @@ std::string expose_lookalikes(std::string_view text) {
   while (!text.empty()) {
     auto const line = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
     text.remove_prefix(line.size());
-    bool ascii_words = false;  // a letter of ASCII beside another: "T" alone may be a unit
-    for (std::size_t at = 0; at + 1 < line.size(); ++at) {
-      ascii_words = ascii_words || (is_ascii_letter(static_cast<unsigned char>(line[at])) &&
-                                    is_ascii_letter(static_cast<unsigned char>(line[at + 1])));
+    // Letters of ASCII beside it, also those that an escape will bring: so the result is final.
+    bool ascii_words = false;
+    for (auto rest = line; !rest.empty() && !ascii_words; rest.remove_prefix(front(rest).bytes)) {
+      ascii_words = is_ascii_letter(front(rest).code) || in(kForms, front(rest).code);
     }
     for (std::size_t at = 0; at < line.size();) {
       auto const begin = at;

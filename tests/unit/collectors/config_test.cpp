@@ -19,8 +19,8 @@ ConfigSettings settings(Folder const& folder, std::string path) {
 
 void remember(ConfigSettings const& made) {
   auto const version = read_config(made, context());
-  REQUIRE(version);
-  REQUIRE(made.good->keep(made.key, config_source(made), *version, kNow - 1h, "for the test"));
+  REQUIRE(version.has_value());
+  REQUIRE(made.good->keep(made.key, config_source(made), *version, kNow - 1h, "for the test").has_value());
 }
 
 }  // namespace
@@ -144,27 +144,27 @@ TEST_CASE("config: what makes a version good") {
     return found ? found->version.files.at(0).text : "";
   };
   CHECK(now_good().empty());
-  REQUIRE(good.look("x", "/etc/x", version("1"), /*well=*/false, kNow));
+  REQUIRE(good.look("x", "/etc/x", version("1"), /*well=*/false, kNow).has_value());
   CHECK(now_good() == "1");  // the first one ever
   for (int minute = 1; minute <= 10; ++minute) {
-    REQUIRE(good.look("x", "/etc/x", version("2"), true, kNow + std::chrono::minutes(minute)));
+    REQUIRE(good.look("x", "/etc/x", version("2"), true, kNow + std::chrono::minutes(minute)).has_value());
     CHECK(now_good() == "1");
   }
-  REQUIRE(good.look("x", "/etc/x", version("2"), true, kNow + 11min));
+  REQUIRE(good.look("x", "/etc/x", version("2"), true, kNow + 11min).has_value());
   CHECK(now_good() == "2");
   // Trouble begins the time anew; so does another version.
-  REQUIRE(good.look("x", "/etc/x", version("3"), true, kNow + 12min));
-  REQUIRE(good.look("x", "/etc/x", version("3"), false, kNow + 20min));
-  REQUIRE(good.look("x", "/etc/x", version("3"), true, kNow + 23min));
-  REQUIRE(good.look("x", "/etc/x", version("4"), true, kNow + 32min));
-  REQUIRE(good.look("x", "/etc/x", version("4"), true, kNow + 34min));
+  REQUIRE(good.look("x", "/etc/x", version("3"), true, kNow + 12min).has_value());
+  REQUIRE(good.look("x", "/etc/x", version("3"), false, kNow + 20min).has_value());
+  REQUIRE(good.look("x", "/etc/x", version("3"), true, kNow + 23min).has_value());
+  REQUIRE(good.look("x", "/etc/x", version("4"), true, kNow + 32min).has_value());
+  REQUIRE(good.look("x", "/etc/x", version("4"), true, kNow + 34min).has_value());
   CHECK(now_good() == "2");
-  REQUIRE(good.keep("x", "/etc/x", version("5"), kNow + 35min, "after a run that succeeded"));
+  REQUIRE(good.keep("x", "/etc/x", version("5"), kNow + 35min, "after a run that succeeded").has_value());
   CHECK(now_good() == "5");
   CHECK_FALSE(good.find("x", "/etc/another"));
   GoodVersions again(folder.path + "/good");  // a restart
   CHECK(again.find("x", "/etc/x")->how == "after a run that succeeded");
   folder.write("good/x.json", "{\"schema\":1,");
   CHECK_FALSE(again.find("x", "/etc/x"));  // a damaged note is as good as none
-  CHECK_FALSE(good.keep("../x", "", version("1"), kNow, ""));
+  CHECK_FALSE(good.keep("../x", "", version("1"), kNow, "").has_value());
 }

@@ -64,7 +64,7 @@ TEST_CASE("property diff: patch makes the new text of the old, and diff finds no
     auto const count = [](std::string const& text, char sign) {
       std::size_t found = 0;
       for (std::size_t at = text.find("\n@@"); at != std::string::npos; at = text.find('\n', at + 1)) {
-        found += text.compare(at + 1, 1, std::string(1, sign)) == 0 ? 1 : 0;
+        if (text.compare(at + 1, 1, std::string(1, sign)) == 0) ++found;
       }
       return found;
     };

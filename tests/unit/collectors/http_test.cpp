@@ -127,11 +127,11 @@ TEST_CASE("http: status, address and body; JSON is indented, labels are encoded,
 TEST_CASE("http: what a URL takes from labels") {
   CHECK(expand_url("https://h/{{a}}", {{"a", "x y/z"}}).value() == "https://h/x%20y%2Fz");
   CHECK(expand_url("https://h?a={{a}}", {{"a", "\xff"}}).value() == "https://h?a=%FF");
-  for (auto const* value : {".", ".."}) CHECK_FALSE(expand_url("https://h/{{a}}/x", {{"a", value}}));
-  CHECK_FALSE(expand_url("https://{{a}}/", {{"a", "evil.example"}}));
-  CHECK_FALSE(expand_url("https://h:{{a}}/", {{"a", "80"}}));
-  CHECK_FALSE(expand_url("{{a}}", {{"a", "https://h/"}}));
-  CHECK_FALSE(expand_url("https://h/{{b}}", {{"a", "x"}}));
+  for (auto const* value : {".", ".."}) CHECK_FALSE(expand_url("https://h/{{a}}/x", {{"a", value}}).has_value());
+  CHECK_FALSE(expand_url("https://{{a}}/", {{"a", "evil.example"}}).has_value());
+  CHECK_FALSE(expand_url("https://h:{{a}}/", {{"a", "80"}}).has_value());
+  CHECK_FALSE(expand_url("{{a}}", {{"a", "https://h/"}}).has_value());
+  CHECK_FALSE(expand_url("https://h/{{b}}", {{"a", "x"}}).has_value());
 }
 
 TEST_CASE("http: indented JSON keeps every scalar as it was") {
@@ -223,7 +223,7 @@ TEST_CASE("T50 allow list: ranges that need to be named, however they are spelle
   for (auto const* bad : {"", "a b", "http://a/", "a:0", "a:70000", "a:", "10.0.0.0/33", "0.0.0.0/0", "::/0", "a/8",
                           "[::1", "[::1]x", "-a", "a:b:c", "*.example.org"}) {
     CAPTURE(bad);
-    CHECK_FALSE(core::AllowList::parse({bad}));
+    CHECK_FALSE(core::AllowList::parse({bad}).has_value());
   }
 }
 

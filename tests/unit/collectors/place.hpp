@@ -59,14 +59,14 @@ inline bool have_program(std::string const& name) { return process::open_program
 
 inline process::Outcome run_program(std::vector<std::string> argv, std::string const& folder = "/") {
   auto const program = process::open_program(argv.at(0));
-  REQUIRE(program);
+  REQUIRE(program.has_value());
   process::Spec spec;
   spec.program = &*program;
   spec.arguments.assign(argv.begin() + 1, argv.end());
   spec.working_directory = folder;
   spec.environment = {{"LC_ALL", "C"}, {"TZ", "UTC"}};
   auto outcome = process::run(spec);
-  REQUIRE(outcome);
+  REQUIRE(outcome.has_value());
   return std::move(*outcome);
 }
 

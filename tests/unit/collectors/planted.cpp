@@ -1,7 +1,6 @@
 #include "tests/unit/collectors/planted.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <functional>
 
 namespace collectors_test {
@@ -28,15 +27,18 @@ std::string base64(std::string const& bytes, std::size_t wrap) {
   return out;
 }
 
-std::string each_byte(std::string const& bytes, char const* format) {
+// Each byte as two digits behind `before`: "%41", "\\u0041", "41".
+std::string each_byte(std::string const& bytes, std::string const& before, char const* digits) {
   std::string out;
-  char text[16];
   for (char const c : bytes) {
-    std::snprintf(text, sizeof text, format, static_cast<unsigned>(static_cast<unsigned char>(c)));
-    out += text;
+    auto const byte = static_cast<unsigned char>(c);
+    out += before;
+    out += digits[byte >> 4U];
+    out += digits[byte & 15U];
   }
   return out;
 }
+constexpr char const *kLower = "0123456789abcdef", *kUpper = "0123456789ABCDEF";
 
 std::string json_escaped(std::string const& text) {
   std::string out;
@@ -166,10 +168,10 @@ Planted Planter::next() {
     planted.gone = lines_of(run);
     planted.text = "data " + std::move(run) + " end";
   };
-  auto const by_byte = [&](char const* dress, char const* format, std::string const& quote) {
+  auto const by_byte = [&](char const* dress, char const* before, char const* digits, std::string const& quote) {
     planted.dress = dress;
-    planted.gone = {each_byte(secret.secret, format)};
-    planted.text = "data " + quote + each_byte(whole, format) + quote + " end";
+    planted.gone = {each_byte(secret.secret, before, digits)};
+    planted.text = "data " + quote + each_byte(whole, before, digits) + quote + " end";
   };
   switch ((turn / kKinds) % kDresses) {
     case 1:  // over two lines, somewhere inside; an assignment's value on the line below
@@ -185,8 +187,8 @@ Planted Planter::next() {
       break;
     case 2: as_run("base64", base64(whole, 0)); break;
     case 3: as_run("base64-76", "\n" + base64(whole + "\n" + std::string(100, '.'), 76)); break;
-    case 4: as_run("hex", each_byte(whole, "%02x")); break;
-    case 5: by_byte("percent", "%%%02X", ""); break;
+    case 4: as_run("hex", each_byte(whole, "", kLower)); break;
+    case 5: by_byte("percent", "%", kUpper, ""); break;
     case 6:
       planted.dress = "form";
       planted.text = "body=" + secret.before + secret.secret + secret.after;
@@ -209,7 +211,7 @@ Planted Planter::next() {
       }
       if (secret.kind == "pem") planted.text = whole;
       break;
-    case 7: by_byte("json-u", "\\u%04x", "\""); break;
+    case 7: by_byte("json-u", "\\u00", kLower, "\""); break;
     case 8:
       planted.dress = "json";
       planted.text = R"({"level":"info","msg":")" + json_escaped(whole) + R"(","n":1})";
