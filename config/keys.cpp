@@ -12,6 +12,7 @@ constexpr bool kLater = true;
 constexpr Key kRoot[] = {{"version", kRequired},
                          {"people", kRequired},
                          {"robots"},
+                         {"groups"},
                          {"chat"},
                          {"channels"},
                          {"collectors"},
@@ -27,6 +28,7 @@ constexpr Key kRoot[] = {{"version", kRequired},
 constexpr Key kPerson[] = {{"name"},  {"email"},  {"groups"},       {"slack"},
                            {"teams"}, {"matrix"}, {"token_sha256"}, {"scopes"}};
 constexpr Key kRobot[] = {{"groups", kRequired}, {"token_sha256", kRequired}, {"scopes"}};
+constexpr Key kGroup[] = {{"slack_usergroup", kRequired}};
 constexpr Key kChat[] = {{"slack"}, {"teams"}, {"matrix"}};
 constexpr Key kSlack[] = {
     {"workspace", kRequired}, {"api_url"}, {"app_token", kRequired}, {"bot_token", kRequired}, {"connections"}};
@@ -104,6 +106,7 @@ namespace sections {
 constexpr Section root{"root", kRoot};
 constexpr Section person{"person", kPerson};
 constexpr Section robot{"robot", kRobot};
+constexpr Section group{"group", kGroup};
 constexpr Section chat{"chat", kChat};
 constexpr Section slack{"slack", kSlack};
 constexpr Section teams{"teams", kTeams};
@@ -139,40 +142,12 @@ constexpr Section secret{"secret", kSecret};
 
 std::span<Section const* const> all_sections() {
   using namespace sections;
-  static constexpr std::array kAll{&root,
-                                   &person,
-                                   &robot,
-                                   &chat,
-                                   &slack,
-                                   &teams,
-                                   &teams_relay,
-                                   &teams_endpoint,
-                                   &matrix,
-                                   &channel,
-                                   &collector,
-                                   &file_collector,
-                                   &command_collector,
-                                   &host_collector,
-                                   &evidence,
-                                   &trigger,
-                                   &trigger_probe,
-                                   &noise,
-                                   &proposal,
-                                   &runbook,
-                                   &parameter,
-                                   &step,
-                                   &step_probe,
-                                   &retry,
-                                   &limits,
-                                   &policy,
-                                   &need,
-                                   &justification,
-                                   &ledger,
-                                   &state,
-                                   &sandbox,
-                                   &api,
-                                   &redact,
-                                   &secret};
+  static constexpr std::array kAll{
+      &root,           &person,         &robot,      &group,         &chat,      &slack,          &teams,
+      &teams_relay,    &teams_endpoint, &matrix,     &channel,       &collector, &file_collector, &command_collector,
+      &host_collector, &evidence,       &trigger,    &trigger_probe, &noise,     &proposal,       &runbook,
+      &parameter,      &step,           &step_probe, &retry,         &limits,    &policy,         &need,
+      &justification,  &ledger,         &state,      &sandbox,       &api,       &redact,         &secret};
   return kAll;
 }
 

@@ -6,6 +6,7 @@
 #include "adapters/slack/interactions.hpp"
 #include "adapters/slack/outbox.hpp"
 #include "adapters/slack/socket_mode.hpp"
+#include "adapters/slack/usergroups.hpp"
 #include "adapters/slack/web_api.hpp"
 #include "bot/net/url.hpp"
 
@@ -47,7 +48,8 @@ struct Adapter::Impl {
         parts(given_parts),
         api(parts, settings, counters, [this](core::Error const& error) { give_up(error); }),
         outbox(parts, api, counters),
-        files(parts, api, outbox, counters) {}
+        files(parts, api, outbox, counters),
+        usergroups(api) {}
 
   void start(ports::ChatSink& to) {
     sink = &to;
@@ -117,6 +119,7 @@ struct Adapter::Impl {
   WebApi api;
   Outbox outbox;
   Files files;
+  Usergroups usergroups;
   std::unique_ptr<SocketMode> sockets;
   std::unique_ptr<Interactions> interactions;
   ports::ChatSink* sink = nullptr;
@@ -132,6 +135,7 @@ void Adapter::stop() {
   impl_->alive.end();
   impl_->api.stop();
   impl_->files.stop();
+  impl_->usergroups.stop();
   impl_->outbox.stop();
   if (impl_->sockets) impl_->sockets->stop();
   if (impl_->interactions) impl_->interactions->stop();
@@ -156,8 +160,11 @@ void Adapter::find(std::string channel, std::optional<ports::MessageRef> thread,
   impl_->outbox.find(std::move(channel), thread, std::move(key), since, std::move(done));
 }
 void Adapter::attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key,
-                     ports::Time since, std::function<void(ports::Result<void>)> done) {
+                     ports::Time since, std::function<void(ports::Result<core::InThread>)> done) {
   impl_->files.attach(std::move(channel), thread, std::move(file), std::move(key), since, std::move(done));
+}
+void Adapter::members(std::string group, std::function<void(ports::Result<std::set<std::string>>)> done) {
+  impl_->usergroups.members(std::move(group), std::move(done));
 }
 void Adapter::whisper(ports::Account const& to, std::string channel, std::string text) {
   if (impl_->interactions) impl_->interactions->whisper(to.id, channel, text);

@@ -142,7 +142,8 @@ class Service {
                           },
                       .rules_changed = {},
                       .redact = [this](std::string& text) { redactor_->redact(text); },
-                      .stop_service = [this](core::Error const& error) { stop_now(error); }},
+                      .stop_service = [this](core::Error const& error) { stop_now(error); },
+                      .groups = chats_->groups()},
         std::move(folded_));
     api_ = std::make_unique<api::Api>(io_, loop_, *engine_, *redactor_, *log_,
                                       api::Settings{config_.api.host, config_.api.port},

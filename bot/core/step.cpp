@@ -325,6 +325,7 @@ void on(Stepper& step, Collected const& event) {
   if (!runbook || !policy) return void_it("its runbook is no longer configured");
   auto const parameters = check_parameters(*runbook, request.parameters);
   if (!parameters) return void_it("its runbook was changed: " + parameters.error().message);
+  step.freshen(policy->request);
   if (auto const why = why_not_request(*policy, state.rules, request.requester)) return void_it(*why);
   Draft draft{.instance = state.instance,
               .id = request.id,
@@ -379,6 +380,20 @@ void on(Stepper& step, RunnerAccepted const& event) {
     auto const& other = step.state.requests.at(id);
     if (other.phase == Phase::running && other.bound->target() == request->bound->target())
       return;  // its turn comes when that one ends
+  }
+  // The last look at who may (T30): a role that was lost while this waited for its turn counts no more.
+  auto const groups = groups_of(request->pinned->approve);
+  step.freshen(groups);
+  auto const count = tally(*request->pinned, step.state.rules, request->behind(), request->votes);
+  if (!count.satisfied) {
+    bool const unknown =
+        std::ranges::any_of(groups, [&](std::string const& group) { return step.state.rules.unread.contains(group); });
+    if (unknown) return;  // asked again when its members are known, until it expires
+    step.end_run(*request, "interrupted", "not_started",
+                 "approvals lost their weight before it could start, because who gave them may no longer approve; it "
+                 "lacks " +
+                     what_is_missing(count));
+    return step.start_next();
   }
   step.append(entries::run_started(step.at, *request));
   step.effects.push_back(StartRun{event.request});

@@ -20,8 +20,12 @@ Engine::Engine(Parts parts, core::State folded)
       state_(std::move(folded)),
       outbox_(parts_.loop, parts_.log, parts_.papers, parts_.adapters, state_,
               [this](auto what) { enqueue(std::move(what)); }),
-      evidence_(parts_.loop, parts_.evidence, parts_.programs,
-                [this](core::Collected collected) { enqueue(std::move(collected)); }) {
+      groups_(parts_.loop, parts_.log, parts_.groups, state_,
+              [this](core::GroupRead read) { enqueue(std::move(read)); }),
+      evidence_(parts_.loop, parts_.evidence, parts_.programs, [this](core::Collected collected) {
+        // What is posted mentions who is in a group, and its buttons are for them: first it must be known who that is.
+        groups_.when_warm([this, collected = std::move(collected)] { enqueue(collected); });
+      }) {
   for (auto const* adapter : parts_.adapters) connected_[adapter->platform()] = false;
   vote_time_ = {.name = "vote_seconds",
                 .help = "From a vote's arrival to its answer, of votes that were recorded",
@@ -68,6 +72,7 @@ void Engine::start(core::ServiceStarted started, std::function<void()> recorded)
   }
   started_ = true;
   pump();
+  groups_.look();
   outbox_.reconcile();
 }
 
@@ -206,10 +211,13 @@ void Engine::perform(core::Effect const& effect) {
         } else if constexpr (std::is_same_v<T, core::RunRecorded>) {
           asked_runner_.erase(what.request);
           parts_.forget_started(what.request);
+        } else if constexpr (std::is_same_v<T, core::SayQuestion>) {
+          outbox_.say_question(what.request, what.number);
         } else if constexpr (std::is_same_v<T, core::NoteRecovery>) {
           outbox_.say_in_thread(what.case_id, "recovered", what.text);
         } else if constexpr (std::is_same_v<T, core::RulesChanged>) {
           if (parts_.rules_changed) parts_.rules_changed();
+          groups_.look();
         } else if constexpr (std::is_same_v<T, core::Warn>) {
           parts_.log.warn("refused", {{"why", what.text}});
         }

@@ -17,6 +17,7 @@
 
 #include "bot/core/step.hpp"
 #include "bot/engine/evidence_desk.hpp"
+#include "bot/engine/group_desk.hpp"
 #include "bot/engine/outbox.hpp"
 #include "bot/ports.hpp"
 
@@ -38,6 +39,7 @@ struct Parts {
   std::function<void()> rules_changed;                         // triggers and adapters take the new rules
   std::function<void(std::string&)> redact;  // every text of a person or a program, before it goes anywhere (T32)
   std::function<void(core::Error const&)> stop_service;  // the ledger may have lost data: write nothing more, stop
+  std::vector<ports::Groups*> groups{};                  // at most one a platform
 };
 
 class Engine final : public ports::ChatSink, public ports::RunnerEvents, public ports::RequestDesk {
@@ -112,6 +114,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   core::State state_;
   std::optional<core::State> recorded_;  // while writing fails: what the ledger holds, folded once
   Outbox outbox_;
+  GroupDesk groups_;
   EvidenceDesk evidence_;
   std::deque<Waiting> queue_;
   bool started_ = false, writing_ = false, stopping_ = false;

@@ -21,6 +21,8 @@ MEMBERS = {  # beside schema, kind, time, actor, and case and request where the 
     "request.post_intent": "post purpose platform channel address key rendering body",
     "request.posted": "post intent platform ref", "vote.approve": VOTE, "vote.deny": VOTE, "vote.withdrawn": VOTE,
     "vote.refused": "platform account verdict reason via envelope delivery claimed folded",
+    "groups.read": "group platform id asked_at members strangers",
+    "question.asked": "number binding person text platform account via rendering envelope delivery",
     "request.approved": DECISION, "request.denied": DECISION, "request.expired": DECISION,
     "request.cancelled": DECISION, "request.voided": DECISION, "run.started": "binding", "run.finished": "binding result output"}
 BOUND = ("schema instance case request requester initiator reason labels runbook summary risk if_unanswered parameters targets "
@@ -205,11 +207,12 @@ class Form:
         if request:
             must(request.startswith(case + "-R"), "trailers", "the request is not of the case")
             folder += f"requests/{request[len(case) + 1:]}/"
-        about = self.requests.get(request, Record(votes_filed=0, posts_filed=0))
+        about = self.requests.get(request, Record(votes_filed=0, posts_filed=0, questions=[]))
         if kind in FILE_OF:
             path = folder + FILE_OF[kind]
         elif folder:
             number, what = (about.votes_filed, "votes") if kind.startswith("vote.") else (about.posts_filed, "posts")
+            number, what = (len(about.questions), "questions") if kind == "question.asked" else (number, what)
             found = [p for p in entry.files if re.fullmatch(re.escape(folder) + rf"{what}/{number + 1:04}-[a-z0-9._-]+\.json", p)]
             must(found, "paths", f"{kind} adds no file {number + 1:04} to {what}")
             path = found[0]
@@ -224,8 +227,8 @@ class Form:
         wanted |= {"case"} if case else set()
         wanted |= {"request"} if request else set()
         wanted |= {"number"} if kind == "vote.refused" and request else set()
-        second = kind == "vote.withdrawn" and main.get("schema") == 2
-        wanted |= {"repeats"} if second else set()
+        second = kind in ("vote.withdrawn", "request.accepted", "run.started") and main.get("schema") == 2
+        wanted |= {"vote.withdrawn": {"repeats"}, "request.accepted": {"again_of"}}.get(kind, set()) if second else set()
         must(set(main) == wanted and main["schema"] == (2 if second else 1), "main_file", f"its members are not those of {kind}: {set(main) ^ wanted}")
         compact = kind in ("request.opened", "evidence.collected")
         text = canonical(main) if compact else json.dumps(main, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
