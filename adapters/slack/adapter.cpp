@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "adapters/slack/accounts.hpp"
 #include "adapters/slack/files.hpp"
 #include "adapters/slack/interactions.hpp"
 #include "adapters/slack/outbox.hpp"
@@ -49,7 +50,8 @@ struct Adapter::Impl {
         api(parts, settings, counters, [this](core::Error const& error) { give_up(error); }),
         outbox(parts, api, counters),
         files(parts, api, outbox, counters),
-        usergroups(api) {}
+        usergroups(api),
+        accounts(parts, settings, api) {}
 
   void start(ports::ChatSink& to) {
     sink = &to;
@@ -87,6 +89,7 @@ struct Adapter::Impl {
     self.bot_id = bot;
     self.app = [this] { return sockets->app(); };
     self.foreign = [this] { return sockets->foreign(); };
+    self.why_not_account = [this](std::string const& user) { return accounts.why_not(user); };
     self.on_uninstalled = alive.guard([this](std::string const& event) {
       give_up(core::make_error(Errc::forbidden, "Slack says \"" + event +
                                                     "\": the app was removed from the workspace. "
@@ -97,6 +100,7 @@ struct Adapter::Impl {
         [this](SocketMode::LinkId link, std::string const& envelope, core::Json const& payload) {
           sockets->acknowledge(link, envelope, payload);
         });
+    accounts.start();
     outbox.open(bot);
     sockets->start();
   }
@@ -120,6 +124,7 @@ struct Adapter::Impl {
   Outbox outbox;
   Files files;
   Usergroups usergroups;
+  Accounts accounts;
   std::unique_ptr<SocketMode> sockets;
   std::unique_ptr<Interactions> interactions;
   ports::ChatSink* sink = nullptr;
@@ -136,6 +141,7 @@ void Adapter::stop() {
   impl_->api.stop();
   impl_->files.stop();
   impl_->usergroups.stop();
+  impl_->accounts.stop();
   impl_->outbox.stop();
   if (impl_->sockets) impl_->sockets->stop();
   if (impl_->interactions) impl_->interactions->stop();
@@ -173,6 +179,7 @@ void Adapter::whisper(ports::Account const& to, std::string channel, std::string
 void Adapter::set_people_and_channels(People people, std::vector<std::string> channels) {
   impl_->settings.people = std::move(people);
   impl_->settings.channels = std::move(channels);
+  impl_->accounts.configured();
 }
 core::Result<std::function<void()>> Adapter::fresh_secrets(Settings const& fresh) {
   if (auto why = why_not_tokens(fresh.app_token, fresh.bot_token); !why.empty())

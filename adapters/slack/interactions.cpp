@@ -131,7 +131,7 @@ std::string Interactions::why_foreign(Origin const& origin, bool knows_team_of_u
   if (knows_team_of_user && origin.user.team != settings_.workspace)
     return "Your Slack account belongs to another workspace. Nothing was counted: ask an approver of this workspace to "
            "decide.";
-  return {};
+  return self_.why_not_account(origin.user.id);
 }
 
 std::string Interactions::why_not_approve() const {

@@ -19,8 +19,9 @@ class Interactions {
   // Who we are, from auth.test, and what the sockets know.
   struct Self {
     std::string bot_id;
-    std::function<std::string()> app;  // api_app_id of the app; empty: not known yet
-    std::function<bool()> foreign;     // another instance shares the app token
+    std::function<std::string()> app;                                     // api_app_id of the app; empty: not known yet
+    std::function<bool()> foreign;                                        // another instance shares the app token
+    std::function<std::string(std::string const& user)> why_not_account;  // a guest, a bot, deactivated, not known
     std::function<void(std::string const& event)> on_uninstalled;
   };
   using Acknowledge =
@@ -57,8 +58,7 @@ class Interactions {
 
   void clicked(Ref const& delivery, std::string const& digest, BlockActions const& click);
   // interactions_acts.cpp: "Ask again" and "Ask a question"; false: that button is none of these
-  bool acted(Ref const& delivery, std::string const& digest, BlockActions const& click,
-             Action const& action);
+  bool acted(Ref const& delivery, std::string const& digest, BlockActions const& click, Action const& action);
   void ask_again(Ref const& delivery, ports::IncomingCommand command, BlockActions const& click);
   void open_question(Ref const& delivery, ports::IncomingCommand const& command, BlockActions const& click);
   void questioned(Ref const& delivery, std::string const& digest, ViewSubmission const& view);

@@ -177,10 +177,14 @@ core::Result<std::function<void()>> Adapter::fresh_secrets(Settings const& fresh
   } catch (core::Failure const& failure) {
     return failure.error();
   }
+  if (impl_->endpoint) {
+    if (auto const fits = impl_->endpoint->check_certificate(); !fits) return fits.error();
+  }
   return std::function<void()>([this, next = std::move(next)] {
     bool const other = std::exchange(impl_->settings.app_secret, next.app_secret) != next.app_secret;
     if (impl_->settings.relay) impl_->settings.relay->key = next.relay->key;
     if (other) impl_->tokens.renew();
+    if (impl_->endpoint) impl_->endpoint->reread_certificate();
   });
 }
 std::uint16_t Adapter::endpoint_port() const { return impl_->endpoint ? impl_->endpoint->port() : 0; }

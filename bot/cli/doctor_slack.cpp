@@ -20,6 +20,7 @@ constexpr std::array kScopes = {
     Scope{"chat:write", "it posts and updates messages with it"},
     Scope{"commands", "/countersign needs it"},
     Scope{"channels:history", "it finds its own messages again with it after a crash"},
+    Scope{"users:read", "it must know who is a guest or deactivated: of whom it does not know that nobody can decide"},
     Scope{"groups:history", "private channels need it in place of channels:history", false},
     Scope{"files:write", "without it long evidence stands in the thread as text, beginning and end, not as a file",
           false},
