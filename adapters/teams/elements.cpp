@@ -83,7 +83,7 @@ Json note_input(bool required) {
 Json question_input() {
   return Json::object({{"type", "Input.Text"},
                        {"id", kQuestionInput},
-                       {"placeholder", "A question for who asked for this: it goes into the thread and is no vote"},
+                       {"label", "A question for who asked: it goes into the thread and is no vote"},
                        {"isMultiline", false},
                        {"maxLength", std::uint64_t{core::kMaxQuestionCharacters}}});
 }
