@@ -21,10 +21,10 @@ struct Section {
 };
 
 namespace sections {
-extern Section const root, person, robot, group, chat, slack, teams, teams_relay, teams_endpoint, matrix, channel, collector,
-    file_collector, command_collector, host_collector, evidence, trigger, trigger_probe, noise, proposal, runbook,
-    parameter, step, step_probe, retry, limits, policy, need, justification, ledger, state, sandbox, api, redact,
-    secret;
+extern Section const root, person, robot, group, chat, slack, teams, teams_relay, teams_endpoint, matrix, channel,
+    collector, file_collector, command_collector, host_collector, evidence, trigger, trigger_probe, noise, proposal,
+    runbook, parameter, step, step_probe, retry, limits, policy, need, justification, ledger, state, sandbox, api,
+    redact, secret;
 }
 
 std::span<Section const* const> all_sections();

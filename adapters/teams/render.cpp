@@ -18,7 +18,7 @@ using elements::Mentioned;
 
 // Bytes of JSON. What is left to kMaxBodyBytes is for words on top of a card that one person sees.
 constexpr std::size_t kMaxCardBytes = 26'400;
-constexpr std::size_t kFrameBytes = 6'400;  // names, types and labels of every element that a card may have
+constexpr std::size_t kFrameBytes = 6'800;  // names, types and labels of every element that a card may have
 constexpr std::size_t kMaxFacts = 10, kMaxFactLabel = 60, kMaxFact = 300;
 constexpr std::size_t kMaxSummary = 300, kMaxTitle = 500, kMaxStatus = 500;
 constexpr std::size_t kMaxAction = 8'000;  // 2,500 bytes fit whole, whatever they are
