@@ -362,7 +362,7 @@ TEST_CASE("matrix clicks: a card of an earlier process is asked of the homeserve
   CHECK(bench.engine.votes[0].binding == cards::waiting().binding);
 }
 
-TEST_CASE("matrix clicks: T40 strangers are handed over as such") {
+TEST_CASE("matrix clicks: T39 T40 strangers are handed over as such") {
   Bench bench;
   bench.connected();
   auto const event = bench.post(cards::waiting());

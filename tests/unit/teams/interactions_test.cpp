@@ -387,7 +387,7 @@ TEST_CASE("teams whispers: a reply where the person last spoke, and no more than
   CHECK(bench.adapter->counters().answers_dropped >= 79);
 }
 
-TEST_CASE("teams guests: a configured person whom Teams calls a guest is not heard") {
+TEST_CASE("teams guests: T39 a configured person whom Teams calls a guest is not heard") {
   Bench bench;
   bench.http.people = Json::array(
       {Json::object({{"id", "29:1-bob"}, {"aadObjectId", kBob}, {"tenantId", kTenant}, {"userRole", "guest"}}),
