@@ -13,6 +13,8 @@ constexpr core::Duration kEvery = 5min;   // each account
 constexpr core::Duration kGood = 15min;   // so long an answer counts: two askings may fail
 constexpr core::Duration kPause = 700ms;  // between two: tier 4 allows 100 a minute
 constexpr core::Duration kRetry = 10s;    // after an asking that failed
+constexpr std::size_t kBurst = 60;        // at the start side by side, and after a reload
+constexpr core::Duration kPatience = 2s;  // for their answers
 
 // What an account is that may not decide; empty for a person of this workspace.
 std::string why_of(Json const& user, std::string const& workspace) {
@@ -34,23 +36,45 @@ bool Accounts::is_ours(std::string const& user) const {
   return std::ranges::any_of(settings_.people, [&](auto const& one) { return one.second == user; });
 }
 
-void Accounts::start() {
+void Accounts::start(std::function<void()> warm) {
   started_ = true;
+  warm_ = std::move(warm);
+  patience_ = parts_.loop.call_after(kPatience, alive_.guard([this] {
+    patience_ = 0;
+    asking_.empty() ? ready() : std::exchange(warm_, {})();
+  }));
   configured();
+}
+
+// The first answers are there.
+void Accounts::ready() {
+  if (!warm_ || !asking_.empty()) return;
+  parts_.loop.cancel(patience_);
+  std::exchange(warm_, {})();
 }
 
 void Accounts::stop() {
   alive_.end();
   parts_.loop.cancel(timer_);
+  parts_.loop.cancel(patience_);
 }
 
 void Accounts::configured() {
   if (!started_) return;
   std::erase_if(known_, [&](auto const& one) { return !is_ours(one.first); });
   waiting_.clear();
-  for (auto const& [person, user] : settings_.people) waiting_.push_back(user);
+  std::size_t burst = 0;
+  for (auto const& [person, user] : settings_.people) {
+    if (!known_.contains(user) && burst < kBurst) {
+      ++burst;
+      ask(user);
+    } else {
+      waiting_.push_back(user);
+    }
+  }
   parts_.loop.cancel(timer_);
   next();
+  ready();
 }
 
 // One after the other; those whose answer is young wait for their turn.
@@ -94,13 +118,14 @@ void Accounts::ask(std::string const& user) {
                       {{"user", user}, {"reason", why}});
     }
     if (tells) trouble_.clear();
+    ready();
     if (!is_ours(user)) return;
-    bool const idle = waiting_.empty();
-    waiting_.push_back(user);
-    if (idle || timer_ == 0) {
-      parts_.loop.cancel(timer_);
-      timer_ = parts_.loop.call_after(tells || gone ? kPause : kRetry, alive_.guard([this] { next(); }));
-    }
+    bool const answered = tells || gone;
+    std::erase(waiting_, user);
+    answered ? waiting_.push_back(user) : waiting_.push_front(user);
+    if (answered && timer_ != 0) return;
+    parts_.loop.cancel(timer_);
+    timer_ = parts_.loop.call_after(answered ? kPause : kRetry, alive_.guard([this] { next(); }));
   }));
 }
 

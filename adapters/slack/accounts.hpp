@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,7 +17,9 @@ class Accounts {
  public:
   Accounts(Parts const& parts, Settings const& settings, WebApi& api) : parts_(parts), settings_(settings), api_(api) {}
 
-  void start();       // asks about all of the configured people, then each again every few minutes
+  // Asks about all of the configured people, then each again every few minutes. `warm`: once the first of them are
+  // answered, or after 2 s: clicks may come.
+  void start(std::function<void()> warm);
   void configured();  // after a reload
   void stop();
 
@@ -32,6 +35,7 @@ class Accounts {
 
   void ask(std::string const& user);
   void next();
+  void ready();
   bool is_ours(std::string const& user) const;
 
   Parts parts_;
@@ -41,7 +45,8 @@ class Accounts {
   std::map<std::string, bool> asking_;  // under way
   std::deque<std::string> waiting_;     // to be asked about, one after the other
   std::string trouble_;                 // said last, so that a lasting one is said once
-  ports::Loop::TimerId timer_ = 0;
+  ports::Loop::TimerId timer_ = 0, patience_ = 0;
+  std::function<void()> warm_;
   bool started_ = false;
   Alive alive_;
 };

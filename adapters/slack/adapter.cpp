@@ -100,9 +100,10 @@ struct Adapter::Impl {
         [this](SocketMode::LinkId link, std::string const& envelope, core::Json const& payload) {
           sockets->acknowledge(link, envelope, payload);
         });
-    accounts.start();
     outbox.open(bot);
-    sockets->start();
+    accounts.start(alive.guard([this] {
+      if (!given_up) sockets->start();
+    }));
   }
 
   void give_up(core::Error const& error) {
