@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -183,6 +184,10 @@ struct IncomingCommand {
   std::string channel;
   std::string envelope, delivery;
   std::string foreign;
+  // A button of a card says the same as words would ({"again", ID} or {"ask", ID, …}); then `via` is "button", or
+  // "view" where a form was filled in, and binding and rendering are those that the button carries.
+  std::string via = "text";
+  std::string binding{}, rendering{};
 };
 
 // What an adapter calls; implemented by the engine.
@@ -248,12 +253,23 @@ struct ChatAdapter {
   virtual bool can_find() const { return true; }
   // Puts a file into the thread of a message of ours, after everything else that waits. `key` and `since` as for
   // post(): find() recognises it by the key. A platform that takes no file from a bot, or not this one, is shown the
-  // text instead: as much as messages hold, and where the whole is. `done`: once it stands.
+  // text instead: as much as messages hold, and where the whole is. `done`: once it stands, and as what.
   virtual void attach(std::string channel, MessageRef thread, ChatFile file, std::string key, Time since,
-                      std::function<void(Result<void>)> done) = 0;
+                      std::function<void(Result<core::InThread>)> done) = 0;
+  // As what attach() shows a file when nothing goes wrong.
+  virtual core::InThread usual_file() const { return core::InThread::file; }
   // A person's messages by accident or on purpose: shown to that person only, may be lost.
   virtual void whisper(Account const& to, std::string channel, std::string text) = 0;
   virtual std::vector<Figure> figures() const { return {}; }  // names begin with the platform's
+};
+
+// Groups whose members a platform keeps (core::GroupSource).
+struct Groups {
+  virtual ~Groups() = default;
+  virtual std::string platform() const = 0;
+  // Asks now who is in that group: ids of accounts. `done` once, on the loop, at the latest after 15 s; errors:
+  // unavailable, forbidden (needs an operator: says how to mend it), not_found. Every error means: not known.
+  virtual void members(std::string group, std::function<void(Result<std::set<std::string>>)> done) = 0;
 };
 
 // --- runner ---------------------------------------------------------------------------------------------------------

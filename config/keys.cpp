@@ -12,6 +12,7 @@ constexpr bool kLater = true;
 constexpr Key kRoot[] = {{"version", kRequired},
                          {"people", kRequired},
                          {"robots"},
+                         {"groups"},
                          {"chat"},
                          {"channels"},
                          {"collectors"},
@@ -28,6 +29,7 @@ constexpr Key kRoot[] = {{"version", kRequired},
 constexpr Key kPerson[] = {{"name"},  {"email"},  {"groups"},       {"slack"},
                            {"teams"}, {"matrix"}, {"token_sha256"}, {"scopes"}};
 constexpr Key kRobot[] = {{"groups", kRequired}, {"token_sha256", kRequired}, {"scopes"}};
+constexpr Key kGroup[] = {{"slack_usergroup", kRequired}};
 constexpr Key kChat[] = {{"slack"}, {"teams"}, {"matrix"}, {"progress"}};
 constexpr Key kProgress[] = {{"after"}, {"every"}};
 constexpr Key kSlack[] = {
@@ -127,6 +129,7 @@ namespace sections {
 constexpr Section root{"root", kRoot};
 constexpr Section person{"person", kPerson};
 constexpr Section robot{"robot", kRobot};
+constexpr Section group{"group", kGroup};
 constexpr Section chat{"chat", kChat};
 constexpr Section slack{"slack", kSlack};
 constexpr Section teams{"teams", kTeams};
@@ -178,6 +181,7 @@ std::span<Section const* const> all_sections() {
   static constexpr std::array kAll{&root,
                                    &person,
                                    &robot,
+                                   &group,
                                    &chat,
                                    &slack,
                                    &teams,

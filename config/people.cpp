@@ -60,6 +60,40 @@ void refuse_reserved(Map const& map, std::string_view section, std::string const
                                "the ledger uses it for the service itself and for strangers; choose another");
 }
 
+// Who is in these groups a platform keeps; asking about each twice a minute must stay within its limits.
+void read_sources(Map const& root, Config& config) {
+  auto& reading = root.reading();
+  root.each_named("groups", [&](Node const& node, std::string const& key, std::string const& path) {
+    Map const map(reading, node, sections::group, path);
+    if (key == "triggers")
+      reading.problems.error(reading.places[path], "groups: the group \"triggers\" is reserved for triggers",
+                             "choose another name");
+    std::string id;
+    if (!map.text("slack_usergroup", id)) return;
+    if (!is_slack_id(id, "S"))
+      return map.error("slack_usergroup", "is " + shown(id) + ", which is no id of a Slack usergroup",
+                       "it begins with S; usergroups.list tells it, a handle such as @sre is no identity");
+    config.rules.sources.emplace(key, core::GroupSource{.platform = "slack", .id = std::move(id)});
+    config.rules.unread.insert(key);
+  });
+  constexpr std::size_t kMostSources = 10;  // usergroups.users.list takes 20 calls a minute and more (tier 2)
+  if (config.rules.sources.size() > kMostSources)
+    root.error("groups", "has " + std::to_string(config.rules.sources.size()) +
+                             " groups from Slack; each is asked about every 30 s, which Slack's limits allow for 10");
+  auto const refuse = [&](std::string const& section, std::string const& key, std::set<std::string> const& groups) {
+    for (auto const& group : groups) {
+      if (!config.rules.sources.contains(group)) continue;
+      auto const path = section + "." + key + ".groups";
+      auto const found = reading.places.find(path + "=" + group);
+      reading.problems.error(found == reading.places.end() ? reading.places[path] : found->second,
+                             path + ": who is in the group \"" + group + "\" its usergroup says",
+                             "leave it out here, or take it out of groups");
+    }
+  };
+  for (auto const& [key, person] : config.rules.people) refuse("people", key, person.groups);
+  for (auto const& [key, robot] : config.rules.robots) refuse("robots", key, robot.groups);
+}
+
 }  // namespace
 
 void read_people(Map const& root, Config& config) {
@@ -117,6 +151,7 @@ void read_people(Map const& root, Config& config) {
     read_scopes(map, robot.scopes);
     config.rules.robots.emplace(key, std::move(robot));
   });
+  read_sources(root, config);
 }
 
 }  // namespace config

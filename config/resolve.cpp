@@ -21,6 +21,7 @@ class Resolver {
  public:
   Resolver(Reading& reading, Config const& config) : reading_(reading), config_(config), rules_(config.rules) {
     for (auto const& [key, person] : rules_.people) people_groups_.insert(person.groups.begin(), person.groups.end());
+    for (auto const& [group, source] : rules_.sources) people_groups_.insert(group);
     all_groups_ = people_groups_;
     for (auto const& [key, robot] : rules_.robots) all_groups_.insert(robot.groups.begin(), robot.groups.end());
     for (auto const& [key, trigger] : rules_.triggers) {
@@ -37,6 +38,7 @@ class Resolver {
     for (auto const& [key, runbook] : rules_.runbooks) check_runbook(runbook);
     for (auto const& [key, trigger] : rules_.triggers) check_trigger(trigger);
     for (auto const& [key, collector] : config_.collectors) check_collector(key, collector);
+    check_sources();
     check_chat();
   }
 
@@ -340,6 +342,19 @@ class Resolver {
     } else if (auto const* http = std::get_if<HttpCollector>(&collector.source)) {
       check_placeholders(http->url, labels_and_parameters_, "label or parameter", path + ".http.url",
                          value_at(path + ".http.url"));
+    }
+  }
+
+  void check_sources() {
+    for (auto const& [group, source] : rules_.sources) {
+      auto const path = "groups." + group + ".slack_usergroup";
+      if (!config_.chat.slack) {
+        error(value_at(path), path + ": there is no chat.slack to ask who is in it", "add chat.slack");
+      } else if (std::ranges::none_of(rules_.people,
+                                      [](auto const& item) { return item.second.accounts.contains("slack"); })) {
+        reading_.problems.warning(value_at(path), path + ": no person has a Slack account, so nobody can be in it",
+                                  "add slack to the people; an account that no person has is no one");
+      }
     }
   }
 

@@ -7,7 +7,7 @@ namespace ledger {
 
 namespace {
 
-constexpr std::array<std::string_view, 41> kKinds{
+constexpr std::array<std::string_view, 43> kKinds{
     "ledger.opened",     "ledger.recovered",    "service.started",    "service.stopped", "config.loaded",
     "key.changed",       "case.opened",         "evidence.collected", "evidence.read",   "request.accepted",
     "request.opened",    "request.post_intent", "request.posted",     "vote.approve",    "vote.deny",
@@ -16,7 +16,8 @@ constexpr std::array<std::string_view, 41> kKinds{
     "grant.extended",    "grant.revoked",       "grant.reconciled",   "reminder.sent",   "escalated",
     "delegation.set",    "silence.set",         "breakglass.used",    "review.closed",   "ticket.linked",
     "case.closed",       "finding.raised",      "finding.closed",     "report.filed",    "report.reviewed",
-    "event.recorded"};
+    "event.recorded",
+    "groups.read",       "question.asked"};
 
 }  // namespace
 

@@ -206,7 +206,7 @@ void Adapter::find(std::string channel, std::optional<ports::MessageRef> /*threa
   impl_->outbox.find(std::move(channel), std::move(key), since, std::move(done));
 }
 void Adapter::attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key,
-                     ports::Time since, std::function<void(ports::Result<void>)> done) {
+                     ports::Time since, std::function<void(ports::Result<core::InThread>)> done) {
   impl_->files.attach(std::move(channel), thread, std::move(file), std::move(key), since, std::move(done));
 }
 void Adapter::whisper(ports::Account const& to, std::string channel, std::string text) {

@@ -31,7 +31,7 @@ class Adapter final : public ports::ChatAdapter {
   void find(std::string channel, std::optional<ports::MessageRef> thread, std::string key, ports::Time since,
             std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) override;
   void attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key, ports::Time since,
-              std::function<void(ports::Result<void>)> done) override;
+              std::function<void(ports::Result<core::InThread>)> done) override;
   void whisper(ports::Account const& to, std::string channel, std::string text) override;
 
   std::vector<ports::Figure> figures() const override;

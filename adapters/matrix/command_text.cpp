@@ -70,11 +70,13 @@ std::string normalise_key(std::string_view key) {
   return out;
 }
 
-std::optional<core::Verdict> verdict_of_key(std::string_view key) {
+std::optional<Sign> sign_of_key(std::string_view key) {
   if (key.size() > 64) return std::nullopt;
   auto const plain = normalise_key(key);
-  if (plain == kApproveKey) return core::Verdict::approve;
-  if (plain == kDenyKey) return core::Verdict::deny;
+  if (plain == kApproveKey) return Sign::approve;
+  if (plain == kDenyKey) return Sign::deny;
+  if (plain == kAskKey) return Sign::ask;
+  if (plain == kAgainKey) return Sign::again;
   return std::nullopt;
 }
 

@@ -6,17 +6,19 @@
 #include <string_view>
 #include <vector>
 
-#include "bot/core/policy.hpp"
-
 namespace matrix {
 
 inline constexpr std::string_view kApproveKey = "\u2705";  // ✅ and ❌: an emoji in every client, in one spelling
 inline constexpr std::string_view kDenyKey = "\u274c";
+inline constexpr std::string_view kAskKey = "\u2753";        // ❓ asks a question
+inline constexpr std::string_view kAgainKey = "\U0001f501";  // 🔁 asks for the same again
 inline constexpr std::string_view kCommandWord = "!countersign";
 
 // A reaction's key without variation selectors and skin tones, which clients add as they like.
 std::string normalise_key(std::string_view key);
-std::optional<core::Verdict> verdict_of_key(std::string_view key);
+// What a reaction of ours means.
+enum class Sign { approve, deny, ask, again };
+std::optional<Sign> sign_of_key(std::string_view key);
 
 // Without the quotation that old clients put before a reply (lines that begin with '>').
 std::string_view without_quotation(std::string_view body);

@@ -65,20 +65,20 @@ void Files::uploaded(Ref const& one, Client::Outcome const& outcome) {
   auto const uri = parse_content_uri(outcome.body);
   if (uri.has_error()) return show_text(one, uri.error().message);
   ++counters_.files;
-  post(one, render_file(one->exhibit, *uri, one->key));
+  post(one, render_file(one->exhibit, *uri, one->key), core::InThread::file);
 }
 
 void Files::show_text(Ref const& one, std::string const& why) {
   ++counters_.files_as_text;
   parts_.log.warn("matrix takes no file; its text is shown instead", {{"file", one->exhibit.path}, {"error", why}});
-  post(one, render_note(core::as_note(one->exhibit, *one->bytes, kMostText), one->key, {}).body);
+  post(one, render_note(core::as_note(one->exhibit, *one->bytes, kMostText), one->key, {}).body, core::InThread::text);
 }
 
-void Files::post(Ref const& one, core::Json content) {
+void Files::post(Ref const& one, core::Json content, core::InThread as) {
   outbox_.post(one->room, one->thread, std::move(content), one->key, one->since,
-               alive_.guard([one](core::Result<ports::MessageRef> const& posted) {
+               alive_.guard([one, as](core::Result<ports::MessageRef> const& posted) {
                  if (!posted) return one->done(posted.error());
-                 one->done({});
+                 one->done(as);
                }),
                /*patient=*/true);
 }

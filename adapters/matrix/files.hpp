@@ -14,7 +14,7 @@ namespace matrix {
 
 class Files {
  public:
-  using Done = std::function<void(core::Result<void>)>;
+  using Done = std::function<void(core::Result<core::InThread>)>;
 
   Files(Parts const& parts, Client& client, Outbox& outbox, Counters& counters, Outbox::Closed closed)
       : parts_(parts), client_(client), outbox_(outbox), counters_(counters), closed_(std::move(closed)) {}
@@ -39,7 +39,7 @@ class Files {
   void upload(Ref const& one);
   void uploaded(Ref const& one, Client::Outcome const& outcome);
   void show_text(Ref const& one, std::string const& why);
-  void post(Ref const& one, core::Json content);
+  void post(Ref const& one, core::Json content, core::InThread as);
 
   Parts parts_;
   Client& client_;

@@ -11,10 +11,15 @@
 #include <vector>
 
 #include "adapters/matrix/clicks.hpp"
+#include "adapters/matrix/command_text.hpp"
 #include "adapters/matrix/outbox.hpp"
 #include "adapters/matrix/rooms.hpp"
 
 namespace matrix {
+
+// Act::via of somebody who was asked for a question, not for a reason.
+inline constexpr std::string_view kQuestion = "question";
+inline constexpr core::Duration kAskLimit = std::chrono::minutes(10);  // to answer what we ask
 
 // How the key of what is said about a reaction or a message begins; its event id follows.
 inline constexpr std::string_view kSay = "say ";
@@ -58,7 +63,7 @@ class Interactions {
   // A reaction on a message that the homeserver did not tell of yet.
   struct Looking {
     Event event;
-    core::Verdict verdict = core::Verdict::approve;
+    Sign sign = Sign::approve;
     core::Time since{};
     unsigned tries = 0;
     bool told = false;
@@ -68,7 +73,11 @@ class Interactions {
   void reacted(Event const& event, Turn const& turn);
   void look_again(std::string const& reaction);
   void looked(std::string const& reaction, OwnMessages::Finding const& finding);
-  void clicked(Event const& event, OwnMessage const& message, core::Verdict verdict, Turn const& turn);
+  void clicked(Event const& event, OwnMessage const& message, Sign sign, Turn const& turn);
+  // acts.cpp: reactions that vote for nothing
+  void acted(Event const& event, OwnMessage const& message, Sign sign, Turn const& turn);
+  void ask_what(Act const& act, Turn const& turn);
+  void command(ports::IncomingCommand incoming, Place const& place, Turn const& turn, std::string const& asked = {});
   void redacted(Event const& event, Turn const& turn);
   void withdraw(TakenBack const& back, unsigned tried, Turn const& turn);
   void cast(Ballot ballot, Place const& place, Turn const& turn);

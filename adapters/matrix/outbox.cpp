@@ -290,6 +290,7 @@ void Outbox::updated(std::string const& event, Client::Outcome const& outcome) {
   if (outcome.ok() && last && meaning && meaning->kind == Meaning::Kind::card) {
     if (meaning->approve == Meaning::Form::none && meaning->deny == Meaning::Form::none) {
       seeds_.take_away(room, event);
+      if (meaning->again) seeds_.place(room, event, *meaning);
     } else {
       seeds_.place(room, event, *meaning);
     }

@@ -13,7 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using Form = Meaning::Form;
 
-constexpr core::Duration kAskLimit = 10min;
 constexpr core::Duration kSayAfter = 1min;  // of looking for a message in vain
 constexpr core::Duration kLookFor = 1h;     // then whoever clicked has been told for long
 constexpr std::size_t kMaxLooking = 200;    // reactions on messages that nobody tells of: anybody may place them
@@ -90,13 +89,13 @@ void Interactions::admit(std::string const& room, std::string const& user,
 // -----------------------------------------------------------------------------------------------------------
 
 void Interactions::reacted(Event const& event, Turn const& turn) {
-  auto const verdict = verdict_of_key(event.relation.key);
-  if (event.relation.type != "m.annotation" || event.relation.event.empty() || !verdict) return turn.finish();
+  auto const sign = sign_of_key(event.relation.key);
+  if (event.relation.type != "m.annotation" || event.relation.event.empty() || !sign) return turn.finish();
   own_.find(event.room, event.relation.event,
-            alive_.guard([this, event, verdict, turn](OwnMessages::Finding const& finding) {
+            alive_.guard([this, event, sign, turn](OwnMessages::Finding const& finding) {
               if (finding.sure) {
                 if (!finding.message || !finding.message->meaning.takes_clicks()) return turn.finish();
-                return clicked(event, *finding.message, *verdict, turn);
+                return clicked(event, *finding.message, *sign, turn);
               }
               if (looking_.size() >= kMaxLooking) {
                 parts_.log.warn("matrix message can't be looked up; the reaction on it is not counted",
@@ -107,7 +106,7 @@ void Interactions::reacted(Event const& event, Turn const& turn) {
               auto const looking = std::make_shared<Looking>();
               looking->event = event;
               looking->event.content = {};
-              looking->verdict = *verdict;
+              looking->sign = *sign;
               looking->since = parts_.loop.now();
               looking->turn = turn;
               looking_[event.id] = looking;
@@ -134,7 +133,7 @@ void Interactions::looked(std::string const& reaction, OwnMessages::Finding cons
   if (finding.sure) {
     looking_.erase(found);
     if (!finding.message || !finding.message->meaning.takes_clicks()) return looking->turn.answered();
-    return clicked(event, *finding.message, looking->verdict, looking->turn);
+    return clicked(event, *finding.message, looking->sign, looking->turn);
   }
   auto const waited = parts_.loop.now() - looking->since;
   if (waited >= kSayAfter && !std::exchange(looking->told, true)) {
@@ -150,7 +149,9 @@ void Interactions::looked(std::string const& reaction, OwnMessages::Finding cons
   looking->turn.answered();
 }
 
-void Interactions::clicked(Event const& event, OwnMessage const& message, core::Verdict verdict, Turn const& turn) {
+void Interactions::clicked(Event const& event, OwnMessage const& message, Sign sign, Turn const& turn) {
+  if (sign == Sign::ask || sign == Sign::again) return acted(event, message, sign, turn);
+  auto const verdict = sign == Sign::approve ? core::Verdict::approve : core::Verdict::deny;
   ++counters_.clicks;
   auto const& meaning = message.meaning;
   Act act;

@@ -73,6 +73,11 @@ std::string instruction(Meaning const& meaning, core::Card const& card) {
   };
   say(meaning.approve, kApproveKey, "approves");
   say(meaning.deny, kDenyKey, "denies");
+  auto const add = [&](bool offered, std::string_view sign, std::string_view words) {
+    if (offered) text.append(text.empty() ? "" : " ").append(sign).append(" ").append(words);
+  };
+  add(meaning.asks, kAskKey, "asks a question (you write it in the thread).");
+  add(meaning.again, kAgainKey, "asks for the same again.");
   if (!card.how_by_text.empty())
     text += (text.empty() ? "Type: " : " Or type: ") + std::string(kCommandWord) + ' ' +
             cut(clean_line(card.how_by_text), 200) + " (deny likewise; a note after --)";
@@ -99,6 +104,8 @@ Json card_content(core::Card const& card, Meaning meaning, std::vector<std::stri
   bool const whole = action.whole && card.action_fits;
   meaning.approve = form_of(card, core::Verdict::approve, whole);
   meaning.deny = form_of(card, core::Verdict::deny, whole);
+  meaning.asks = card.ask_question;
+  meaning.again = card.ask_again;
 
   Text text;
   auto first = cut(clean_line(core::one_line(card.notification, 4000)), 400);

@@ -42,6 +42,7 @@ struct Meaning {
   Kind kind = Kind::note;
   std::string key, request, binding, rendering;
   Form approve = Form::none, deny = Form::none;
+  bool asks = false, again = false;  // whether reactions invite to ask a question, to ask for the same again
 
   bool takes_clicks() const { return kind == Kind::card || kind == Kind::action; }
 };

@@ -28,6 +28,8 @@ Json message_json(Meaning const& meaning) {
   out.set("request", meaning.request).set("binding", meaning.binding).set("rendering", meaning.rendering);
   if (meaning.approve != Form::none) out.set("approve", word_of(meaning.approve));
   if (meaning.deny != Form::none) out.set("deny", word_of(meaning.deny));
+  if (meaning.asks) out.set("ask", true);
+  if (meaning.again) out.set("again", true);
   out.set("note_required", meaning.approve == Form::with_note || meaning.deny == Form::with_note);
   return out;
 }
@@ -108,6 +110,8 @@ std::optional<Meaning> meaning_of(Json const& content) {
   };
   meaning.approve = read("approve");
   meaning.deny = read("deny");
+  meaning.asks = said["ask"].boolean();
+  meaning.again = said["again"].boolean();
   return meaning;
 }
 

@@ -181,7 +181,7 @@ void Rooms::read(std::string const& name, std::function<void()> done) {
   room.reading = true;
   room.joined = true;
   room.partly = false;
-  auto const all = after(6, [this, name, done = std::move(done)] {
+  auto const all = after(7, [this, name, done = std::move(done)] {
     if (auto const at = rooms_.find(name); at != rooms_.end()) {
       at->second.known |= !at->second.partly || !at->second.joined;
       at->second.reading = false;
@@ -209,6 +209,9 @@ void Rooms::read(std::string const& name, std::function<void()> done) {
   read_state(
       name, "m.room.join_rules",
       [this, name](Json content, auto const&) { rooms_[name].join_rules = std::move(content); }, all);
+  read_state(
+      name, "m.room.history_visibility",
+      [this, name](Json content, auto const&) { rooms_[name].history = std::move(content); }, all);
   // Once encrypted always encrypted: whatever the state says later, nothing takes it back.
   read_state(
       name, "m.room.encryption",
@@ -264,6 +267,8 @@ void Rooms::observe(Event const& event) {
     room.power = event.content;
   } else if (event.type == "m.room.join_rules") {
     room.join_rules = event.content;
+  } else if (event.type == "m.room.history_visibility") {
+    room.history = event.content;
   } else if (event.type == "m.room.create") {
     room.create = event.content;
     room.creator = event.sender;

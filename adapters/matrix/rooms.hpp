@@ -46,12 +46,12 @@ class Rooms {
  private:
   struct Room {
     bool known = false, joined = false, encrypted = false;
-    std::map<std::string, std::string> members;  // user → display name
-    core::Json create, power, join_rules;        // contents; null: none
-    std::string creator, replacement;            // replacement: of an upgraded room
-    std::string problem_text;                    // as last told
-    unsigned joins = 0;                          // failed tries
-    ports::Loop::TimerId timer = 0;              // of the next try
+    std::map<std::string, std::string> members;     // user → display name
+    core::Json create, power, join_rules, history;  // contents; null: none
+    std::string creator, replacement;               // replacement: of an upgraded room
+    std::string problem_text;                       // as last told
+    unsigned joins = 0;                             // failed tries
+    ports::Loop::TimerId timer = 0;                 // of the next try
     bool reading = false, again = false;
     bool partly = false;  // something of it could not be read: what is not known is no
   };

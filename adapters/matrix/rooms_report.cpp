@@ -100,6 +100,10 @@ std::vector<Rooms::Problem> Rooms::problems_of(std::string const& name, Room con
           (rule == "knock" ? "whoever knocks and is let in by a member of it"
                            : "the members of other rooms by themselves") +
           " (join rule " + shown(rule) + "). Set its join rule to invite.");
+  if (room.history["history_visibility"].text() == "world_readable")
+    warns(place +
+          " shows its history to the whole world: anybody may read what is asked and decided there without being in "
+          "it. Set its history visibility to members only (joined, invited or shared).");
   if (room.create["m.federate"].boolean(true)) {
     std::set<std::string> servers;
     for (auto const& [user, display] : room.members) {

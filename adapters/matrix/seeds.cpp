@@ -16,11 +16,17 @@ constexpr std::string_view kClient = "/_matrix/client";
 
 void Seeds::place(std::string const& room, std::string const& event, Meaning const& meaning) {
   if (!meaning.takes_clicks()) return;
+  // Of its own: it comes when the others have gone.
+  if (auto const name = event + ' ' + std::string(kAgainKey); meaning.again && !placed_.contains(name)) {
+    remember(name);
+    react(room, event, kAgainKey, name);
+  }
   bool const approve = meaning.approve != Meaning::Form::none, deny = meaning.deny != Meaning::Form::none;
   if ((!approve && !deny) || placed_.contains(event)) return;
   remember(event);
-  if (approve) react(room, event, kApproveKey);
-  if (deny && meaning.kind == Meaning::Kind::card) react(room, event, kDenyKey);
+  if (approve) react(room, event, kApproveKey, event);
+  if (deny && meaning.kind == Meaning::Kind::card) react(room, event, kDenyKey, event);
+  if (meaning.asks && meaning.kind == Meaning::Kind::card) react(room, event, kAskKey, event);
 }
 
 Seeds::Placed& Seeds::remember(std::string const& event) {
@@ -32,7 +38,7 @@ Seeds::Placed& Seeds::remember(std::string const& event) {
   return placed_[event];
 }
 
-void Seeds::react(std::string const& room, std::string const& event, std::string_view key) {
+void Seeds::react(std::string const& room, std::string const& event, std::string_view key, std::string const& name) {
   auto const transaction = transaction_of("seed", event + std::string(key));
   queue_.send(
       room, Urgency::seed,
@@ -45,17 +51,17 @@ void Seeds::react(std::string const& room, std::string const& event, std::string
         call.tries = 10;
         return call;
       },
-      alive_.guard([this, event, room](Client::Outcome const& outcome) {
+      alive_.guard([this, name, room](Client::Outcome const& outcome) {
         if (outcome.ok()) {
           ++counters_.seeds;
           auto const id = parse_event_id(outcome.body);
-          auto const known = placed_.find(event);
+          auto const known = placed_.find(name);
           if (id.has_error() || known == placed_.end()) return;
           if (known->second.ended) return remove(room, {*id});
           known->second.reactions.insert(*id);
         } else if (outcome.status != 0 && outcome.error_class() == ErrorClass::already) {
           // By an earlier process, as another device: a transaction id says nothing across those.
-          if (auto const known = placed_.find(event); known != placed_.end()) known->second.all = false;
+          if (auto const known = placed_.find(name); known != placed_.end()) known->second.all = false;
         } else {
           parts_.log.warn("matrix took no reaction of ours: people must place their own",
                           {{"reason", outcome.to_error("a reaction in " + core::printable_ascii(room, 255)).message}});
@@ -88,7 +94,8 @@ void Seeds::look_for(std::string const& room, std::string const& event) {
     if (page.has_error()) return;
     std::set<std::string> ours;
     for (auto const& reaction : page->events) {
-      if (reaction.sender == settings_.user && reaction.type == "m.reaction" && !reaction.relation.key.empty())
+      if (reaction.sender == settings_.user && reaction.type == "m.reaction" && !reaction.relation.key.empty() &&
+          reaction.relation.key != kAgainKey)
         ours.insert(reaction.id);
     }
     remove(room, ours);

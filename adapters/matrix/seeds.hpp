@@ -32,13 +32,14 @@ class Seeds {
   Placed& remember(std::string const& event);
   void look_for(std::string const& room, std::string const& event);
   void remove(std::string const& room, std::set<std::string> const& reactions);
-  void react(std::string const& room, std::string const& event, std::string_view key);
+  // `name`: under which it is remembered in placed_.
+  void react(std::string const& room, std::string const& event, std::string_view key, std::string const& name);
 
   Parts parts_;
   Settings const& settings_;
   SendQueue& queue_;
   Counters& counters_;
-  std::map<std::string, Placed> placed_;  // by message
+  std::map<std::string, Placed> placed_;  // by message; one that asks again by message and its key
   std::deque<std::string> order_;         // of placed_, oldest first
   Alive alive_;
 };

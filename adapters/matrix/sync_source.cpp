@@ -13,6 +13,7 @@ using core::Json;
 
 constexpr core::Duration kHold = 30s;        // how long the homeserver may keep an idle poll
 constexpr core::Duration kGrace = 30s;       // after that the connection is taken for dead
+constexpr core::Duration kLate = 5s;         // beyond both: it is put off (429), for longer than nobody would notice
 constexpr core::Duration kColdLimit = 5min;  // a first sync may take the homeserver minutes
 constexpr core::Duration kBase = 1s, kCap = 60s;
 constexpr core::Duration kPause = 1s;    // after an answer with nothing in it that came at once
@@ -41,6 +42,7 @@ void SyncSource::start() {
 
 void SyncSource::stop() {
   stopped_ = true;
+  parts_.loop.cancel(overdue_);
   alive_.end();
   history_.stop();
 }
@@ -49,7 +51,7 @@ void SyncSource::stop() {
 std::string SyncSource::filter() const {
   Json types = Json::array({"m.room.message", "m.reaction", "m.room.redaction"});
   Json state = Json::array({"m.room.member", "m.room.power_levels", "m.room.create", "m.room.tombstone",
-                            "m.room.encryption", "m.room.join_rules"});
+                            "m.room.encryption", "m.room.join_rules", "m.room.history_visibility"});
   for (auto const& type : *state.if_array()) types.push(type);
   auto const nothing = [] { return Json::object({{"not_types", Json::array({"*"})}}); };
   Json room = Json::object({{"include_leave", false},
@@ -79,7 +81,13 @@ void SyncSource::poll() {
   if (!since_.empty()) call.query.emplace_back("since", since_);
   call.timeout = since_.empty() ? kColdLimit : hold + kGrace;
   call.max_bytes = kMaxSyncBytes;
+  overdue_ = parts_.loop.call_after(call.timeout + kLate, alive_.guard([this] {
+    overdue_ = 0;
+    handler_.on_state(false, "the homeserver puts /sync off for long (429): no click arrives until it answers");
+  }));
   client_.call(std::move(call), alive_.guard([this](Client::Outcome const& outcome) {
+    parts_.loop.cancel(overdue_);
+    overdue_ = 0;
     polling_ = false;
     answered(outcome);
   }));

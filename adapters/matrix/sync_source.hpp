@@ -54,6 +54,7 @@ class SyncSource : public EventSource {
   std::deque<std::shared_ptr<Batch>> batches_;
   unsigned limit_;  // events of a room in one answer
   core::Time polled_{}, cold_until_{};
+  ports::Loop::TimerId overdue_ = 0;  // of the poll under way
   bool first_ = true, polling_ = false, stopped_ = false;
   Alive alive_;
 };

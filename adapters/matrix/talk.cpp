@@ -69,6 +69,19 @@ void Interactions::replied(Event const& event, Ask const& ask, std::string_view 
         alive_.guard([this, act = ask.act, note, place, turn, id = event.id, digest = event.digest](
                          std::string const& foreign, bool final) {
           replying_.erase(act.reaction);
+          if (act.via == kQuestion) {
+            ports::IncomingCommand incoming;
+            incoming.account = {"matrix", act.user};
+            incoming.words = {"ask", act.request, note};
+            incoming.channel = act.room;
+            incoming.envelope = digest;
+            incoming.delivery = id;
+            incoming.foreign = foreign;
+            incoming.via = "view";
+            incoming.binding = act.binding;
+            incoming.rendering = act.rendering;
+            return command(std::move(incoming), place, turn, act.reaction);
+          }
           cast({act, act.verdict, note, id, digest, foreign, foreign.empty(), true, final}, place, turn);
         }));
 }
@@ -89,12 +102,7 @@ void Interactions::commanded(Event const& event, std::string const& text, Turn c
   incoming.delivery = event.id;
   admit(event.room, event.sender, alive_.guard([this, incoming, place, turn](std::string const& foreign, bool) mutable {
     incoming.foreign = foreign;
-    auto const user = incoming.account.id;
-    sink_.command(std::move(incoming), alive_.guard([this, user, place, turn](ports::Answer const& answer) {
-      tell(user, place, answer);
-      if (answer.state != ports::Answer::State::still_recording) turn.answered();
-    }));
-    turn.handed();
+    command(std::move(incoming), place, turn);
   }));
 }
 

@@ -30,8 +30,10 @@ struct SlackWorld {
   std::string team_id = "T0COUNTER", team_name = "Acme", team_domain = "acme";
   std::string app_id = "A0COUNTER", bot_user_id = "U0BOTUSER", bot_id = "B0COUNTER", bot_name = "countersign";
   std::string scopes =
-      "chat:write,commands,channels:history,groups:history,files:write";  // of the bot token, as Slack tells them
-  std::string app_token = "xapp-1-A0COUNTER-playground", bot_token = "xoxb-playground";  // valid here alone
+      "chat:write,commands,channels:history,groups:history,files:write,usergroups:read,users:read";  // of the bot
+                                                                                                     // token, as Slack
+                                                                                                     // tells them
+  std::string app_token = "xapp-1-A0COUNTER-playground", bot_token = "xoxb-playground";              // valid here alone
   std::vector<SlackUser> users;
   std::vector<SlackChannel> channels;
   std::vector<SlackUserGroup> usergroups;

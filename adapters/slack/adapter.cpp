@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "adapters/slack/accounts.hpp"
 #include "adapters/slack/files.hpp"
 #include "adapters/slack/interactions.hpp"
 #include "adapters/slack/outbox.hpp"
 #include "adapters/slack/socket_mode.hpp"
+#include "adapters/slack/usergroups.hpp"
 #include "adapters/slack/web_api.hpp"
 #include "bot/net/url.hpp"
 
@@ -47,7 +49,9 @@ struct Adapter::Impl {
         parts(given_parts),
         api(parts, settings, counters, [this](core::Error const& error) { give_up(error); }),
         outbox(parts, api, counters),
-        files(parts, api, outbox, counters) {}
+        files(parts, api, outbox, counters),
+        usergroups(api),
+        accounts(parts, settings, api) {}
 
   void start(ports::ChatSink& to) {
     sink = &to;
@@ -85,6 +89,7 @@ struct Adapter::Impl {
     self.bot_id = bot;
     self.app = [this] { return sockets->app(); };
     self.foreign = [this] { return sockets->foreign(); };
+    self.why_not_account = [this](std::string const& user) { return accounts.why_not(user); };
     self.on_uninstalled = alive.guard([this](std::string const& event) {
       give_up(core::make_error(Errc::forbidden, "Slack says \"" + event +
                                                     "\": the app was removed from the workspace. "
@@ -96,7 +101,9 @@ struct Adapter::Impl {
           sockets->acknowledge(link, envelope, payload);
         });
     outbox.open(bot);
-    sockets->start();
+    accounts.start(alive.guard([this] {
+      if (!given_up) sockets->start();
+    }));
   }
 
   void give_up(core::Error const& error) {
@@ -117,6 +124,8 @@ struct Adapter::Impl {
   WebApi api;
   Outbox outbox;
   Files files;
+  Usergroups usergroups;
+  Accounts accounts;
   std::unique_ptr<SocketMode> sockets;
   std::unique_ptr<Interactions> interactions;
   ports::ChatSink* sink = nullptr;
@@ -132,6 +141,8 @@ void Adapter::stop() {
   impl_->alive.end();
   impl_->api.stop();
   impl_->files.stop();
+  impl_->usergroups.stop();
+  impl_->accounts.stop();
   impl_->outbox.stop();
   if (impl_->sockets) impl_->sockets->stop();
   if (impl_->interactions) impl_->interactions->stop();
@@ -156,8 +167,11 @@ void Adapter::find(std::string channel, std::optional<ports::MessageRef> thread,
   impl_->outbox.find(std::move(channel), thread, std::move(key), since, std::move(done));
 }
 void Adapter::attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key,
-                     ports::Time since, std::function<void(ports::Result<void>)> done) {
+                     ports::Time since, std::function<void(ports::Result<core::InThread>)> done) {
   impl_->files.attach(std::move(channel), thread, std::move(file), std::move(key), since, std::move(done));
+}
+void Adapter::members(std::string group, std::function<void(ports::Result<std::set<std::string>>)> done) {
+  impl_->usergroups.members(std::move(group), std::move(done));
 }
 void Adapter::whisper(ports::Account const& to, std::string channel, std::string text) {
   if (impl_->interactions) impl_->interactions->whisper(to.id, channel, text);
@@ -166,6 +180,7 @@ void Adapter::whisper(ports::Account const& to, std::string channel, std::string
 void Adapter::set_people_and_channels(People people, std::vector<std::string> channels) {
   impl_->settings.people = std::move(people);
   impl_->settings.channels = std::move(channels);
+  impl_->accounts.configured();
 }
 core::Result<std::function<void()>> Adapter::fresh_secrets(Settings const& fresh) {
   if (auto why = why_not_tokens(fresh.app_token, fresh.bot_token); !why.empty())

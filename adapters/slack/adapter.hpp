@@ -11,7 +11,7 @@
 
 namespace slack {
 
-class Adapter final : public ports::ChatAdapter {
+class Adapter final : public ports::ChatAdapter, public ports::Groups {
  public:
   // Throws core::Failure when the settings can't be right (no token, plain http beyond loopback, 0 or 11 connections).
   Adapter(Settings settings, Parts parts);
@@ -28,8 +28,11 @@ class Adapter final : public ports::ChatAdapter {
   void find(std::string channel, std::optional<ports::MessageRef> thread, std::string key, ports::Time since,
             std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) override;
   void attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key, ports::Time since,
-              std::function<void(ports::Result<void>)> done) override;
+              std::function<void(ports::Result<core::InThread>)> done) override;
   void whisper(ports::Account const& to, std::string channel, std::string text) override;
+
+  // Groups: usergroups
+  void members(std::string group, std::function<void(ports::Result<std::set<std::string>>)> done) override;
 
   std::vector<ports::Figure> figures() const override;
 

@@ -78,14 +78,17 @@ void Files::share(Ref const& one, ports::MessageRef const& note) {
   api_.call(std::move(call), alive_.guard([this, one, note](WebApi::Outcome const& outcome) {
     if (outcome.ok()) {
       ++counters_.files;
-      return one->done({});
+      return one->done(core::InThread::file);
     }
     // Perhaps shared all the same: shown twice is better than not.
     ++counters_.files_as_text;
     parts_.log.warn(
         "slack did not share a file; its text is shown instead",
         {{"file", one->file.exhibit.path}, {"error", outcome.answer ? outcome.answer->error : outcome.failure}});
-    outbox_.update(note, text_of(*one), alive_.guard([one](core::Result<void> const& updated) { one->done(updated); }));
+    outbox_.update(note, text_of(*one), alive_.guard([one](core::Result<void> const& updated) {
+      if (!updated) return one->done(updated.error());
+      one->done(core::InThread::text);
+    }));
   }));
 }
 
@@ -99,7 +102,7 @@ void Files::show_text(Ref const& one, std::string const& why) {
   outbox_.post(one->channel, one->thread, text_of(*one), one->key, one->since,
                alive_.guard([one](core::Result<ports::MessageRef> const& posted) {
                  if (!posted) return one->done(posted.error());
-                 one->done({});
+                 one->done(core::InThread::text);
                }),
                /*patient=*/true);
 }

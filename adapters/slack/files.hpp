@@ -13,7 +13,7 @@ namespace slack {
 
 class Files {
  public:
-  using Done = std::function<void(core::Result<void>)>;
+  using Done = std::function<void(core::Result<core::InThread>)>;
 
   Files(Parts const& parts, WebApi& api, Outbox& outbox, Counters& counters)
       : parts_(parts), api_(api), outbox_(outbox), counters_(counters) {}

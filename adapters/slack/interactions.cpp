@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "adapters/slack/interaction_answers.hpp"
 #include "bot/core/digest.hpp"
 #include "bot/core/text.hpp"
 
@@ -17,24 +18,6 @@ constexpr core::Duration kAckLimit = 2500ms;
 // Retries of events come within 5 minutes; a click's copies within seconds.
 constexpr core::Duration kRemember = 15min;
 constexpr std::size_t kMaxRemembered = 40'000;  // about 10 MB: 20,000 clicks in 15 minutes
-
-constexpr std::string_view kRecording = "Still being recorded. You will hear how it ended.";
-
-Json ephemeral(std::string_view text) {
-  Json message = render_whisper(text);
-  message.set("response_type", "ephemeral");
-  return message;
-}
-
-Json error_on_note(std::string_view text) {
-  auto const words = core::one_line(text, 600);
-  return Json::object({{"response_action", "errors"},
-                       {"errors", Json::object({{std::string(kNoteBlock), words.empty() ? "Refused." : words}})}});
-}
-
-Json show_instead(std::string_view title, std::string_view text) {
-  return Json::object({{"response_action", "update"}, {"view", render_answer_view(title, text)}});
-}
 
 }  // namespace
 
@@ -148,7 +131,7 @@ std::string Interactions::why_foreign(Origin const& origin, bool knows_team_of_u
   if (knows_team_of_user && origin.user.team != settings_.workspace)
     return "Your Slack account belongs to another workspace. Nothing was counted: ask an approver of this workspace to "
            "decide.";
-  return {};
+  return self_.why_not_account(origin.user.id);
 }
 
 std::string Interactions::why_not_approve() const {
@@ -160,9 +143,30 @@ std::string Interactions::why_not_approve() const {
 // --- clicks
 // -------------------------------------------------------------------------------------------------------------
 
+// What the message around a button says against it.
+std::string Interactions::why_not_ours(BlockActions const& click, std::string const& request) const {
+  bool const ours = (!click.message_bot.empty() && click.message_bot == self_.bot_id) ||
+                    (click.message_bot.empty() && click.message_app == self_.app() && !click.message_app.empty());
+  if (click.container != "message" || click.ephemeral || click.message_ts.empty() || !ours)
+    return "This button does not stand on a message that this bot posted for all to see. Nothing was counted: press "
+           "the "
+           "button on the request's own message.";
+  if (std::ranges::count(settings_.channels, click.channel) == 0)
+    return "This comes from a channel that is not in the configuration. Nothing was counted: act on the message in the "
+           "channel where it was posted.";
+  if (!click.message_request.empty() && click.message_request != request)
+    return "This button belongs to another message than the one it was pressed on. Nothing was counted: open the "
+           "request's own message and press its button there.";
+  return {};
+}
+
 void Interactions::clicked(Ref const& delivery, std::string const& digest, BlockActions const& click) {
   bool handed = false;
   for (auto const& action : click.actions) {
+    if (acted(delivery, digest, click, action)) {
+      handed = true;
+      continue;
+    }
     auto const button = parse_button_id(action.id);
     if (!button || action.type != "button") continue;  // a link, or a button of a later release
     ports::IncomingVote vote;
@@ -185,23 +189,7 @@ void Interactions::clicked(Ref const& delivery, std::string const& digest, Block
           "This button does not carry what this bot put into it. Nothing was counted: look at the newest message of "
           "the request and press its button.";
     }
-    if (vote.foreign.empty()) {
-      bool const ours = (!click.message_bot.empty() && click.message_bot == self_.bot_id) ||
-                        (click.message_bot.empty() && click.message_app == self_.app() && !click.message_app.empty());
-      if (click.container != "message" || click.ephemeral || click.message_ts.empty() || !ours) {
-        vote.foreign =
-            "This button does not stand on a message that this bot posted for all to see. Nothing was counted: press "
-            "the button on the request's own message.";
-      } else if (std::ranges::count(settings_.channels, click.channel) == 0) {
-        vote.foreign =
-            "This comes from a channel that is not in the configuration. Nothing was counted: act on the message in "
-            "the channel where it was posted.";
-      } else if (!click.message_request.empty() && click.message_request != vote.request) {
-        vote.foreign =
-            "This button belongs to another message than the one it was pressed on. Nothing was counted: open the "
-            "request's own message and press its button there.";
-      }
-    }
+    if (vote.foreign.empty()) vote.foreign = why_not_ours(click, vote.request);
     handed = true;
     pressed(delivery, std::move(vote), *button, click);
   }
@@ -261,6 +249,7 @@ void Interactions::open_view(Ref const& delivery, ports::IncomingVote vote, Butt
 // --------------------------------------------------------------------------------------------------------------
 
 void Interactions::submitted(Ref const& delivery, std::string const& digest, ViewSubmission const& view) {
+  if (view.callback_id == kAskView) return questioned(delivery, digest, view);
   if (view.callback_id != kVoteView) return acknowledge(delivery);
   ports::IncomingVote vote;
   vote.account = {"slack", view.origin.user.id};

@@ -19,8 +19,9 @@ class Interactions {
   // Who we are, from auth.test, and what the sockets know.
   struct Self {
     std::string bot_id;
-    std::function<std::string()> app;  // api_app_id of the app; empty: not known yet
-    std::function<bool()> foreign;     // another instance shares the app token
+    std::function<std::string()> app;                                     // api_app_id of the app; empty: not known yet
+    std::function<bool()> foreign;                                        // another instance shares the app token
+    std::function<std::string(std::string const& user)> why_not_account;  // a guest, a bot, deactivated, not known
     std::function<void(std::string const& event)> on_uninstalled;
   };
   using Acknowledge =
@@ -56,6 +57,12 @@ class Interactions {
   void acknowledge_by(Ref const& delivery, std::function<core::Json()> answer);
 
   void clicked(Ref const& delivery, std::string const& digest, BlockActions const& click);
+  // interactions_acts.cpp: "Ask again" and "Ask a question"; false: that button is none of these
+  bool acted(Ref const& delivery, std::string const& digest, BlockActions const& click, Action const& action);
+  void ask_again(Ref const& delivery, ports::IncomingCommand command, BlockActions const& click);
+  void open_question(Ref const& delivery, ports::IncomingCommand const& command, BlockActions const& click);
+  void questioned(Ref const& delivery, std::string const& digest, ViewSubmission const& view);
+  std::string why_not_ours(BlockActions const& click, std::string const& request) const;
   void pressed(Ref const& delivery, ports::IncomingVote vote, ButtonId button, BlockActions const& click);
   void open_view(Ref const& delivery, ports::IncomingVote vote, ButtonId button, BlockActions const& click);
   void submitted(Ref const& delivery, std::string const& digest, ViewSubmission const& view);

@@ -90,6 +90,10 @@ Json button(ButtonId id, std::string_view label) {
   return out;
 }
 
+Json plain_button(std::string_view action_id, std::string_view label) {
+  return Json::object({{"type", "button"}, {"action_id", action_id}, {"text", blocks::plain(label)}, {"value", ""}});
+}
+
 std::vector<Json> buttons_of(core::Card const& card, bool whole_action) {
   std::vector<Json> out;
   std::set<std::string> seen;
@@ -169,6 +173,8 @@ ports::Rendered render_card(core::Card const& card, std::string const& key, Peop
   if (waiting && !whole_action &&
       std::ranges::none_of(card.buttons, [](auto const& item) { return item.verdict == core::Verdict::approve; }))
     action = fit_lines(action_lines, length_of(action.text), kInLedger);
+  if (card.ask_question && buttons.size() < 25) buttons.push_back(plain_button(kAskButton, "Ask a question"));
+  if (card.ask_again && buttons.size() < 25) buttons.push_back(plain_button(kAgainButton, "Ask again"));
   for (auto const& item : buttons) room.take(item["text"]["text"].text());
 
   auto const reason = room.take(fit_lines(lines_of(clean(card.reason)), room.up_to(kMaxReason), kInLedger).text);

@@ -33,9 +33,11 @@ inline constexpr std::size_t kMaxNote = 2000;  // characters of a voter's note
 
 // metadata.event_type of every message of ours.
 inline constexpr std::string_view kEventType = "countersign";
-inline constexpr std::string_view kVoteView = "vote";   // callback_id of the view that votes
-inline constexpr std::string_view kNoteBlock = "note";  // block_id of its input: errors name it
-inline constexpr std::string_view kNoteInput = "text";  // action_id of its input
+inline constexpr std::string_view kVoteView = "vote";  // callback_id of the view that votes
+inline constexpr std::string_view kAskView = "ask";    // … and of the one that asks a question
+inline constexpr std::string_view kAgainButton = "again", kAskButton = "ask";  // action_ids that vote for nothing
+inline constexpr std::string_view kNoteBlock = "note";                         // block_id of its input: errors name it
+inline constexpr std::string_view kNoteInput = "text";                         // action_id of its input
 
 using People = std::map<std::string, std::string>;  // person key → Slack user id
 
@@ -44,6 +46,8 @@ ports::Rendered render_note(core::Note const& note, std::string const& key, Peop
 
 // The view to open for a button. `whole_action`: the message didn't show it all, whatever the engine thinks.
 core::Json render_view(core::VoteView const& view, ViewOrigin const& origin, bool whole_action);
+// The form for a question about a request.
+core::Json render_question_view(ViewOrigin const& origin);
 // A view that only says something: the answer to a submission.
 core::Json render_answer_view(std::string_view title, std::string_view text);
 // A message for one person's eyes: {"text", "blocks"}.

@@ -2,6 +2,7 @@
 #include "adapters/slack/blocks.hpp"
 #include "adapters/slack/render.hpp"
 #include "adapters/slack/render_text.hpp"
+#include "bot/core/state.hpp"
 
 namespace slack {
 
@@ -59,6 +60,32 @@ Json render_view(core::VoteView const& view, ViewOrigin const& origin, bool whol
   if (core::dump(out).size() > 250'000 || length_of(out["private_metadata"].text()) > kMaxPrivateMetadata)
     throw core::Failure(core::make_error(core::Errc::bad_input, "The action does not fit a Slack view."));
   return out;
+}
+
+Json render_question_view(ViewOrigin const& origin) {
+  auto input = Json::object({{"type", "plain_text_input"},
+                             {"action_id", kNoteInput},
+                             {"multiline", true},
+                             {"min_length", 1},
+                             {"max_length", std::int64_t{core::kMaxQuestionCharacters}},
+                             {"focus_on_load", true}});
+  auto block =
+      Json::object({{"type", "input"},
+                    {"block_id", kNoteBlock},
+                    {"optional", false},
+                    {"label", blocks::plain("What do you want to know?")},
+                    {"hint", blocks::plain("It goes into the request's thread, mentions who asked for it, and into "
+                                           "the signed record. It is no vote.")},
+                    {"element", std::move(input)}});
+  return Json::object({{"type", "modal"},
+                       {"callback_id", kAskView},
+                       {"private_metadata", to_text(origin)},
+                       {"title", word("Ask a question")},
+                       {"submit", word("Ask")},
+                       {"close", word("Back")},
+                       {"notify_on_close", false},
+                       {"clear_on_close", false},
+                       {"blocks", Json::array({std::move(block)})}});
 }
 
 Json render_answer_view(std::string_view title, std::string_view text) {

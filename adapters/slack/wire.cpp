@@ -276,7 +276,8 @@ bool is_printable(std::string_view text, std::size_t most) {
 }  // namespace
 
 std::string to_text(ButtonValue const& value) {
-  return "v1|" + value.request + '|' + value.binding + '|' + value.rendering;
+  // A request that was never opened has no binding.
+  return "v1|" + value.request + '|' + (value.binding.empty() ? "-" : value.binding) + '|' + value.rendering;
 }
 
 core::Result<ButtonValue> parse_button_value(std::string_view text) {
@@ -289,7 +290,7 @@ core::Result<ButtonValue> parse_button_value(std::string_view text) {
   if (parts.size() != 4 || parts[0] != "v1" ||
       !std::ranges::all_of(parts, [](auto part) { return !part.empty() && is_printable(part, 100); }))
     return make_error(Errc::bad_input, "The button's value is not one of ours.");
-  return ButtonValue{std::string(parts[1]), std::string(parts[2]), std::string(parts[3])};
+  return ButtonValue{std::string(parts[1]), parts[2] == "-" ? "" : std::string(parts[2]), std::string(parts[3])};
 }
 
 std::string to_text(ViewOrigin const& origin) {

@@ -137,7 +137,7 @@ void Adapter::start(ports::ChatSink& sink) { impl_->start(sink); }
 void Adapter::stop() { impl_->stop(); }
 
 ports::Rendered Adapter::render(core::Card const& card, std::string const&) const {
-  return render_card(card, impl_->settings.people, impl_->directory.watchers());
+  return render_card(card, impl_->settings.people, impl_->directory.watchers(card.concerned));
 }
 ports::Rendered Adapter::render(core::Note const& note, std::string const&) const {
   return render_note(note, impl_->settings.people);
@@ -155,7 +155,7 @@ void Adapter::find(std::string, std::optional<ports::MessageRef>, std::string, p
   impl_->parts.loop.post(impl_->alive.guard([done = std::move(done)] { done(std::optional<ports::MessageRef>{}); }));
 }
 void Adapter::attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key, ports::Time,
-                     std::function<void(ports::Result<void>)> done) {
+                     std::function<void(ports::Result<core::InThread>)> done) {
   impl_->files.attach(std::move(channel), thread, file, std::move(key), std::move(done));
 }
 void Adapter::whisper(ports::Account const& to, std::string channel, std::string text) {
@@ -177,10 +177,14 @@ core::Result<std::function<void()>> Adapter::fresh_secrets(Settings const& fresh
   } catch (core::Failure const& failure) {
     return failure.error();
   }
+  if (impl_->endpoint) {
+    if (auto const fits = impl_->endpoint->check_certificate(); !fits) return fits.error();
+  }
   return std::function<void()>([this, next = std::move(next)] {
     bool const other = std::exchange(impl_->settings.app_secret, next.app_secret) != next.app_secret;
     if (impl_->settings.relay) impl_->settings.relay->key = next.relay->key;
     if (other) impl_->tokens.renew();
+    if (impl_->endpoint) impl_->endpoint->reread_certificate();
   });
 }
 std::uint16_t Adapter::endpoint_port() const { return impl_->endpoint ? impl_->endpoint->port() : 0; }

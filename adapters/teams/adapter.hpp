@@ -32,7 +32,8 @@ class Adapter final : public ports::ChatAdapter {
             std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) override;
   bool can_find() const override { return false; }
   void attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key, ports::Time since,
-              std::function<void(ports::Result<void>)> done) override;
+              std::function<void(ports::Result<core::InThread>)> done) override;
+  core::InThread usual_file() const override { return core::InThread::text; }
   // A reply that mentions the person, where they last spoke: others see it too.
   void whisper(ports::Account const& to, std::string channel, std::string text) override;
 

@@ -175,10 +175,12 @@ std::string Directory::service_url(std::string const& conversation) const {
   return settings_.service_url;
 }
 
-std::vector<std::string> Directory::watchers() const {
+std::vector<std::string> Directory::watchers(std::vector<std::string> const& persons) const {
   std::vector<std::string> ids;
-  for (auto const& [person, object] : settings_.people) {
-    if (auto const known = ids_.find(object); known != ids_.end() && ids.size() < kMaxWatchers)
+  for (auto const& person : persons) {
+    auto const account = settings_.people.find(person);
+    if (account == settings_.people.end()) continue;
+    if (auto const known = ids_.find(account->second); known != ids_.end() && ids.size() < kMaxWatchers)
       ids.push_back(known->second);
   }
   return ids;

@@ -26,8 +26,8 @@ class Directory {
   void learn(Activity const& activity);
   // Where messages for this conversation go.
   std::string service_url(std::string const& conversation) const;
-  // "29:…" ids of the configured people that we know, in the order of their keys.
-  std::vector<std::string> watchers() const;
+  // "29:…" ids of these persons, as far as they are configured here and Teams has told us, in their order.
+  std::vector<std::string> watchers(std::vector<std::string> const& persons) const;
   // Somebody whom Teams calls a guest or anonymous, or whose tenant is another.
   bool is_outsider(std::string const& object) const;
   // A configured person of whom Teams has not said yet whether they are a guest.

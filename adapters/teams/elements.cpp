@@ -1,6 +1,7 @@
 #include "adapters/teams/elements.hpp"
 
 #include "adapters/teams/render_text.hpp"
+#include "bot/core/state.hpp"
 
 namespace teams::elements {
 
@@ -79,6 +80,14 @@ Json note_input(bool required) {
   return made;
 }
 
+Json question_input() {
+  return Json::object({{"type", "Input.Text"},
+                       {"id", kQuestionInput},
+                       {"label", "A question for who asked: it goes into the thread and is no vote"},
+                       {"isMultiline", false},
+                       {"maxLength", std::uint64_t{core::kMaxQuestionCharacters}}});
+}
+
 Json button(Button const& button) {
   auto const data = to_json(button.data);
   auto const action = [&](std::string_view type) {
@@ -96,8 +105,8 @@ Json button(Button const& button) {
   return made;
 }
 
-Json buttons(std::vector<Json> actions) {
-  return Json::object({{"type", "ActionSet"}, {"id", "decide"}, {"actions", Json(std::move(actions))}});
+Json buttons(std::vector<Json> actions, std::string_view id) {
+  return Json::object({{"type", "ActionSet"}, {"id", id}, {"actions", Json(std::move(actions))}});
 }
 
 Json card(std::vector<Json> body) {

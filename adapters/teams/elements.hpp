@@ -36,6 +36,7 @@ core::Json mention_line(std::vector<Mentioned> const& people);
 core::Json mention_entities(std::vector<Mentioned> const& people);
 
 core::Json note_input(bool required);
+core::Json question_input();
 
 struct Button {
   std::string label;
@@ -45,7 +46,7 @@ struct Button {
 };
 // An Action.Execute that falls back to an Action.Submit with the same data.
 core::Json button(Button const& button);
-core::Json buttons(std::vector<core::Json> actions);
+core::Json buttons(std::vector<core::Json> actions, std::string_view id = "decide");
 
 core::Json card(std::vector<core::Json> body);
 // The message that carries it; `summary` is what a locked screen shows.

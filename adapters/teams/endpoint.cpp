@@ -16,7 +16,7 @@ Endpoint::~Endpoint() = default;
 
 std::uint16_t Endpoint::port() const { return server_ ? server_->port() : 0; }
 
-void Endpoint::start() {
+net::HttpServerOptions Endpoint::options() const {
   net::HttpServerOptions options;
   options.address = settings_.address;
   options.port = settings_.port;
@@ -24,8 +24,28 @@ void Endpoint::start() {
   options.key_file = settings_.key_file;
   options.max_header_bytes = 40u << 10;  // a token has up to 16 KiB
   options.max_body_bytes = kMaxRequestBody;
+  return options;
+}
+
+core::Result<void> Endpoint::check_certificate() const {
+  if (settings_.certificate_file.empty()) return {};
+  auto trial = options();
+  trial.address = "127.0.0.1";
+  trial.port = 0;
+  auto const server = net::make_http_server(parts_.io, std::move(trial), [](auto&&...) {});
+  if (server.has_error()) return core::make_error(core::Errc::bad_input, "chat.teams.endpoint: " + server.error().text);
+  return {};
+}
+
+void Endpoint::reread_certificate() {
+  if (settings_.certificate_file.empty() || !server_) return;  // else it is read when the port is free
+  server_.reset();
+  start();
+}
+
+void Endpoint::start() {
   auto server = net::make_http_server(
-      parts_.io, std::move(options),
+      parts_.io, options(),
       alive_.guard([this](net::HttpRequestIn request, std::shared_ptr<net::Responder> const& responder) {
         take(std::move(request), responder);
       }));

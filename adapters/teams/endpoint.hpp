@@ -18,10 +18,15 @@ class Endpoint {
   ~Endpoint();
 
   void start();  // tries again while the port is taken
+  // Certificate and key as the files hold them now: whether they fit, without a change; then from the next connection
+  // on. Requests under way are cut: Teams sends them again.
+  core::Result<void> check_certificate() const;
+  void reread_certificate();
   void stop();
   std::uint16_t port() const;  // 0: not listening
 
  private:
+  net::HttpServerOptions options() const;
   void take(net::HttpRequestIn request, std::shared_ptr<net::Responder> const& responder);
 
   Parts parts_;

@@ -24,7 +24,7 @@ void Files::post(std::shared_ptr<Attachment> const& one) {
                alive_.guard([this, one](core::Result<ports::MessageRef> const& posted) {
                  if (!posted) return one->done(posted.error());
                  if (++one->next < one->parts.size()) return post(one);
-                 one->done({});
+                 one->done(core::InThread::text);
                }),
                /*patient=*/true);
 }

@@ -14,7 +14,7 @@ namespace teams {
 
 class Files {
  public:
-  using Done = std::function<void(core::Result<void>)>;
+  using Done = std::function<void(core::Result<core::InThread>)>;
 
   Files(Outbox& outbox, Counters& counters) : outbox_(outbox), counters_(counters) {}
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adapters/teams/command_text.hpp"
+#include "adapters/teams/interaction_answers.hpp"
 #include "bot/core/failpoint.hpp"
 #include "bot/core/text.hpp"
 
@@ -16,16 +17,10 @@ using State = ports::Answer::State;
 
 constexpr core::Duration kReadingLasts = 1h;
 constexpr std::size_t kMaxReadings = 2'000, kMaxConversations = 5'000;
-constexpr std::string_view kRecording = "Still being recorded. You will hear how it ended.";
 constexpr std::string_view kShowAgain =
     "press \"Show all, then approve\" on the request's message, and read to "
     "the end.";
 constexpr std::string_view kYou = "you";  // how somebody is mentioned whom the configuration does not name
-
-net::HttpResponse json_response(Json const& body) {
-  return {200, {{"Content-Type", "application/json; charset=utf-8"}}, core::dump(body)};
-}
-net::HttpResponse nothing() { return {200, {}, {}}; }
 
 std::string account_of(Activity const& activity) {
   return activity.from.object.empty() ? activity.from.id : activity.from.object;
@@ -167,8 +162,8 @@ void Interactions::clicked(Activity const& activity, Who const& who, std::string
   vote.rendering = data.rendering;
   vote.note = data.note;
   if (data.verb == kRefresh) return answer(nothing());  // by a client that only submits: its card is the newest anyway
-  bool const shows = data.verb == kShow;
-  if (!shows && data.verb != kApprove && data.verb != kDeny && vote.foreign.empty())
+  bool const shows = data.verb == kShow, acts = data.verb == kAsk || data.verb == kAgain;
+  if (!shows && !acts && data.verb != kApprove && data.verb != kDeny && vote.foreign.empty())
     vote.foreign = "This button is none of this bot's. Nothing was counted.";
   vote.verdict = data.verb == kDeny ? core::Verdict::deny : core::Verdict::approve;
   if (vote.foreign.empty()) {
@@ -181,6 +176,7 @@ void Interactions::clicked(Activity const& activity, Who const& who, std::string
           "This request was posted in another channel than this one. Nothing was counted: act on its own message.";
     }
   }
+  if (acts) return acted(vote, data, who, answer);
   if (shows && vote.foreign.empty()) return show(*action, who, std::move(vote), answer);
   if (data.in_view && vote.foreign.empty()) {
     // Anybody may claim to have read it all; what we showed them is what we know.

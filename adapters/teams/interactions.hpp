@@ -55,6 +55,8 @@ class Interactions {
   void post_pages(std::vector<core::Json> pages, std::string const& title, Who const& who,
                   ports::IncomingVote const& vote, std::size_t page);
   void vote(ports::IncomingVote vote, Who const& who, Answer const& answer);
+  // interactions_acts.cpp: "Ask again" and "Ask a question"
+  void acted(ports::IncomingVote const& vote, ActionData const& data, Who const& who, Answer const& answer);
   void typed(Activity const& activity, Who const& who, std::string const& digest, std::string const& foreign,
              Answer const& answer);
 

@@ -18,7 +18,7 @@ using elements::Mentioned;
 
 // Bytes of JSON. What is left to kMaxBodyBytes is for words on top of a card that one person sees.
 constexpr std::size_t kMaxCardBytes = 26'400;
-constexpr std::size_t kFrameBytes = 5'600;  // names, types and labels of every element that a card may have
+constexpr std::size_t kFrameBytes = 6'800;  // names, types and labels of every element that a card may have
 constexpr std::size_t kMaxFacts = 10, kMaxFactLabel = 60, kMaxFact = 300;
 constexpr std::size_t kMaxSummary = 300, kMaxTitle = 500, kMaxStatus = 500;
 constexpr std::size_t kMaxAction = 8'000;  // 2,500 bytes fit whole, whatever they are
@@ -172,7 +172,7 @@ ports::Rendered render_card(core::Card const& card, People const& people, std::v
   // What must never give way comes first, whatever its place in the message.
   auto const mentions = mentioned(card.mention, people);
   room.spend(cost_of_mentions(mentions));
-  room.spend(4 * (card.request_id.size() + card.binding.size() + 71));  // two buttons, each with its fallback
+  room.spend(6 * (card.request_id.size() + card.binding.size() + 71));  // three buttons, each with its fallback
   auto summary = room.cut_to(core::one_line(card.notification, 2000), kMaxSummary);
   if (summary.empty()) summary = clean_line(card.short_id);
   auto const title = room.cut_to(card.title.empty() ? card.short_id : clean_line(card.title), kMaxTitle);
@@ -220,6 +220,15 @@ ports::Rendered render_card(core::Card const& card, People const& people, std::v
   std::vector<Json> actions;
   for (auto const& choice : choices.buttons) actions.push_back(elements::button(choice));
   if (!actions.empty()) list.push_back(elements::buttons(std::move(actions)));
+  if (card.ask_question) {
+    list.push_back(elements::question_input());
+    elements::Button ask{"Ask a question", {card.request_id, card.binding, {}, std::string(kAsk)}};
+    ask.takes_note = true;
+    list.push_back(elements::buttons({elements::button(ask)}, "ask-set"));
+  }
+  if (card.ask_again)
+    list.push_back(elements::buttons(
+        {elements::button({"Ask again", {card.request_id, card.binding, {}, std::string(kAgain)}})}, "again-set"));
   for (auto const& [id, text] : {std::pair{"how", &how}, std::pair{"ledger", &ledger}, std::pair{"commit", &commit}})
     add_text(list, elements::rich_text(id, *text, {.subtle = true, .size = "Small"}), *text);
 

@@ -25,8 +25,9 @@ inline constexpr std::size_t kMaxMentions = 20;
 
 // Verbs of our buttons.
 inline constexpr std::string_view kApprove = "approve", kDeny = "deny";
-inline constexpr std::string_view kShow = "show";        // a page of the whole action, for who pressed it
-inline constexpr std::string_view kRefresh = "refresh";  // the card as it stands, for who looks at it
+inline constexpr std::string_view kAsk = "ask", kAgain = "again";  // vote for nothing
+inline constexpr std::string_view kShow = "show";                  // a page of the whole action, for who pressed it
+inline constexpr std::string_view kRefresh = "refresh";            // the card as it stands, for who looks at it
 
 using People = std::map<std::string, std::string>;  // person key → Entra object id in lower case
 

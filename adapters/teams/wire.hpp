@@ -64,16 +64,17 @@ bool is_team_channel(std::string_view conversation);
 // --- what a card's buttons send back
 // ----------------------------------------------------------------------------------
 
-inline constexpr std::string_view kNoteInput = "note";  // id of the card's input
+inline constexpr std::string_view kNoteInput = "note";          // id of the card's input
+inline constexpr std::string_view kQuestionInput = "question";  // of the one for a question
 
 // What we put into a button, and what its person typed. Names only, never authority: anybody may craft it.
 struct ActionData {
   std::string request, binding, rendering, verb;
   std::int64_t page = 0;
   bool in_view = false;  // stands on a view of the whole action
-  std::string note;
+  std::string note, question{};
 };
-core::Json to_json(ActionData const& data);  // without the note
+core::Json to_json(ActionData const& data);  // without note and question
 
 // How it came.
 struct CardAction {

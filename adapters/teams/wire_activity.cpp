@@ -98,6 +98,8 @@ core::Result<ActionData> read_data(Json const& json) {
     if (data.page < 0 || data.page > 1000) fields.refuse("page", "is no page");
   }
   data.note = core::visible_text(fields.text(json, kNoteInput, kMaxNoteBytes));
+  data.question = core::visible_text(fields.text(json, kQuestionInput, kMaxNoteBytes));
+  if (data.binding == "-") data.binding.clear();  // of a request that was never opened
   if (fields.wrong()) return fields.error();
   return data;
 }
@@ -141,7 +143,7 @@ bool is_team_channel(std::string_view conversation) {
 Json to_json(ActionData const& data) {
   auto json = Json::object({{"v", 1},
                             {"request", data.request},
-                            {"binding", data.binding},
+                            {"binding", data.binding.empty() ? "-" : data.binding},
                             {"rendering", data.rendering},
                             {"verb", data.verb}});
   if (data.page > 0) json.set("page", data.page);

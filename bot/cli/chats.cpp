@@ -128,6 +128,14 @@ std::vector<ports::ChatAdapter*> Chats::adapters() const {
   return all;
 }
 
+std::vector<ports::Groups*> Chats::groups() const {
+  std::vector<ports::Groups*> all;
+  for (auto const& chat : chats_) {
+    if (auto* const keeps = dynamic_cast<ports::Groups*>(chat.adapter.get())) all.push_back(keeps);
+  }
+  return all;
+}
+
 void Chats::start(ports::ChatSink& sink) {
   for (auto const& chat : chats_) chat.adapter->start(sink);
 }

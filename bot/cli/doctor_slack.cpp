@@ -20,6 +20,7 @@ constexpr std::array kScopes = {
     Scope{"chat:write", "it posts and updates messages with it"},
     Scope{"commands", "/countersign needs it"},
     Scope{"channels:history", "it finds its own messages again with it after a crash"},
+    Scope{"users:read", "it must know who is a guest or deactivated: of whom it does not know that nobody can decide"},
     Scope{"groups:history", "private channels need it in place of channels:history", false},
     Scope{"files:write", "without it long evidence stands in the thread as text, beginning and end, not as a file",
           false},
@@ -46,7 +47,10 @@ class Examination {
   void run() {
     auto const app_token = secret_of(chat_.app_token, "app_token", findings_);
     auto const bot_token = secret_of(chat_.bot_token, "bot_token", findings_);
-    if (bot_token && look_at_bot(*bot_token)) look_at_channels(*bot_token);
+    if (bot_token && look_at_bot(*bot_token)) {
+      look_at_channels(*bot_token);
+      look_at_groups(*bot_token);
+    }
     if (app_token && !gone_) look_at_socket_mode(*app_token);
   }
 
@@ -123,6 +127,12 @@ class Examination {
         findings_.advise("scopes", text, mend);
       }
     }
+    if (!config_.rules.sources.empty() && !given.contains("usergroups:read")) {
+      complete = false;
+      findings_.must_mend("scopes",
+                          "The scope usergroups:read is missing: without it nobody is in the groups from Slack.",
+                          "Add it under OAuth & Permissions, Bot Token Scopes, and install the app again.");
+    }
     if (complete) findings_.ok("scopes", "The bot may do all that it needs.");
   }
 
@@ -143,6 +153,28 @@ class Examination {
       } else {
         refused(about, "to show " + id, *answer);
       }
+    }
+  }
+
+  void look_at_groups(std::string const& token) {
+    for (auto const& [name, source] : config_.rules.sources) {
+      if (source.platform != "slack" || gone_) continue;
+      auto const about = "group " + name;
+      auto const answer = call(about, "usergroups.users.list", token, core::Json::object({{"usergroup", source.id}}));
+      if (!answer) continue;
+      if (!answer->ok) {
+        refused(about, "to say who is in " + source.id, *answer);
+        continue;
+      }
+      std::size_t known = 0, all = 0;
+      if (auto const* users = answer->body["users"].if_array()) {
+        all = users->size();
+        for (auto const& user : *users) known += config_.rules.person_of("slack", user.text()) ? 1 : 0;
+      }
+      auto const words = "Slack lists " + std::to_string(all) + " accounts in " + source.id + "; " +
+                         std::to_string(known) + " of them are people of the configuration.";
+      known > 0 ? findings_.ok(about, words)
+                : findings_.advise(about, words, "Give the people who are in it their Slack account.");
     }
   }
 

@@ -65,6 +65,10 @@ void take_request_entry(Json& request, core::StoredEntry const& stored, Json con
   if (kind == "evidence.collected") request.set("evidence", main);
   auto votes = request["votes"];
   if (kind.starts_with("vote.")) request.set("votes", votes.push(main));
+  if (kind == "question.asked") {
+    auto questions = request["questions"];
+    request.set("questions", questions.push(main));
+  }
   if (main["vote"].if_object()) request.set("votes", votes.push(main["vote"]));
   if (kind == "request.approved" || kind == "request.denied" || kind == "request.expired" ||
       kind == "request.cancelled" || kind == "request.voided")
@@ -214,6 +218,11 @@ void print_request(Json const& request) {
   print_lines("evidence", exhibits(request["evidence"]));
   if (!bound.is_null()) print_line("open", when(bound["opened_at"]) + " until " + when(bound["expires_at"]));
   print_line("binding", request["binding"].text());
+  print_line("again of", accepted["again_of"].text());
+  std::vector<std::string> questions;
+  for (auto const& question : items(request["questions"]))
+    questions.push_back(when(question["time"]) + "  " + question["actor"].text() + ": " + question["text"].text());
+  print_lines("questions", questions);
   print_lines("votes", votes_of(request));
   if (auto const& decision = request["decision"]; !decision.is_null())
     print_line("decision", decision["verdict"].text() + " by " + decision["actor"].text() + ", " +

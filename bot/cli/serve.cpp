@@ -152,7 +152,8 @@ class Service {
                       .stop_service = [this](core::Error const& error) { stop_now(error); },
                       .sandbox = to_string(config_.sandbox.mode),
                       .writable = config_.sandbox.writable,
-                      .live = {.after = config_.chat.progress_after, .every = config_.chat.progress_every}},
+                      .live = {.after = config_.chat.progress_after, .every = config_.chat.progress_every},
+                      .groups = chats_->groups()},
         std::move(folded_));
     sources_.emplace(SourceParts{.loop = loop_,
                                  .workers = workers_,

@@ -42,6 +42,9 @@ class Application {
   void service_started();
   void service_stopped();
   void config_loaded();
+  void groups_read();
+  // Who is in these groups was asked at most kMembershipFresh ago, or is not known and so nobody is in them.
+  void require_fresh(std::set<std::string> const& groups);
   void case_opened();
   void case_closed();
   void request_accepted();
@@ -60,6 +63,7 @@ class Application {
   void vote();
   void main_path_of_vote(RequestState const& about, std::string const& verb, std::string const& person);
   void vote_refused();
+  void question_asked();
   Decision read_decision(RequestState const& about, std::string_view verdict);
 
   // The re-decision: both the policy text pinned at the request and the one in force must come to the same answer.
@@ -69,6 +73,7 @@ class Application {
   void cancelled();
   void voided();
   void finish(RequestState& about, Decision decision, Phase phase);
+  void remember_time(RequestState const& about);  // from opening to decision
   void run_started();
   void run_finished();
 

@@ -21,12 +21,13 @@ void Application::run() {
   require(std::chrono::floor<std::chrono::seconds>(time_) == std::chrono::floor<std::chrono::seconds>(entry_.time),
           "the time in its file is not the entry's");
   require(time_ >= state_.now, "its time lies before the entry before it");
-  static constexpr std::array<std::pair<std::string_view, void (Application::*)()>, 23> kHandlers{{
+  static constexpr std::array<std::pair<std::string_view, void (Application::*)()>, 25> kHandlers{{
       {"ledger.opened", &Application::ledger_opened},
       {"ledger.recovered", &Application::ledger_recovered},
       {"service.started", &Application::service_started},
       {"service.stopped", &Application::service_stopped},
       {"config.loaded", &Application::config_loaded},
+      {"groups.read", &Application::groups_read},
       {"case.opened", &Application::case_opened},
       {"case.closed", &Application::case_closed},
       {"evidence.collected", &Application::evidence_collected},
@@ -38,6 +39,7 @@ void Application::run() {
       {"vote.deny", &Application::vote},
       {"vote.withdrawn", &Application::vote},
       {"vote.refused", &Application::vote_refused},
+      {"question.asked", &Application::question_asked},
       {"request.approved", &Application::approved},
       {"request.denied", &Application::denied},
       {"request.expired", &Application::expired},
@@ -194,9 +196,74 @@ void Application::config_loaded() {
   auto rules = rules_from_bytes(*bytes);
   if (!rules) broken(rules.error().message);
   count_service_file();
-  state_.rules = std::move(*rules);
+  // What is known of a group stays known as long as its source is the same, of persons whose account is the same.
+  auto const before = std::exchange(state_.rules, std::move(*rules));
+  std::erase_if(state_.memberships, [&](auto const& known) {
+    auto const source = state_.rules.sources.find(known.first);
+    return source == state_.rules.sources.end() || source->second != before.sources.at(known.first);
+  });
+  for (auto const& [group, asked_at] : state_.memberships) {
+    auto const& platform = state_.rules.sources.at(group).platform;
+    for (auto const& key : before.members(group)) {
+      auto const person = state_.rules.people.find(key);
+      if (person == state_.rules.people.end()) continue;
+      auto const account = person->second.accounts.find(platform);
+      if (account != person->second.accounts.end() && account->second == before.person(key)->accounts.at(platform))
+        person->second.groups.insert(group);
+    }
+    state_.rules.unread.erase(group);
+  }
   state_.config_digest = digest;
   state_.config_files.insert(digest);
+}
+
+void Application::groups_read() {
+  auto reader = open();
+  auto const group = reader.text("group");
+  GroupSource const source{.platform = reader.text("platform"), .id = reader.text("id")};
+  auto const known = state_.rules.sources.find(group);
+  require(known != state_.rules.sources.end() && known->second == source,
+          "it is about a group that the configuration gives no such source");
+  bool const read = reader.has("members");
+  std::set<std::string> members;
+  if (read) {
+    auto const listed = reader.texts("members");
+    members.insert(listed.begin(), listed.end());
+    require(std::vector<std::string>(members.begin(), members.end()) == listed, "its members are not sorted");
+  } else {
+    static_cast<void>(reader.any("members"));
+  }
+  require(reader.has("asked_at") == read, "members and the time of asking come together");
+  auto const asked_at = read ? reader.time("asked_at") : Time{};
+  if (!read) static_cast<void>(reader.any("asked_at"));
+  require(asked_at <= time_, "the platform was asked after the entry");
+  static_cast<void>(reader.integer("strangers"));
+  reader.done();
+  for (auto const& key : members) {
+    auto const* person = state_.rules.person(key);
+    require(person && person->accounts.contains(source.platform),
+            "a member is no person of the configuration with an account there");
+  }
+  count_service_file();
+  for (auto& [key, person] : state_.rules.people) {
+    members.contains(key) ? static_cast<void>(person.groups.insert(group))
+                          : static_cast<void>(person.groups.erase(group));
+  }
+  if (read) {
+    state_.memberships[group] = asked_at;
+    state_.rules.unread.erase(group);
+  } else {
+    state_.memberships.erase(group);
+    state_.rules.unread.insert(group);
+  }
+}
+
+void Application::require_fresh(std::set<std::string> const& groups) {
+  for (auto const& group : groups) {
+    auto const known = state_.memberships.find(group);
+    require(known == state_.memberships.end() || time_ - known->second <= kMembershipFresh,
+            "the members of a group that it depends on were read more than 60 s before");
+  }
 }
 
 void Application::case_opened() {

@@ -5,6 +5,7 @@
 #include "bot/core/digest.hpp"
 #include "bot/core/entries.hpp"
 #include "bot/core/stepper.hpp"
+#include "bot/core/text.hpp"
 
 namespace core {
 
@@ -14,7 +15,8 @@ void Application::request_accepted() {
   require(found != state_.cases.end() && !found->second.closed, "its case was never opened, or is closed");
   RequestState request{.id = request_id()};
   require(request.id.number() == found->second.requests + 1, "the request's number is not the next of its case");
-  auto reader = open_request_file();
+  bool const again = main_["schema"].integer() == 2;
+  auto reader = open_request_file(again ? 2 : 1);
   request.requester = read_actor(reader.object("requester"));
   require(request.requester == entry_.actor, "the requester is not the entry's actor");
   request.initiator = reader.text_or_null("initiator");
@@ -29,12 +31,20 @@ void Application::request_accepted() {
     idempotent.emplace(key->text("caller") + '\n' + key->digest("key"), key->digest("body"));
     key->done();
   }
+  if (again) {
+    auto const earlier = RequestId::parse(reader.text("again_of"));
+    auto const* ended = earlier ? state_.request(*earlier) : nullptr;
+    require(ended && is_final(ended->phase) && ended->phase != Phase::succeeded && ended->runbook == request.runbook,
+            "it asks again for something else than a request of its runbook that ended without success");
+    request.again_of = *earlier;
+  }
   reader.done();
   main_path(request.id.folder() + "/accepted.json");
   auto const* runbook = state_.rules.runbook(request.runbook);
   require(runbook != nullptr, "its runbook is not in the configuration");
   auto const* policy = state_.rules.policy_of(*runbook);
   require(policy != nullptr, "its policy is not in the configuration");
+  require_fresh(policy->request);
   if (auto const why = why_not_request(*policy, state_.rules, request.requester))
     broken("the requester may not ask for it: " + *why);
   require(request.initiator.empty() ||
@@ -185,6 +195,11 @@ void Application::take_vote(RequestState& about, Json const& json) {
       broken("the voter may not vote on it: " + *why);
     require(!about.done_voting.contains(vote->person), "a vote of somebody who took back one repeated too often");
   }
+  // A no stands even when nobody can say who is in the group at this moment.
+  if (vote->verdict == Verdict::approve) {
+    require_fresh(groups_of(about.pinned->approve));
+    require_fresh(groups_of(policy->approve));
+  }
   about.vote_files = vote->number;
   if (auto delivery = json["delivery"].text(); !delivery.empty()) about.deliveries.insert(std::move(delivery));
   if (vote->verdict == Verdict::withdraw) {
@@ -228,6 +243,35 @@ void Application::vote_refused() {
   if (!delivery.empty()) about.deliveries.insert(std::move(delivery));
 }
 
+void Application::question_asked() {
+  auto& about = request();
+  require(about.phase == Phase::pending, "a question about a request that is not pending");
+  auto reader = open_request_file();
+  Question question{.number = static_cast<std::uint32_t>(reader.integer("number")),
+                    .person = reader.text("person"),
+                    .at = time_,
+                    .text = reader.text("text")};
+  require(reader.digest("binding") == about.binding, "the question names another binding");
+  auto const platform = reader.text("platform"), account = reader.text("account");
+  for (auto const* key : {"via", "rendering", "envelope"}) static_cast<void>(reader.text(key));
+  auto delivery = reader.text("delivery");
+  reader.done();
+  require(question.number == about.questions.size() + 1, "the question's number is not the next");
+  main_path(about.id.folder() + "/questions/" + four_digits(question.number) + "-" + question.person + ".json");
+  auto const* person = state_.rules.person(question.person);
+  require(person && entry_.actor == Actor::person(question.person), "the question is not its actor's");
+  auto const owned = person->accounts.find(platform);
+  require(owned != person->accounts.end() && owned->second == account,
+          "the question came from an account that is not its person's");
+  require(!question.text.empty() && count_code_points(question.text) <= kMaxQuestionCharacters,
+          "the question is empty or too long");
+  auto const mine = std::ranges::count(about.questions, question.person, &Question::person);
+  require(about.questions.size() < kMostQuestions && static_cast<std::size_t>(mine) < kMostQuestionsOfOne,
+          "more questions than a request takes");
+  if (!delivery.empty()) about.deliveries.insert(std::move(delivery));
+  about.questions.push_back(std::move(question));
+}
+
 Decision Application::read_decision(RequestState const& about, std::string_view verdict) {
   auto reader = open_request_file();
   main_path(about.id.folder() + "/decision.json");
@@ -258,6 +302,7 @@ void Application::approved() {
   require(pinned.satisfied, "the votes do not satisfy the policy pinned at the request");
   require(in_force.satisfied, "the votes do not satisfy the policy in force at the decision");
   require(decision.by == pinned.counted, "the decision names other approvers than the votes give");
+  remember_time(about);
   finish(about, std::move(decision), Phase::approved);
 }
 
@@ -267,6 +312,7 @@ void Application::denied() {
   auto decision = read_decision(about, "denied");
   take_vote(about, main_["vote"]);
   require(about.votes.back().verdict == Verdict::deny, "the vote that it carries is no denial");
+  remember_time(about);
   finish(about, std::move(decision), Phase::denied);
 }
 
@@ -283,7 +329,7 @@ void Application::cancelled() {
   auto& about = request();
   require(about.phase == Phase::pending || about.phase == Phase::collecting, "only an open request can be cancelled");
   auto decision = read_decision(about, "cancelled");
-  require(may_cancel(state_, about, entry_.actor), "cancelled by somebody who may not");
+  require(takes_part(state_, about, entry_.actor), "cancelled by somebody who may not");
   finish(about, std::move(decision), Phase::cancelled);
 }
 
@@ -301,11 +347,18 @@ void Application::finish(RequestState& about, Decision decision, Phase phase) {
   about.phase = phase;
 }
 
+void Application::remember_time(RequestState const& about) {
+  auto& times = state_.decided_in[about.runbook];
+  times.push_back(time_ - about.bound->opened_at);
+  if (times.size() > kMostDecisionTimes) times.pop_front();
+}
+
 void Application::run_started() {
   auto& about = request();
   require(about.phase == Phase::approved, "a start without an approval before it");
   require(time_ < about.bound->expires_at, "a start at or after the request's expiry");
-  // A start of schema 1 says nothing of how it was confined; the ledger's first release wrote those.
+  // A start of schema 1 says nothing of how it was confined and did not ask again who is in the groups; the ledger's
+  // first release wrote those.
   bool const second = main_["schema"].integer() == 2;
   auto reader = open_request_file(second ? 2 : 1);
   require(reader.digest("binding") == about.binding, "the start names another binding than was approved");
@@ -316,6 +369,11 @@ void Application::run_started() {
     confinement.done();
   }
   reader.done();
+  if (second) {
+    require_fresh(groups_of(about.pinned->approve));
+    require(tally(*about.pinned, state_.rules, about.behind(), about.votes).satisfied,
+            "a start although the votes no longer satisfy the policy pinned at the request");
+  }
   main_path(about.id.folder() + "/started.json");
   about.phase = Phase::running;
   about.run = RunState{.started_at = time_};
@@ -334,7 +392,7 @@ void Application::run_finished() {
           "an end without a start before it");
   require((words == 0) == cause.empty(), "an end is a success exactly when it has no cause");
   bool const never = about.phase == Phase::approved && cause == "not_started";
-  require(entry_.actor.kind == Actor::Kind::service || (never && may_cancel(state_, about, entry_.actor)),
+  require(entry_.actor.kind == Actor::Kind::service || (never && takes_part(state_, about, entry_.actor)),
           "only the service ends a run; who may cancel ends what waits to start");
   auto run = about.run.value_or(RunState{});
   run.cause = cause;

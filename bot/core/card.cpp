@@ -209,6 +209,34 @@ std::string vote_line(Vote const& vote) {
   return line;
 }
 
+// Where the rest of an exhibit is that no card could hold.
+std::string thread_words(ThreadFiles const& files, std::string const& path) {
+  auto const known = files.known.find(path);
+  switch (known == files.known.end() ? files.usual : known->second) {
+    case InThread::file: return ", all of it in the thread as a file";
+    case InThread::text: return ", more in the thread as text, all of it in the ledger";
+    case InThread::failed: break;
+  }
+  return ", could not be put into the thread: read it in the ledger";
+}
+
+// Who may vote on it, then who asked for it.
+std::vector<std::string> concerned_by(State const& state, RequestState const& request) {
+  std::vector<std::string> keys;
+  auto const* runbook = state.rules.runbook(request.runbook);
+  auto const* policy = request.pinned ? &*request.pinned : runbook ? state.rules.policy_of(*runbook) : nullptr;
+  if (policy) {
+    for (auto const& [key, person] : state.rules.people) {
+      if (!why_not_vote(*policy, state.rules, request.behind(), key)) keys.push_back(key);
+    }
+  }
+  for (auto const& key :
+       {request.requester.kind == Actor::Kind::person ? request.requester.key : "", request.initiator}) {
+    if (!key.empty() && std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
+  }
+  return keys;
+}
+
 }  // namespace
 
 std::string queue_words(QueuePlace const& place) {
@@ -243,7 +271,7 @@ bool action_fits(Request const& request) {
   return bytes <= kMostActionBytes;
 }
 
-Card make_card(State const& state, RequestState const& request, Time) {
+Card make_card(State const& state, RequestState const& request, Time, ThreadFiles const& files) {
   Card card;
   card.request_id = request.id.str();
   card.short_id = request.id.short_name();
@@ -294,17 +322,20 @@ Card make_card(State const& state, RequestState const& request, Time) {
     card.facts.push_back({"Asked by", one_line(request.requester.str(), 100), ""});
   }
   card.status = status_words(state, request, count);
+  card.ask_question = request.phase == Phase::pending;
+  card.ask_again = is_final(request.phase) && request.phase != Phase::succeeded;
+  card.concerned = concerned_by(state, request);
   if (request.phase != Phase::pending)
     card.notification = one_line(card.short_id + " " + card.title + ": " + card.status, 150);
   for (auto const& highlight : request.highlights)
     card.highlights.push_back(plain_line(highlight.exhibit + ": " + highlight.text, 300));
-  // "More": a platform that takes no file from a bot shows the beginning and the end there.
   auto const below = long_evidence(state, request);
   for (auto const& exhibit : request.exhibits) {
-    bool const goes_below = std::ranges::any_of(below, [&](LongExhibit const& one) {
+    auto const long_one = std::ranges::find_if(below, [&](LongExhibit const& one) {
       return one.sha256 == exhibit.sha256 && one.path.ends_with("/" + exhibit.file);
     });
-    auto const size = ", " + size_words(exhibit.bytes) + (goes_below ? ", more in the thread" : "");
+    auto const size =
+        ", " + size_words(exhibit.bytes) + (long_one == below.end() ? "" : thread_words(files, long_one->path));
     card.evidence.push_back(plain_line(exhibit.name + (exhibit.error.empty() ? size : ": " + exhibit.error), 200));
   }
   for (auto const& vote : request.votes) card.votes.push_back(vote_line(vote));
@@ -349,6 +380,18 @@ Note make_outcome_note(State const& state, RequestState const& request) {
   if (request.requester.kind == Actor::Kind::person) note.mention.push_back(request.requester.key);
   if (!request.initiator.empty()) note.mention.push_back(request.initiator);
   if (request.run) note.block = request.run->output_tail;
+  return note;
+}
+
+Note make_question_note(RequestState const& request, Question const& question) {
+  Note note{.text = question.person + " asks about " + request.id.short_name() + ": " + one_line(question.text, 2500) +
+                    " (Answer here, in this thread. A question is no vote, and the request's time goes on.)",
+            .mention = {},
+            .block = {}};
+  for (auto const& key :
+       {request.requester.kind == Actor::Kind::person ? request.requester.key : "", request.initiator}) {
+    if (!key.empty() && key != question.person) note.mention.push_back(key);
+  }
   return note;
 }
 

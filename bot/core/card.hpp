@@ -3,6 +3,7 @@
 // untrusted where it says so: it must be shown as plain text, never as markup.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,7 +54,11 @@ struct Card {
   std::string commit;                // commit of the last entry, at the end
   std::vector<std::string> mention;  // person keys to mention, only in the first post
   std::vector<Button> buttons;       // empty once decided
-  std::string how_by_text;  // "approve CS-42 7f3a", after the platform's own form of address; empty once decided
+  std::vector<std::string>
+      concerned;              // person keys: who may vote on it, then who asked; shown it fresh where not all can be
+  bool ask_question = false;  // offers to ask a question about it, while it is open
+  bool ask_again = false;     // offers to ask for the same once more: it ended without success
+  std::string how_by_text;    // "approve CS-42 7f3a", after the platform's own form of address; empty once decided
 };
 
 // A line in the thread of a card: the outcome, a recovery, a reminder. Not a card: no buttons.
@@ -76,13 +81,25 @@ struct VoteView {
   bool note_required = false;
 };
 
+// How an exhibit that is too long for a card stands in its thread.
+enum class InThread { file, text, failed };
+struct ThreadFiles {
+  InThread usual = InThread::file;          // the platform's way, as long as nothing else is known
+  std::map<std::string, InThread> known{};  // by the ledger's path
+};
+
 struct State;
 struct RequestState;
 struct QueuePlace;
+struct Question;
 
 // The message of a request as it stands now. Everything about the action comes from the bound request alone (T4); a
 // request that was never opened shows what was asked. `now`: for "until" and waiting words.
-Card make_card(State const& state, RequestState const& request, Time now);
+// `files`: what became of its long evidence in the thread of this copy.
+Card make_card(State const& state, RequestState const& request, Time now, ThreadFiles const& files = {});
+
+// A question in the thread: who asks what, mentioning who asked for the request (of a trigger's: nobody).
+Note make_question_note(RequestState const& request, Question const& question);
 
 // "waiting for CS-41, 2nd in the queue"; CS-41-R2 where it is not the case's first.
 std::string queue_words(QueuePlace const& place);

@@ -171,6 +171,19 @@ Entry config_loaded(Time at, std::uint32_t counter, std::string const& config_by
   return entry;
 }
 
+Entry groups_read(Time at, std::uint32_t counter, std::string const& group, GroupSource const& source,
+                  std::optional<GroupMembers> const& read) {
+  auto json = head("groups.read", at, Actor::service());
+  json.set("group", group).set("platform", source.platform).set("id", source.id);
+  json.set("asked_at", read ? Json(format_time(read->asked_at)) : Json())
+      .set("members", read ? strings(read->members) : Json())
+      .set("strangers", read ? read->strangers : 0U);
+  return service_entry(at, counter, "groups.read", Actor::service(),
+                       "read group " + group + " from " + source.platform + " " + one_line(source.id, 60) + ": " +
+                           (read ? std::to_string(read->members.size()) + " members" : "not known"),
+                       json);
+}
+
 Entry case_opened(CaseState const& opened, Actor const& opener, std::string const& text) {
   auto json = head("case.opened", opened.opened_at, opener)
                   .set("case", opened.id.str())
@@ -221,6 +234,9 @@ Entry case_closed(Time at, State const& state, CaseState const& closed, std::str
             (request->initiator.empty() ? "" : " for " + request->initiator) + ", " +
             format_time(request->accepted_at) + "\n";
     if (!request->reason.empty()) page += "- Reason: " + one_line(request->reason, 2000) + "\n";
+    if (request->again_of) page += "- Asks once more for: " + request->again_of->str() + "\n";
+    for (auto const& question : request->questions)
+      page += "- " + format_time(question.at) + " " + question.person + " asks: " + one_line(question.text, 2500) + "\n";
     for (auto const& vote : request->votes)
       page += "- " + format_time(vote.at) + " " + vote.person + ": " + to_string(vote.verdict) +
               (vote.note.empty() ? "" : ", " + one_line(vote.note, 2000)) + "\n";
@@ -259,6 +275,7 @@ Entry request_accepted(RequestState const& request, Json origin, Json idempotenc
   json.set("channels", strings(request.channels))
       .set("origin", std::move(origin))
       .set("idempotency", std::move(idempotency));
+  if (request.again_of) json.set("schema", 2).set("again_of", request.again_of->str());
   return entry_of(request, "request.accepted", request.requester, request.accepted_at,
                   subject("request", request, request.requester.str()), "accepted.json", json);
 }
@@ -398,6 +415,19 @@ Entry decided(RequestState const& request, Decision const& decision, std::vector
         {request.id.folder() + "/" + vote_file(carried->number, to_string(carried->verdict), carried->person),
          dump_pretty(readable(vote))});
   return entry;
+}
+
+Entry question_asked(RequestState const& request, Question const& question, QuestionSource const& source) {
+  auto const actor = Actor::person(question.person);
+  auto json = head_of("question.asked", question.at, actor, request);
+  json.set("binding", request.binding)
+      .set("number", question.number)
+      .set("person", question.person)
+      .set("text", question.text);
+  json.set("platform", source.platform).set("account", source.account).set("via", source.via);
+  json.set("rendering", source.rendering).set("envelope", source.envelope).set("delivery", source.delivery);
+  return entry_of(request, "question.asked", actor, question.at, subject("ask about", request, question.person),
+                  "questions/" + four_digits(question.number) + "-" + question.person + ".json", json);
 }
 
 Entry run_started(Time at, RequestState const& request, Confinement const& confinement) {

@@ -20,6 +20,16 @@ Entry ledger_recovered(Time at, std::uint32_t counter, std::vector<std::string> 
 // `with_file`: false when config/<sha256>.json stands in the ledger already.
 Entry config_loaded(Time at, std::uint32_t counter, std::string const& config_bytes, bool with_file);
 
+// What a platform says of a group: persons who are members (nothing: not known), and how many of its accounts no person
+// has.
+struct GroupMembers {
+  Time asked_at;
+  std::set<std::string> members;
+  std::uint32_t strangers = 0;
+};
+Entry groups_read(Time at, std::uint32_t counter, std::string const& group, GroupSource const& source,
+                  std::optional<GroupMembers> const& read);
+
 Entry case_opened(CaseState const& opened, Actor const& opener, std::string const& text);
 // Written once, when nothing more can happen: closed.json and the page that tells the case to a reader.
 Entry case_closed(Time at, State const& state, CaseState const& closed, std::string const& reason);
@@ -44,6 +54,11 @@ struct Refusal {
 };
 Entry vote_refused(RequestState const& request, Refusal const& refusal);
 Entry vote_refused_unknown(std::uint32_t counter, Refusal const& refusal);
+
+struct QuestionSource {
+  std::string platform, account, via, rendering, envelope, delivery;
+};
+Entry question_asked(RequestState const& request, Question const& question, QuestionSource const& source);
 
 // request.approved / denied (with the deciding vote), expired, cancelled, voided.
 Entry decided(RequestState const& request, Decision const& decision, std::vector<NeedState> const& needs,

@@ -84,6 +84,7 @@ bool is_main_file(std::string_view kind, std::string_view path) {
   if (kind == "request.accepted") return ends_with_any(path, {"accepted.json"});
   if (kind == "request.opened") return ends_with_any(path, {"request.json"});
   if (kind == "request.post_intent" || kind == "request.posted") return in_folder(path, "posts");
+  if (kind == "question.asked") return in_folder(path, "questions");
   static constexpr std::array<std::string_view, 5> kDecisions{"request.approved", "request.denied", "request.expired",
                                                               "request.cancelled", "request.voided"};
   if (std::ranges::find(kDecisions, kind) != kDecisions.end()) return ends_with_any(path, {"decision.json"});

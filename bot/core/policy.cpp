@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 
 #include "bot/core/asking.hpp"
@@ -68,6 +69,15 @@ std::set<std::string> approving(Policy const& policy) {
   return groups;
 }
 
+// Said where a group's members could not be read: it is no final no.
+std::string unread_words(std::set<std::string> const& groups, Rules const& rules) {
+  std::set<std::string> unread;
+  std::ranges::set_intersection(groups, rules.unread, std::inserter(unread, unread.end()));
+  if (unread.empty()) return {};
+  return " Who is in " + list_of(unread) +
+         " could not be read from where it is kept within the last minute, and unknown is no; try again.";
+}
+
 }  // namespace
 
 char const* to_string(Verdict verdict) noexcept {
@@ -119,7 +129,8 @@ std::optional<std::string> why_not_vote(Policy const& policy, Rules const& rules
   switch (*excluded) {
     case Exclusion::unknown: break;
     case Exclusion::no_approver:
-      return "You are not in a group that approves this: " + list_of(approving(policy)) + ".";
+      return "You are not in a group that approves this: " + list_of(approving(policy)) + "." +
+             unread_words(approving(policy), rules);
     case Exclusion::requester: return "You asked for this yourself; somebody else has to decide. You may cancel it.";
     case Exclusion::initiator: return "This was asked on your behalf; somebody else has to decide. You may cancel it.";
   }
@@ -131,7 +142,8 @@ std::optional<std::string> why_not_request(Policy const& policy, Rules const& ru
   bool const allowed =
       std::ranges::any_of(policy.request, [&](std::string const& group) { return groups.contains(group); });
   if (allowed) return std::nullopt;
-  return "The policy " + policy.name + " lets only these groups ask: " + list_of(policy.request) + ".";
+  return "The policy " + policy.name + " lets only these groups ask: " + list_of(policy.request) + "." +
+         unread_words(policy.request, rules);
 }
 
 std::vector<Vote> effective_votes(std::vector<Vote> const& votes) {
@@ -185,8 +197,11 @@ std::optional<std::string> why_never_approvable(Policy const& policy, Rules cons
     if (!policy.self_approval && requester_person == key) continue;
     eligible.push_back(key);
   }
+  // Who is not known to be out of a group might be in it: this is a courtesy to who asks, no decision.
   auto const matched = match(policy.approve, eligible, [&](std::string const& person, std::string const& group) {
-    return rules.person(person)->groups.contains(group);
+    auto const* who = rules.person(person);
+    return who->groups.contains(group) ||
+           (rules.unread.contains(group) && who->accounts.contains(rules.sources.at(group).platform));
   });
   if (all_met(matched.needs)) return std::nullopt;
   std::string text = "The policy " + policy.name + " needs ";

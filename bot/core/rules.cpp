@@ -11,7 +11,7 @@ namespace core {
 
 namespace {
 
-constexpr std::int64_t kSchema = 1, kSchemaHttp = 2;  // 2: a runbook has an http step
+constexpr std::int64_t kSchema = 1, kSchemaSecond = 2;  // 2: a runbook has an http step, or there is `groups`
 
 Json strings_json(auto const& values) {
   Json::Array list;
@@ -241,8 +241,16 @@ void each_member(ObjectReader& parent, std::string const& key, auto const& read)
 Rules read_rules(Json const& json) {
   Rules rules;
   ObjectReader in(json, "config");
-  bool const second = json["schema"].integer() == kSchemaHttp;
-  in.schema(second ? kSchemaHttp : kSchema);
+  bool const second = json["schema"].integer() == kSchemaSecond;
+  in.schema(second ? kSchemaSecond : kSchema);
+  if (second && in.has("groups")) {
+    each_member(in, "groups", [&](ObjectReader item, std::string const& key) {
+      GroupSource source{.platform = read_name(item, "platform"), .id = item.text("id")};
+      item.done();
+      rules.unread.insert(key);
+      rules.sources.emplace(key, std::move(source));
+    });
+  }
   each_member(in, "people", [&](ObjectReader item, std::string const& key) {
     Person person;
     person.groups = item.text_set("groups");
@@ -273,9 +281,13 @@ Rules read_rules(Json const& json) {
     if (!is_name(key)) channels.fail("it holds a key that is no name");
     rules.channels.emplace(key, channels.text_map(key));
   }
+  for (auto const& [group, source] : rules.sources) {
+    if (!rules.members(group).empty()) in.fail("somebody is put into the group " + group + ", which has a source");
+  }
   in.any("wiring");
   in.done();
-  if (second != has_http(rules)) in.fail("schema 2 is for configurations with an http step, and only for them");
+  if (second != (has_http(rules) || !rules.sources.empty()))
+    in.fail("schema 2 is for configurations with an http step or with groups of a platform, and only for them");
   return rules;
 }
 
@@ -423,14 +435,21 @@ Json to_json(Rules const& rules, Json wiring) {
   for (auto const& [key, policy] : rules.policies) policies.emplace(key, to_json(policy));
   for (auto const& [key, trigger] : rules.triggers) triggers.emplace(key, trigger_json(trigger));
   for (auto const& [key, ids] : rules.channels) channels.emplace(key, map_json(ids));
-  return Json::object({{"schema", has_http(rules) ? kSchemaHttp : kSchema},
-                       {"people", std::move(people)},
-                       {"robots", std::move(robots)},
-                       {"runbooks", std::move(runbooks)},
-                       {"policies", std::move(policies)},
-                       {"triggers", std::move(triggers)},
-                       {"channels", std::move(channels)},
-                       {"wiring", std::move(wiring)}});
+  auto json = Json::object({{"schema", has_http(rules) ? kSchemaSecond : kSchema},
+                            {"people", std::move(people)},
+                            {"robots", std::move(robots)},
+                            {"runbooks", std::move(runbooks)},
+                            {"policies", std::move(policies)},
+                            {"triggers", std::move(triggers)},
+                            {"channels", std::move(channels)},
+                            {"wiring", std::move(wiring)}});
+  if (!rules.sources.empty()) {
+    Json::Object groups;
+    for (auto const& [key, source] : rules.sources)
+      groups.emplace(key, Json::object({{"platform", source.platform}, {"id", source.id}}));
+    json.set("schema", kSchemaSecond).set("groups", std::move(groups));
+  }
+  return json;
 }
 
 Limits read_limits(ObjectReader in) {

@@ -154,6 +154,14 @@ struct TriggerRule {  // the deciding half of a trigger; its source is wiring (c
   std::uint32_t max_per_hour = 6;
 };
 
+// Who is in a group, where a platform keeps that: a Slack usergroup. Members are the known persons whose account there
+// is in it as the ledger last says (groups.read); an account that no person has is no one.
+struct GroupSource {
+  std::string platform;  // "slack"
+  std::string id;        // the immutable id there: "S0SRE"
+  friend bool operator==(GroupSource const&, GroupSource const&) = default;
+};
+
 struct Rules {
   std::map<std::string, Person> people;
   std::map<std::string, Robot> robots;
@@ -161,6 +169,10 @@ struct Rules {
   std::map<std::string, Policy> policies;
   std::map<std::string, TriggerRule> triggers;
   std::map<std::string, std::map<std::string, std::string>> channels;  // name → platform → id there
+  std::map<std::string, GroupSource> sources;                          // by group
+  // Groups with a source whose members are not known now: nobody is in them. All of them in rules fresh from a file; as
+  // groups.read says in a state, which also puts their members' `groups` right.
+  std::set<std::string> unread;
 
   Person const* person(std::string_view key) const;
   // The person who owns this account, or nothing: unknown is no.

@@ -42,6 +42,23 @@ std::string outcome_key(RequestState const& request) {
   return request.runbook + '\n' + (request.bound ? request.bound->target() : std::string());
 }
 
+std::set<std::string> groups_of(std::vector<Need> const& needs) {
+  std::set<std::string> groups;
+  for (auto const& need : needs) groups.insert(need.group);
+  return groups;
+}
+
+std::string usual_time_words(State const& state, std::string const& runbook) {
+  auto const found = state.decided_in.find(runbook);
+  if (found == state.decided_in.end() || found->second.size() < kLeastDecisionTimes) return {};
+  std::vector<Duration> times(found->second.begin(), found->second.end());
+  std::ranges::sort(times);
+  auto const middle = times.size() / 2;
+  auto const median = times.size() % 2 == 1 ? times[middle] : (times[middle - 1] + times[middle]) / 2;
+  return "usually decided in " + duration_words(std::max<Duration>(median, std::chrono::seconds(1))) + " (median of " +
+         std::to_string(times.size()) + ")";
+}
+
 Result<Rules> rules_from_bytes(std::string_view bytes) {
   // Ten thousand people with their groups and accounts fit.
   auto const json = parse_json(bytes, {.max_bytes = 8 << 20, .max_values = 1'000'000});

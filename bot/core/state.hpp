@@ -77,6 +77,23 @@ struct PostState {
   std::optional<Json> ref;                 // absent: intended, not known to stand there
 };
 
+// What somebody asked about an open request; it stands in the request's threads.
+struct Question {
+  std::uint32_t number = 0;  // NNNN of its file
+  std::string person;
+  Time at;
+  std::string text;  // untrusted
+};
+inline constexpr std::size_t kMostQuestions = 20, kMostQuestionsOfOne = 5;  // of a request
+inline constexpr std::size_t kMaxQuestionCharacters = 500;
+
+// What a platform says of a group with a source is good for so long, from when it was asked (T30, T39).
+inline constexpr Duration kMembershipFresh = std::chrono::seconds(60);
+
+// The last decisions of a runbook that the usual time to one is the median of; with fewer than the least nothing is
+// said.
+inline constexpr std::size_t kMostDecisionTimes = 100, kLeastDecisionTimes = 3;
+
 struct RequestState {
   RequestId id;
   Phase phase = Phase::collecting;
@@ -102,6 +119,8 @@ struct RequestState {
   std::set<std::string> done_voting;  // persons who took back a vote with kMaxRepeats of them
   std::uint32_t vote_files = 0, post_files = 0;
   std::vector<PostState> posts;
+  std::optional<RequestId> again_of;  // the ended request that this one asks for once more
+  std::vector<Question> questions;
   std::optional<Decision> decision;
   std::optional<RunState> run;
   std::string last_commit;  // of the entry that decided or ended it; set by whoever knows commits (is_turning_point)
@@ -157,6 +176,19 @@ struct State {
   std::map<std::string, std::pair<std::string, RequestId>> idempotency;  // caller + key digest → body digest, request
   std::map<std::string, std::deque<Outcome>> outcomes;  // runbook NUL target → the last three, newest first
 
+  std::map<std::string, std::deque<Duration>> decided_in;  // runbook → from opened to approved or denied, newest last
+  // Groups with a source whose members are known → when the platform was asked. The members themselves stand in
+  // rules.people, the others in rules.unread.
+  std::map<std::string, Time> memberships;
+
+  // The last good answer about each group with a source. Not in the ledger until something depends on it.
+  struct Reading {
+    GroupSource source;
+    Time asked_at;
+    std::set<std::string> accounts;  // ids on the platform
+  };
+  std::map<std::string, Reading> readings;
+
   // Refusals by account within the running minute, for the quota (design, section 10). Not in the ledger: a restart
   // begins a new minute.
   struct Refusals {
@@ -200,5 +232,11 @@ bool is_turning_point(std::string_view kind);
 std::string outcome_words(RequestState const& request);
 
 std::string outcome_key(RequestState const& request);
+
+// The groups that these needs name, and of them those with a source.
+std::set<std::string> groups_of(std::vector<Need> const& needs);
+
+// "usually decided in 4 min (median of 23)", or nothing where too few decisions are known.
+std::string usual_time_words(State const& state, std::string const& runbook);
 
 }  // namespace core

@@ -256,6 +256,7 @@ void on(Stepper& step, Collected const& event) {
   if (!runbook || !policy) return void_it("its runbook is no longer configured");
   auto const parameters = check_parameters(*runbook, request.parameters);
   if (!parameters) return void_it("its runbook was changed: " + parameters.error().message);
+  step.freshen(policy->request);
   if (auto const why = why_not_request(*policy, state.rules, request.requester)) return void_it(*why);
   Draft draft{.instance = state.instance,
               .id = request.id,
@@ -314,6 +315,20 @@ void on(Stepper& step, RunnerAccepted const& event) {
     step.end_run(*request, "failed", "refused_by_runner",
                  "the runner would use the sandbox " + event.confinement.sandbox + ", not " + request->bound->sandbox +
                      " as approved");
+    return step.start_next();
+  }
+  // The last look at who may (T30): a role that was lost while this waited for its turn counts no more.
+  auto const groups = groups_of(request->pinned->approve);
+  step.freshen(groups);
+  auto const count = tally(*request->pinned, step.state.rules, request->behind(), request->votes);
+  if (!count.satisfied) {
+    bool const unknown =
+        std::ranges::any_of(groups, [&](std::string const& group) { return step.state.rules.unread.contains(group); });
+    if (unknown) return;  // asked again when its members are known, until it expires
+    step.end_run(*request, "interrupted", "not_started",
+                 "approvals lost their weight before it could start, because who gave them may no longer approve; it "
+                 "lacks " +
+                     what_is_missing(count));
     return step.start_next();
   }
   step.append(entries::run_started(step.at, *request, event.confinement));

@@ -55,6 +55,7 @@ struct Asked {
   std::string idempotency_key, body_digest;
   Origin origin;
   std::vector<Exhibit> attachments;
+  std::optional<RequestId> again_of{};  // set by step() alone
 };
 struct Collected {
   CaseId case_id;
@@ -77,6 +78,28 @@ struct CancelAsked {
   std::string platform, account, channel;
   std::string request;
   std::string reason;
+};
+// What a platform answered when asked who is in a group with a source; `asked_at`: when it was asked.
+struct GroupRead {
+  std::string group;
+  GroupSource source;
+  Time asked_at;
+  Result<std::set<std::string>> accounts;
+};
+// Something that a person does with a card other than voting: by one of its buttons, or typed.
+struct CardAct {
+  Ticket ticket = 0;
+  std::string platform, account, channel;
+  std::string request, binding, rendering;  // as received; binding and rendering of a button, else empty
+  std::string via;                          // "button", "view" or "text"
+  std::string envelope, delivery, foreign;
+};
+struct AgainAsked {  // the same once more, asked for by who acts
+  CardAct act;
+};
+struct QuestionAsked {
+  CardAct act;
+  std::string text;
 };
 struct CommandRefused {  // a command of somebody who may not give it, to be on record
   std::string platform, account, channel, reason, envelope, delivery;
@@ -115,8 +138,8 @@ struct Tick {};  // time passed: expiry, folded refusals
 struct Event {
   Time at;
   std::variant<ServiceStarted, ConfigReloaded, ServiceStopping, SignalFired, SignalRecovered, Asked, Collected,
-               VoteCast, CancelAsked, CommandRefused, PostRendered, Posted, RunnerAccepted, RunnerRefused, RunEnded,
-               RunLost, Tick>
+               VoteCast, CancelAsked, GroupRead, AgainAsked, QuestionAsked, CommandRefused, PostRendered, Posted,
+               RunnerAccepted, RunnerRefused, RunEnded, RunLost, Tick>
       what;
 };
 
@@ -157,6 +180,10 @@ struct StartRun {
 struct RunRecorded {  // run.finished is durable: the started marker may go
   RequestId request;
 };
+struct SayQuestion {  // it is recorded: into the threads with it
+  RequestId request;
+  std::uint32_t number = 0;
+};
 struct NoteRecovery {  // a line in the thread of the case's messages
   CaseId case_id;
   std::string text;
@@ -172,7 +199,7 @@ struct Warn {            // something went wrong that nobody waits for: to the l
 };
 
 using Effect = std::variant<Append, Reply, CollectEvidence, Refresh, SendPost, AskRunner, StartRun, RunRecorded,
-                            NoteRecovery, TellChannels, RulesChanged, Warn>;
+                            SayQuestion, NoteRecovery, TellChannels, RulesChanged, Warn>;
 
 // Applies the event to `state` in place and returns what to do, in order. A refused event still answers its ticket.
 // Throws Failure if the service starts with a configuration that the ledger could not give back, and std::logic_error

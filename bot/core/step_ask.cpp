@@ -23,6 +23,22 @@ std::string did_you_mean(Rules const& rules, Asked const& ask) {
          ".";
 }
 
+// " (bob or carol)": who of the group could count for this request now.
+std::string who_could(State const& state, RequestState const& request, Policy const& policy, Need const& need) {
+  constexpr std::size_t kMostNames = 5;
+  if (state.rules.unread.contains(need.group)) return " (who that is, is not known at this moment)";
+  std::vector<std::string> names;
+  for (auto const& key : state.rules.members(need.group)) {
+    if (!why_not_vote(policy, state.rules, request.behind(), key)) names.push_back(key);
+  }
+  if (names.empty()) return " (nobody is there to vote now)";
+  std::string list;
+  for (std::size_t i = 0; i < names.size() && i < kMostNames; ++i)
+    list += (list.empty() ? "" : i + 1 == names.size() ? " or " : ", ") + names[i];
+  if (names.size() > kMostNames) list += " or " + std::to_string(names.size() - kMostNames) + " more";
+  return " (" + list + ")";
+}
+
 std::string accepted_words(State const& state, RequestState const& request) {
   auto const* runbook = state.rules.runbook(request.runbook);
   auto const* policy = runbook ? state.rules.policy_of(*runbook) : nullptr;
@@ -31,10 +47,13 @@ std::string accepted_words(State const& state, RequestState const& request) {
   text += " It needs ";
   bool first = true;
   for (auto const& need : policy->approve) {
-    text += (first ? "" : " and ") + std::to_string(need.count) + " of " + need.group;
+    text += (first ? "" : " and ") + std::to_string(need.count) + " of " + need.group +
+            who_could(state, request, *policy, need);
     first = false;
   }
-  return text + " within " + format_duration(policy->expires) + ".";
+  text += " within " + format_duration(policy->expires);
+  auto const usual = usual_time_words(state, request.runbook);
+  return text + (usual.empty() ? "." : "; " + usual + ".");
 }
 
 }  // namespace
@@ -146,6 +165,9 @@ void Stepper::accept(Asked const& ask, std::optional<CaseId> into) {
     }
     idempotency = Json::object({{"caller", caller}, {"key", key}, {"body", ask.body_digest}});
   }
+  if (auto const* named = state.rules.runbook(ask.runbook)) {
+    if (auto const* policy = state.rules.policy_of(*named)) freshen(policy->request);
+  }
   auto checked = check_ask(state.rules, state.instance, ask);
   if (!checked.refusals.empty()) {
     auto& first = checked.refusals.front();
@@ -176,6 +198,7 @@ void Stepper::accept(Asked const& ask, std::optional<CaseId> into) {
   request.reason = ask.reason;
   request.labels = ask.labels;
   request.channels = std::move(channels);
+  request.again_of = ask.again_of;
   request.accepted_at = at;
   auto const id = request.id;
   append(entries::request_accepted(request,

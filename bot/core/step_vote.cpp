@@ -9,28 +9,12 @@
 
 namespace core {
 
-bool may_cancel(State const& state, RequestState const& request, Actor const& by) {
-  if (by == request.requester) return true;
-  if (by.kind != Actor::Kind::person) return false;
-  if (by.key == request.initiator) return true;
-  auto const* person = state.rules.person(by.key);
-  auto const* runbook = state.rules.runbook(request.runbook);
-  auto const* policy = request.pinned ? &*request.pinned : runbook ? state.rules.policy_of(*runbook) : nullptr;
-  return person && policy &&
-         std::ranges::any_of(policy->approve, [&](Need const& need) { return person->groups.contains(need.group); });
-}
-
-namespace {
-
-constexpr std::uint32_t kRefusalsPerMinute = 5;  // of one account; more are folded into one entry a minute (T71)
-
 Actor actor_of(State const& state, std::string const& platform, std::string const& account) {
   if (auto person = state.rules.person_of(platform, account)) return Actor::person(std::move(*person));
   return Actor::unknown(platform + "." + account);
 }
 
-// A platform's ids as the ledger holds them: short and printable. What is longer or stranger stands there as its
-// digest, so that two of them never become one.
+// Short and printable; what is longer or stranger stands there as its digest, so that two of them never become one.
 std::string ledger_id(std::string const& id) {
   constexpr std::size_t kMaxIdBytes = 128;
   bool const fine = id.size() <= kMaxIdBytes && std::ranges::all_of(id, [](char c) { return c >= 0x20 && c < 0x7f; });
@@ -60,6 +44,21 @@ std::string decided_words(RequestState const& request) {
   return "It is open.";
 }
 
+bool takes_part(State const& state, RequestState const& request, Actor const& by) {
+  if (by == request.requester) return true;
+  if (by.kind != Actor::Kind::person) return false;
+  if (by.key == request.initiator) return true;
+  auto const* person = state.rules.person(by.key);
+  auto const* runbook = state.rules.runbook(request.runbook);
+  auto const* policy = request.pinned ? &*request.pinned : runbook ? state.rules.policy_of(*runbook) : nullptr;
+  return person && policy &&
+         std::ranges::any_of(policy->approve, [&](Need const& need) { return person->groups.contains(need.group); });
+}
+
+namespace {
+
+constexpr std::uint32_t kRefusalsPerMinute = 5;  // of one account; more are folded into one entry a minute (T71)
+
 class Ballot {
  public:
   Ballot(Stepper& step, VoteCast const& cast) : step_(step), cast_(cast), delivery_(ledger_id(cast.delivery)) {}
@@ -79,6 +78,7 @@ class Ballot {
       return refuse(request_->phase == Phase::collecting
                         ? decided_words(*request_)
                         : "That does not name what stands on the message now; look at the message again.");
+    if (request_->phase == Phase::pending && cast_.verdict == Verdict::approve) freshen();
     if (already_so()) {
       remember();
       return answer(Errc{}, std::string("Your ") + (cast_.verdict == Verdict::approve ? "approval" : "denial") +
@@ -119,6 +119,15 @@ class Ballot {
     return std::nullopt;
   }
 
+  // Who is in the groups that decide is asked anew at each approval (T30).
+  void freshen() {
+    auto groups = groups_of(request_->pinned->approve);
+    auto const* runbook = step_.state.rules.runbook(request_->runbook);
+    if (auto const* policy = runbook ? step_.state.rules.policy_of(*runbook) : nullptr)
+      groups.merge(groups_of(policy->approve));
+    step_.freshen(groups);
+  }
+
   void answer(Errc code, std::string text) {
     if (cast_.ticket != 0)
       step_.effects.push_back(Reply{.ticket = cast_.ticket,
@@ -148,7 +157,7 @@ class Ballot {
   // By somebody without a part in it, where its message does not stand: absent and forbidden answer alike (T44).
   bool typed_elsewhere() const {
     return cast_.via == "text" && !stands_in(*request_, cast_.platform, cast_.channel) &&
-           !may_cancel(step_.state, *request_, actor_);
+           !takes_part(step_.state, *request_, actor_);
   }
 
   bool was_posted(std::string const& rendering) const {
@@ -255,7 +264,7 @@ void on(Stepper& step, CommandRefused const& event) {
 
 std::optional<std::string> why_not_cancel(State const& state, RequestState const& request, Actor const& by) {
   if (is_final(request.phase) || request.phase == Phase::running) return decided_words(request);
-  if (may_cancel(state, request, by)) return std::nullopt;
+  if (takes_part(state, request, by)) return std::nullopt;
   return "Only the requester, the initiator or a member of an approving group may cancel it.";
 }
 
@@ -267,7 +276,7 @@ void on(Stepper& step, CancelAsked const& event) {
   auto const found = find_request(step.state, event.request, event.platform, event.channel);
   if (!found) return reply(found.error().code, found.error().message);
   auto const& request = *step.state.request(*found);
-  bool const may = may_cancel(step.state, request, event.by);
+  bool const may = takes_part(step.state, request, event.by);
   bool const seen = event.channel.empty() || stands_in(request, event.platform, event.channel);
   if (!may && !seen) {  // absent and forbidden answer alike (T44), but who tried is on record
     on(step, CommandRefused{.platform = event.platform,

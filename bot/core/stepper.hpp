@@ -34,6 +34,11 @@ struct Stepper {
   void flush_refusals(bool all);  // step_vote.cpp: writes folded refusals whose minute is over
   std::uint32_t service_counter() const;
 
+  // step_groups.cpp: brings what is on record about these groups up to what is known now: an old reading gives way to a
+  // fresh one or, without one, to "not known". Groups without a source don't matter.
+  void freshen(std::set<std::string> const& groups);
+  void record_group(std::string const& group, bool known);
+
   // step_ask.cpp: accepts a request into `into`, or into a case of its own.
   void accept(Asked const& ask, std::optional<CaseId> into);
 };
@@ -44,9 +49,16 @@ void on(Stepper& step, SignalRecovered const& event);  // step_signal.cpp
 void on(Stepper& step, VoteCast const& event);         // step_vote.cpp
 void on(Stepper& step, CancelAsked const& event);      // step_vote.cpp
 void on(Stepper& step, CommandRefused const& event);   // step_vote.cpp
+void on(Stepper& step, GroupRead const& event);        // step_groups.cpp
+void on(Stepper& step, AgainAsked const& event);       // step_acts.cpp
+void on(Stepper& step, QuestionAsked const& event);    // step_acts.cpp
 
+// step_vote.cpp: who has this account here, and an outside id as the ledger holds it.
+Actor actor_of(State const& state, std::string const& platform, std::string const& account);
+std::string ledger_id(std::string const& id);
+std::string decided_words(RequestState const& request);
 // Requester, initiator, or a member of an approving group.
-bool may_cancel(State const& state, RequestState const& request, Actor const& by);
+bool takes_part(State const& state, RequestState const& request, Actor const& by);
 
 // Whether the texts that the request was bound to are the ones in force.
 bool still_in_force(State const& state, Request const& bound);

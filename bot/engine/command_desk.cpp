@@ -18,6 +18,8 @@ char const* const kHelp =
     "deny ID CODE [-- note]\n"
     "withdraw ID CODE [-- note]              take back your vote, while nothing is decided\n"
     "cancel ID [-- reason]                   take back what you asked for\n"
+    "ask ID your question                    put a question into its thread, for who asked for it; no vote\n"
+    "again ID                                ask for the same once more, when it ended without success\n"
     "help                                    this";
 
 // Everything after the word "--", with single blanks; empty when there is none. `words` keeps what stands before it.
@@ -30,6 +32,34 @@ std::string cut_reason(std::vector<std::string>& words) {
   }
   words.erase(dashes, words.end());
   return reason;
+}
+
+core::CardAct act_of(ports::IncomingCommand const& command) {
+  return {.platform = command.account.platform,
+          .account = command.account.id,
+          .channel = command.channel,
+          .request = command.words[1],
+          .binding = command.binding,
+          .rendering = command.rendering,
+          .via = command.via,
+          .envelope = command.envelope,
+          .delivery = command.delivery,
+          .foreign = command.foreign};
+}
+
+// What stands behind the id: as it was typed, or as a form gave it.
+std::string words_after_id(ports::IncomingCommand const& command) {
+  if (command.via == "text") {
+    auto const at = command.text.find(command.words[1]);
+    if (at != std::string::npos) {
+      auto rest = command.text.substr(at + command.words[1].size());
+      rest.erase(0, std::min(rest.find_first_not_of(" \n"), rest.size()));
+      return rest;
+    }
+  }
+  std::string text;
+  for (std::size_t i = 2; i < command.words.size(); ++i) text += (text.empty() ? "" : " ") + command.words[i];
+  return text;
 }
 
 ports::Answer refused(std::string text) { return {.state = ports::Answer::State::refused, .text = std::move(text)}; }
@@ -73,6 +103,8 @@ void CommandDesk::handle(ports::IncomingCommand command, ports::Answered answere
   }
   if (verb == "run") return run(command, *who, std::move(answered));
   if (verb == "cancel") return cancel(command, *who, std::move(answered));
+  if (verb == "again") return again(command, std::move(answered));
+  if (verb == "ask") return question(command, std::move(answered));
   if (verb == "withdraw") return vote(command, core::Verdict::withdraw, std::move(answered));
   answered(refused("There is no command " + core::printable_ascii(verb, 40) + ".\n" + kHelp));
 }
@@ -145,6 +177,25 @@ void CommandDesk::cancel(ports::IncomingCommand const& command, core::Actor cons
                   .request = words[1],
                   .reason = std::move(reason)},
                  [answered = std::move(answered)](core::Reply const& reply) { answered(answer_of(reply)); });
+}
+
+void CommandDesk::again(ports::IncomingCommand const& command, ports::Answered answered) {
+  if (command.words.size() != 2) return answered(refused("Name the request that ended: again CS-42"));
+  core::AgainAsked asked{act_of(command)};
+  auto const ticket =
+      engine_.open_ticket([answered = std::move(answered)](core::Reply const& reply) { answered(answer_of(reply)); });
+  asked.act.ticket = ticket;
+  engine_.enqueue(std::move(asked), ticket);
+}
+
+void CommandDesk::question(ports::IncomingCommand const& command, ports::Answered answered) {
+  if (command.words.size() < 3) return answered(refused("Name the request and ask: ask CS-42 why at this hour?"));
+  core::QuestionAsked asked{act_of(command), words_after_id(command)};
+  engine_.clean(asked.text);
+  auto const ticket =
+      engine_.open_ticket([answered = std::move(answered)](core::Reply const& reply) { answered(answer_of(reply)); });
+  asked.act.ticket = ticket;
+  engine_.enqueue(std::move(asked), ticket);
 }
 
 std::string CommandDesk::list(ports::IncomingCommand const& command) const {

@@ -1,4 +1,5 @@
-// What people type: /countersign help, run, list, show, approve, deny, cancel. Private to engine.
+// What people type: /countersign help, run, list, show, approve, deny, cancel, again, ask; the last two are buttons of
+// a card, too. Private to engine.
 #pragma once
 
 #include <string>
@@ -19,6 +20,8 @@ class CommandDesk {
   void run(ports::IncomingCommand const& command, core::Actor const& who, ports::Answered answered);
   void vote(ports::IncomingCommand const& command, core::Verdict verdict, ports::Answered answered);
   void cancel(ports::IncomingCommand const& command, core::Actor const& who, ports::Answered answered);
+  void again(ports::IncomingCommand const& command, ports::Answered answered);
+  void question(ports::IncomingCommand const& command, ports::Answered answered);
   std::string list(ports::IncomingCommand const& command) const;
   std::string show(ports::IncomingCommand const& command, core::Actor const& who) const;
 

@@ -24,7 +24,11 @@ bool acts_anyway(core::Event const& event) {
 bool is_internal(core::Event const& event) {
   return !std::holds_alternative<core::VoteCast>(event.what) &&
          !std::holds_alternative<core::CancelAsked>(event.what) && !std::holds_alternative<core::Asked>(event.what) &&
-         !std::holds_alternative<core::CommandRefused>(event.what) && !std::holds_alternative<core::Tick>(event.what);
+         !std::holds_alternative<core::CommandRefused>(event.what) &&
+         !std::holds_alternative<core::AgainAsked>(event.what) &&
+         !std::holds_alternative<core::QuestionAsked>(event.what) &&
+         !std::holds_alternative<core::GroupRead>(event.what) &&  // it is asked again anyway
+         !std::holds_alternative<core::Tick>(event.what);
 }
 
 char const* const kCantWrite =
@@ -91,7 +95,7 @@ void Engine::act_aside(Waiting waiting) {
   auto const effects = core::step(state_, waiting.event);
   bool const acts = std::ranges::any_of(effects, [](core::Effect const& effect) {
     auto const* append = std::get_if<core::Append>(&effect);
-    return append && append->entry.kind != "vote.refused";
+    return append && append->entry.kind != "vote.refused" && append->entry.kind != "groups.read";
   });
   if (acts && !waiting.from_side) {
     auto const kept = parts_.side.append(write_side(waiting.event));

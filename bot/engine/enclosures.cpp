@@ -11,18 +11,30 @@ namespace {
 constexpr std::size_t kMaxWaiting = 1'000;  // files a platform that wait; what comes then stays in the ledger alone
 constexpr std::size_t kMaxSeen = 20'000;    // cards remembered
 
+std::string name_of(std::string const& post_key, std::string const& platform) { return post_key + ' ' + platform; }
+
 }  // namespace
+
+core::ThreadFiles Enclosures::files_of(std::string const& post_key, ports::ChatAdapter const& on) const {
+  core::ThreadFiles files{.usual = on.usual_file()};
+  auto const found = unusual_.find(name_of(post_key, on.platform()));
+  if (found != unusual_.end()) files.known = found->second;
+  return files;
+}
 
 void Enclosures::card_stands(core::RequestId const& id, core::PostState const& card, bool ours) {
   auto const* request = state_.request(id);
   if (!request || !card.ref) return;
-  auto const name = card.key + ' ' + card.platform;
+  auto const name = name_of(card.key, card.platform);
   if (seen_.contains(name)) return;
   auto const exhibits = core::long_evidence(state_, *request);
   if (exhibits.empty()) return;
   auto const to = std::ranges::find_if(adapters_, [&](auto const* one) { return one->platform() == card.platform; });
   if (to == adapters_.end()) return;
-  if (seen_.size() == kMaxSeen) seen_.clear();
+  if (seen_.size() == kMaxSeen) {
+    seen_.clear();
+    unusual_.clear();
+  }
   seen_.insert(name);
   if (!ours && !(*to)->can_find()) return;
   auto& lane = lanes_[card.platform];
@@ -32,7 +44,8 @@ void Enclosures::card_stands(core::RequestId const& id, core::PostState const& c
       log_.warn("too many files wait for a thread", {{"request", id.str()}, {"platform", card.platform}});
       break;
     }
-    lane.waiting.push_back({.request = id,
+    lane.waiting.push_back({.card = name,
+                            .request = id,
                             .channel = card.address,
                             .thread = *card.ref,
                             .exhibit = exhibits[i],
@@ -86,17 +99,34 @@ void Enclosures::attach(std::string const& platform, std::string bytes) {
   if (decided(one)) return end(platform, "late");
   if (bytes.size() != one.exhibit.bytes || core::sha256_hex(bytes) != one.exhibit.sha256)
     return end(platform, "corrupt", "the ledger's file is not what the manifest says");
-  lane.adapter->attach(one.channel, one.thread, {.exhibit = one.exhibit, .bytes = std::move(bytes)}, one.key, one.since,
-                       [this, alive = std::weak_ptr<int>(alive_), platform](core::Result<void> const& result) {
-                         if (alive.expired()) return;
-                         if (result) return end(platform, "sent");
-                         end(platform, "failed", result.error().message);
-                       });
+  lane.adapter->attach(
+      one.channel, one.thread, {.exhibit = one.exhibit, .bytes = std::move(bytes)}, one.key, one.since,
+      [this, alive = std::weak_ptr<int>(alive_), platform](core::Result<core::InThread> const& result) {
+        if (alive.expired()) return;
+        if (result) {
+          note(platform, *result);
+          return end(platform, "sent");
+        }
+        end(platform, "failed", result.error().message);
+      });
+}
+
+// What became of the one at the front, where its card has to say so.
+void Enclosures::note(std::string const& platform, core::InThread as) {
+  auto& lane = lanes_[platform];
+  auto const& one = lane.waiting.front();
+  if (as == lane.adapter->usual_file()) return;
+  unusual_[one.card][one.exhibit.path] = as;
+  loop_.post([this, alive = std::weak_ptr<int>(alive_), id = one.request] {
+    if (!alive.expired()) changed_(id);
+  });
 }
 
 void Enclosures::end(std::string const& platform, char const* result, std::string const& why) {
   auto& lane = lanes_[platform];
   counts_[{platform, result}] += 1;
+  if (std::string_view(result) == "failed" || std::string_view(result) == "corrupt")
+    note(platform, core::InThread::failed);
   if (!why.empty()) {
     auto const& one = lane.waiting.front();
     auto const level = std::string_view(result) == "corrupt" ? ports::Log::Level::error : ports::Log::Level::warn;

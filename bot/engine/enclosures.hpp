@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -21,18 +22,28 @@ namespace engine {
 
 class Enclosures {
  public:
+  // `changed`: a copy should say something else about its files than it did.
   Enclosures(ports::Loop& loop, ports::Log& log, ports::Papers& papers, std::vector<ports::ChatAdapter*> adapters,
-             core::State const& state)
-      : loop_(loop), log_(log), papers_(papers), adapters_(std::move(adapters)), state_(state) {}
+             core::State const& state, std::function<void(core::RequestId const&)> changed)
+      : loop_(loop),
+        log_(log),
+        papers_(papers),
+        adapters_(std::move(adapters)),
+        state_(state),
+        changed_(std::move(changed)) {}
 
   // This card stands now. `ours`: this process posted it, so nothing can be in its thread yet; else the platform is
   // asked first, and where it can't be asked nothing is put there.
   void card_stands(core::RequestId const& id, core::PostState const& card, bool ours);
 
+  // What the card of this post says of them.
+  core::ThreadFiles files_of(std::string const& post_key, ports::ChatAdapter const& on) const;
+
   std::vector<ports::Figure> figures() const;
 
  private:
   struct Enclosure {
+    std::string card;  // post key and platform
     core::RequestId request;
     std::string channel;
     ports::MessageRef thread;
@@ -50,6 +61,7 @@ class Enclosures {
   void pump(std::string const& platform);
   void read(std::string const& platform);
   void attach(std::string const& platform, std::string bytes);
+  void note(std::string const& platform, core::InThread as);
   void end(std::string const& platform, char const* result, std::string const& why = {});
   bool decided(Enclosure const& one) const;
 
@@ -58,10 +70,12 @@ class Enclosures {
   ports::Papers& papers_;
   std::vector<ports::ChatAdapter*> adapters_;
   core::State const& state_;
-  std::map<std::string, Lane> lanes_;                                    // by platform
-  std::set<std::string> seen_;                                           // cards, by post key and platform
-  std::map<std::pair<std::string, std::string>, std::uint64_t> counts_;  // by platform and result
-  std::shared_ptr<int> alive_ = std::make_shared<int>(0);                // workers and the loop may hear of us late
+  std::function<void(core::RequestId const&)> changed_;
+  std::map<std::string, std::map<std::string, core::InThread>> unusual_;  // by card, then path: what differs from usual
+  std::map<std::string, Lane> lanes_;                                     // by platform
+  std::set<std::string> seen_;                                            // cards, by post key and platform
+  std::map<std::pair<std::string, std::string>, std::uint64_t> counts_;   // by platform and result
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);                 // workers and the loop may hear of us late
 };
 
 }  // namespace engine

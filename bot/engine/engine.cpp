@@ -26,11 +26,15 @@ Engine::Engine(Parts parts, core::State folded)
       state_(std::move(folded)),
       outbox_(parts_.loop, parts_.log, parts_.papers, parts_.adapters, state_,
               [this](auto what) { enqueue(std::move(what)); }),
+      groups_(parts_.loop, parts_.log, parts_.groups, state_,
+              [this](core::GroupRead read) { enqueue(std::move(read)); }),
       evidence_(parts_.loop, parts_.evidence, parts_.programs,
                 [this](core::Collected collected) {
                   collected.sandbox = parts_.sandbox;
                   collected.writable = parts_.writable;
-                  enqueue(std::move(collected));
+                  // What is posted mentions who is in a group, and its buttons are for them: first it must be known
+                  // who that is.
+                  groups_.when_warm([this, collected = std::move(collected)] { enqueue(collected); });
                 }),
       live_(parts_.loop, parts_.log, parts_.adapters, state_, parts_.live, [this](std::string& text) { clean(text); }) {
   for (auto const* adapter : parts_.adapters) connected_[adapter->platform()] = false;
@@ -80,6 +84,7 @@ void Engine::start(core::ServiceStarted started, std::function<void()> recorded)
   }
   started_ = true;
   pump();
+  groups_.look();
   outbox_.reconcile();
   live_.reconcile();
 }
@@ -236,12 +241,15 @@ void Engine::perform(core::Effect const& effect) {
           asked_runner_.erase(what.request);
           live_.ended(what.request);
           parts_.forget_started(what.request);
+        } else if constexpr (std::is_same_v<T, core::SayQuestion>) {
+          outbox_.say_question(what.request, what.number);
         } else if constexpr (std::is_same_v<T, core::NoteRecovery>) {
           outbox_.say_in_thread(what.case_id, "recovered", what.text);
         } else if constexpr (std::is_same_v<T, core::TellChannels>) {
           tell(what.channels, what.purpose, what.note);
         } else if constexpr (std::is_same_v<T, core::RulesChanged>) {
           if (parts_.rules_changed) parts_.rules_changed();
+          groups_.look();
         } else if constexpr (std::is_same_v<T, core::Warn>) {
           parts_.log.warn("refused", {{"why", what.text}});
         }

@@ -17,6 +17,7 @@
 
 #include "bot/core/step.hpp"
 #include "bot/engine/evidence_desk.hpp"
+#include "bot/engine/group_desk.hpp"
 #include "bot/engine/live_desk.hpp"
 #include "bot/engine/outbox.hpp"
 #include "bot/ports.hpp"
@@ -44,6 +45,7 @@ struct Parts {
   std::string sandbox = "basic";                         // mode in force: part of each binding
   std::vector<std::string> writable{};                   // strict: what stays writable
   LivePace live{};
+  std::vector<ports::Groups*> groups{};                  // at most one a platform
 };
 
 class Engine final : public ports::ChatSink, public ports::RunnerEvents, public ports::RequestDesk {
@@ -119,6 +121,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   core::State state_;
   std::optional<core::State> recorded_;  // while writing fails: what the ledger holds, folded once
   Outbox outbox_;
+  GroupDesk groups_;
   EvidenceDesk evidence_;
   LiveDesk live_;
   std::deque<Waiting> queue_;

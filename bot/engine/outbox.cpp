@@ -61,7 +61,13 @@ void Outbox::refresh(core::RequestId const& id) {
         intend(*request, "card", channel, platform, address, mention);
       } else if (card->ref) {
         update(*request, *card);
-        enclosures_.card_stands(id, *card, posted_here_.erase(card->key + platform) > 0);
+        bool const fresh = posted_here_.erase(card->key + platform) > 0;
+        enclosures_.card_stands(id, *card, fresh);
+        if (!fresh || request->phase != core::Phase::pending) continue;
+        for (auto const& question : request->questions) {  // asked before this copy stood
+          auto const key = post_key(id, "question-" + std::to_string(question.number), channel);
+          if (!said_.contains(key + platform)) say_question_at(id, question, *card, /*mention=*/false, false);
+        }
       }
     }
   }
@@ -75,7 +81,7 @@ void Outbox::intend(core::RequestState const& request, std::string const& purpos
   try {
     ports::Rendered rendered;
     if (purpose == "card") {
-      auto card = core::make_card(state_, request, loop_.now());
+      auto card = core::make_card(state_, request, loop_.now(), enclosures_.files_of(key, *to));
       if (!mention) card.mention.clear();
       if (!card.mention.empty()) mentioning_.insert(key + platform);
       rendered = to->render(card, key);
@@ -157,7 +163,7 @@ void Outbox::looked(core::RequestId const& id, std::uint32_t number,
 ports::Rendered Outbox::render(core::RequestState const& request, core::PostState const& post) const {
   auto* const to = adapter(post.platform);
   if (post.purpose != "card") return to->render(core::make_outcome_note(state_, request), post.key);
-  auto card = core::make_card(state_, request, loop_.now());
+  auto card = core::make_card(state_, request, loop_.now(), enclosures_.files_of(post.key, *to));
   card.mention.clear();
   card.rendering = post.rendering;
   return to->render(card, post.key);
@@ -321,6 +327,45 @@ void Outbox::reconcile() {
     }
   }
   for (auto const& [id, number] : open) send(id, number, /*in_doubt=*/true);
+  for (auto const* request : state_.open_requests()) {
+    if (request->phase != core::Phase::pending) continue;
+    for (auto const& question : request->questions) say_question(request->id, question.number, /*in_doubt=*/true);
+  }
+}
+
+void Outbox::say_question(core::RequestId const& id, std::uint32_t number, bool in_doubt) {
+  auto const* request = state_.request(id);
+  if (!request) return;
+  auto const question = std::ranges::find(request->questions, number, &core::Question::number);
+  if (question == request->questions.end()) return;
+  std::set<std::string> mentioned;
+  for (auto const& post : request->posts) {
+    if (post.purpose != "card" || !post.ref || !adapter(post.platform)) continue;
+    say_question_at(id, *question, post, mentioned.insert(post.platform).second, in_doubt);
+  }
+}
+
+void Outbox::say_question_at(core::RequestId const& id, core::Question const& question, core::PostState const& card,
+                             bool mention, bool in_doubt) {
+  auto* const to = adapter(card.platform);
+  auto const key = post_key(id, "question-" + std::to_string(question.number), card.channel);
+  said_.insert(key + card.platform);
+  auto note = core::make_question_note(*state_.request(id), question);
+  if (!mention) note.mention.clear();
+  auto post = [this, to, id, key, address = card.address, ref = *card.ref, at = question.at,
+               body = to->render(note, key).body] {
+    to->post(address, ref, body, key, at, [this, id](core::Result<ports::MessageRef> const& result) {
+      if (!result)
+        log_.warn("a question could not be put into a thread",
+                  {{"request", id.str()}, {"why", result.error().message}});
+    });
+  };
+  if (!in_doubt) return post();
+  if (!to->can_find()) return;
+  to->find(card.address, *card.ref, key, question.at,
+           [post = std::move(post)](core::Result<std::optional<ports::MessageRef>> const& found) {
+             if (found && !*found) post();
+           });
 }
 
 void Outbox::say_in_thread(core::CaseId const& of, std::string const& purpose, std::string const& text) {

@@ -25,7 +25,7 @@ class Outbox {
         adapters_(std::move(adapters)),
         state_(state),
         submit_(std::move(submit)),
-        enclosures_(loop, log, papers, adapters_, state) {}
+        enclosures_(loop, log, papers, adapters_, state, [this](core::RequestId const& id) { refresh(id); }) {}
   ~Outbox();
 
   // Compares what should stand for this request with what does and starts what is missing: intents first, then posts,
@@ -36,6 +36,9 @@ class Outbox {
   void send(core::RequestId const& id, std::uint32_t number, bool in_doubt);
   // Posts intended by an earlier process that nobody knows to stand: look for each.
   void reconcile();
+  // A question that is recorded, into the thread of each card that stands; of each platform the first mentions who
+  // asked for the request. `in_doubt`: an earlier process may have put it there.
+  void say_question(core::RequestId const& id, std::uint32_t number, bool in_doubt = false);
   // A line in each thread of the case. `purpose`: a word that tells apart what may be said of one case.
   void say_in_thread(core::CaseId const& of, std::string const& purpose, std::string const& text);
   // A note of its own in each of these channels, on every platform that they name. One that is still on its way under
@@ -67,6 +70,8 @@ class Outbox {
   void looked(core::RequestId const& id, std::uint32_t number,
               core::Result<std::optional<ports::MessageRef>> const& found);
   void post_now(core::RequestId const& id, std::uint32_t number);
+  void say_question_at(core::RequestId const& id, core::Question const& question, core::PostState const& card,
+                       bool mention, bool in_doubt);
   void mention_elsewhere(core::RequestId const& id, std::string const& platform);
   void settled(core::RequestId const& id, std::uint32_t number);
   // The platform took neither a post nor an update and may take it later (it is down, or an operator has to mend
@@ -94,6 +99,7 @@ class Outbox {
     ports::Loop::TimerId timer = 0;  // 0: under way
   };
   std::map<std::pair<core::RequestId, std::uint32_t>, Retry> retries_;  // of what failed last time
+  std::set<std::string> said_;        // keys and platforms of questions of this process
   std::set<std::string> mentioning_;  // post keys of this process's cards that mention people
   std::set<std::pair<core::RequestId, std::string>>
       unmentioned_;             // by platform: their card failed, no other stands yet

@@ -1,5 +1,5 @@
-// The lines of the side file: denies, cancels and withdrawals that were acted on while the ledger could not be written. Private to
-// engine.
+// The lines of the side file: denies, cancels and withdrawals that were acted on while the ledger could not be written.
+// Private to engine.
 #pragma once
 
 #include <string>

@@ -85,7 +85,7 @@ class ChatFloor {
   // The bot has dealt with it. A platform that is not told so is asked in another way, which takes time.
   virtual bool heard(Act const& act) { return acknowledged(act); }
   virtual void double_tap(std::string const& person, std::string const& id) = 0;
-  // The way of a vote that needs a note, with this one.
+  // The way of a vote that needs a note, with this one; or of a question ("ask") with these words.
   virtual void explain(std::string const& person, std::string const& id, std::string const& verb,
                        std::string const& note) = 0;
   // The way of an approval whose message can't show the whole action; gives all that was shown before it.

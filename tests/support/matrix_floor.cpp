@@ -142,7 +142,8 @@ std::optional<ChatFloor::Act> MatrixFloor::click(std::string const& person, std:
                                                  std::string const& verb) {
   auto const found = card(id);
   if (!found) return std::nullopt;
-  auto const made = matrix_.react(person, found->message, verb == "deny" ? kCross : kTick);
+  auto const key = verb == "deny" ? kCross : verb == "ask" ? kQuestionMark : verb == "again" ? kAgain : kTick;
+  auto const made = matrix_.react(person, found->message, key);
   return made ? std::optional(*made) : std::nullopt;
 }
 
@@ -164,9 +165,10 @@ void MatrixFloor::double_tap(std::string const& person, std::string const& id) {
 void MatrixFloor::explain(std::string const& person, std::string const& id, std::string const& verb,
                           std::string const& note) {
   auto const card = this->card(id)->message;
+  auto const words = verb == "ask" ? "what do you want to know" : "say why";
   auto const questions = [&] {
     auto const all = told(person);
-    return std::count_if(all.begin(), all.end(), [](auto const& text) { return text.find("say why") != text.npos; });
+    return std::count_if(all.begin(), all.end(), [&](auto const& text) { return text.find(words) != text.npos; });
   };
   // Whose question stands open already just answers it.
   if (questions() == 0 && !(click(person, id, verb) && wait([&] { return questions() != 0; }))) return;

@@ -11,8 +11,10 @@ class MatrixFloor final : public ChatFloor {
   enum class Transport { sync, websocket };
   MatrixFloor(net::Io& io, Transport transport);
 
-  static constexpr char const* kTick = "\xE2\x9C\x85";   // ✅
-  static constexpr char const* kCross = "\xE2\x9D\x8C";  // ❌
+  static constexpr char const* kTick = "\xE2\x9C\x85";          // ✅
+  static constexpr char const* kCross = "\xE2\x9D\x8C";         // ❌
+  static constexpr char const* kQuestionMark = "\xE2\x9D\x93";  // ❓
+  static constexpr char const* kAgain = "\xF0\x9F\x94\x81";     // 🔁
   playground::MatrixStandIn& stand_in() { return matrix_; }
 
   std::string platform() const override { return "matrix"; }

@@ -70,6 +70,10 @@ inline std::string dump_state(core::State const& state) {
     }
     for (auto const& post : r.posts)
       one.set("post" + std::to_string(post.number), post.purpose + (post.ref ? core::dump(*post.ref) : " intended"));
+    one.set("again_of", r.again_of ? r.again_of->str() : "");
+    for (auto const& question : r.questions)
+      one.set("question" + std::to_string(question.number),
+              question.person + " " + core::format_time(question.at) + " " + question.text);
     if (r.decision) {
       std::string by;
       for (auto const& person : r.decision->by) by += person + " ";
@@ -90,6 +94,14 @@ inline std::string dump_state(core::State const& state) {
   for (auto const& id : state.open) lists += "open " + id.str() + "\n";
   for (auto const& id : state.active) lists += "active " + id.str() + "\n";
   for (auto const& [time, id] : state.due) lists += "due " + core::format_time(time) + " " + id.str() + "\n";
+  for (auto const& [group, asked_at] : state.memberships)
+    lists += "known " + group + " " + core::format_time(asked_at) + "\n";
+  for (auto const& group : state.rules.unread) lists += "unread " + group + "\n";
+  for (auto const& [runbook, times] : state.decided_in) {
+    lists += "decided in " + runbook;
+    for (auto const& time : times) lists += " " + std::to_string(time.count());
+    lists += "\n";
+  }
   for (auto const& [key, value] : state.idempotency) lists += key + " " + value.first + " " + value.second.str() + "\n";
   for (auto const& [key, outcomes] : state.outcomes) {
     lists += key;

@@ -50,10 +50,12 @@ Json element(Json const& card, std::string_view id) {
 
 // The data of a button with this verb; null if there is none.
 Json button(Json const& card, std::string_view verb) {
-  auto const buttons = element(card, "decide");
-  auto const* actions = buttons["actions"].if_array();
-  for (std::size_t i = 0; actions && i < actions->size(); ++i) {
-    if ((*actions)[i]["verb"].text() == verb) return (*actions)[i];
+  for (auto const* set : {"decide", "ask-set", "again-set"}) {
+    auto const buttons = element(card, set);
+    auto const* actions = buttons["actions"].if_array();
+    for (std::size_t i = 0; actions && i < actions->size(); ++i) {
+      if ((*actions)[i]["verb"].text() == verb) return (*actions)[i];
+    }
   }
   return {};
 }
@@ -211,7 +213,8 @@ void TeamsFloor::double_tap(std::string const& person, std::string const& id) {
 
 void TeamsFloor::explain(std::string const& person, std::string const& id, std::string const& verb,
                          std::string const& note) {
-  if (auto const act = press_action(person, card(id)->message, verb, Json::object({{"note", note}})))
+  auto const input = verb == "ask" ? "question" : "note";
+  if (auto const act = press_action(person, card(id)->message, verb, Json::object({{input, note}})))
     settled(number(*act));
 }
 

@@ -21,11 +21,13 @@ MEMBERS = {  # beside schema, kind, time, actor, and case and request where the 
     "request.post_intent": "post purpose platform channel address key rendering body",
     "request.posted": "post intent platform ref", "vote.approve": VOTE, "vote.deny": VOTE, "vote.withdrawn": VOTE,
     "vote.refused": "platform account verdict reason via envelope delivery claimed folded",
+    "groups.read": "group platform id asked_at members strangers",
+    "question.asked": "number binding person text platform account via rendering envelope delivery",
     "request.approved": DECISION, "request.denied": DECISION, "request.expired": DECISION,
     "request.cancelled": DECISION, "request.voided": DECISION, "run.started": "binding", "run.finished": "binding result output"}
 BOUND = ("schema instance case request requester initiator reason labels runbook summary risk if_unanswered parameters targets "
          "steps on_failure environment working_directory run_as sandbox limits lock grant_ms policy needs evidence opened_at expires_at")
-SECOND = {"vote.withdrawn": "repeats", "run.started": "confinement", "request.opened": "writable"}  # members that schema 2 adds
+SECOND = {"vote.withdrawn": "repeats", "request.accepted": "again_of", "run.started": "confinement", "request.opened": "writable"}  # members that schema 2 adds
 FILE_OF = {"case.opened": "case.json", "case.closed": "closed.json", "evidence.collected": "evidence/manifest.json",
            "request.accepted": "accepted.json", "request.opened": "request.json", "run.started": "started.json",
            "run.finished": "run.json", "request.approved": "decision.json", "request.denied": "decision.json",
@@ -215,11 +217,12 @@ class Form:
         if request:
             must(request.startswith(case + "-R"), "trailers", "the request is not of the case")
             folder += f"requests/{request[len(case) + 1:]}/"
-        about = self.requests.get(request, Record(votes_filed=0, posts_filed=0))
+        about = self.requests.get(request, Record(votes_filed=0, posts_filed=0, questions=[]))
         if kind in FILE_OF:
             path = folder + FILE_OF[kind]
         elif folder:
             number, what = (about.votes_filed, "votes") if kind.startswith("vote.") else (about.posts_filed, "posts")
+            number, what = (len(about.questions), "questions") if kind == "question.asked" else (number, what)
             found = [p for p in entry.files if re.fullmatch(re.escape(folder) + rf"{what}/{number + 1:04}-[a-z0-9._-]+\.json", p)]
             must(found, "paths", f"{kind} adds no file {number + 1:04} to {what}")
             path = found[0]

@@ -91,6 +91,22 @@ def taken(entries):
     return number
 
 
+def elsewhere(change):
+    """What is objected to is not the entry that was changed but one that stands on it."""
+    def apply(entries):
+        change(entries)
+        return None
+    return apply
+
+
+def again_of_another(entries):
+    """It asks again for a request that succeeded."""
+    accepted = [number for number, entry in enumerate(entries) if kind_of(entry) == "request.accepted"]
+    second = next(n for n, number in enumerate(accepted) if b'"again_of"' in entries[number].files[main_path(entries[number])])
+    first = json.loads(entries[accepted[0]].files[main_path(entries[accepted[0]])])["request"]
+    return edit("request.accepted", setter("again_of", value=first), nth=second)(entries)
+
+
 def setter(*path, value):
     def change(main):
         for part in path[:-1]:
@@ -108,6 +124,16 @@ CASES = [
     ("votes", edit("request.approved", setter("vote", "binding", value="sha256:" + "0" * 64))),
     ("vote_sources", edit("request.approved", setter("vote", "rendering", value="sha256:" + "0" * 64))),
     ("vote_sources", taken),
+    ("votes", elsewhere(edit("groups.read", setter("members", value=["carol"])))),
+    ("votes", elsewhere(edit("groups.read", setter("asked_at", value="2001-01-01T00:00:00.000Z")))),
+    ("votes", edit("groups.read", setter("members", value=["bob", "dave", "mallory"]))),
+    ("dates", edit("groups.read", setter("asked_at", value="2999-01-01T00:00:00.000Z"))),
+    ("states", edit("groups.read", setter("id", value="S0OTHER"))),
+    ("main_file", edit("groups.read", setter("asked_at", value=None))),
+    ("votes", edit("question.asked", setter("account", value="U0BOB"))),
+    ("states", edit("question.asked", setter("number", value=2))),
+    ("binding", edit("question.asked", setter("text", value="x" * 501))),
+    ("states", again_of_another),
     ("main_file", edit("vote.withdrawn", setter("schema", value=1))),
     ("main_file", edit("vote.withdrawn", lambda main: main["repeats"].append(main["repeats"][0]))),
     ("binding", edit("request.opened", setter("steps", 0, "argv", value=["/bin/rm", "-rf", "/"]), compact=True)),

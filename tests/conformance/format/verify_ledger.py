@@ -3,7 +3,7 @@
 
 verify_ledger.py REPOSITORY PIN: prints each objection as "entry N: RULE: why" and a line that sums up; ends with 1 if
 there was any, or if nothing of a kind that every story has was there to be checked."""
-import json, re, sys
+import itertools, json, re, sys
 from types import SimpleNamespace as Record
 
 from form import (Form, Objection, blanked, bound_step, canonical, digest_of, millis, must, read, sha, signatures,
@@ -14,13 +14,13 @@ BEFORE = {  # kind: the states of the request that it may follow
     "request.opened": {"collecting"}, "request.approved": {"pending"}, "request.denied": {"pending"},
     "request.expired": {"pending"}, "request.cancelled": {"collecting", "pending"}, "run.started": {"approved"},
     "request.voided": {"collecting", "pending"}, "run.finished": {"approved", "running"},
-    "vote.approve": {"pending"}, "vote.deny": {"pending"}, "vote.withdrawn": {"pending"}}
+    "question.asked": {"pending"}, "vote.approve": {"pending"}, "vote.deny": {"pending"}, "vote.withdrawn": {"pending"}}
 
 
 class Ledger(Form):
     def __init__(self):
         super().__init__()
-        self.config_digest, self.configs, self.instance, self.cases = None, {}, None, {}
+        self.config_digest, self.configs, self.instance, self.cases, self.members = None, {}, None, {}, {}
 
     def mean(self, t, main, files, path):
         kind = t["kind"]
@@ -43,8 +43,11 @@ class Ledger(Form):
         self.configs.update({p: data for p, data in files.items() if p.startswith("config/")})
         data = self.configs[main["file"]]
         must("sha256:" + sha(data) == main["config"] and canonical(json.loads(data)).encode() == data, "digest", "the configuration's")
-        self.config, self.config_digest = json.loads(data), main["config"]
-        must(set(self.config) == {"schema", "people", "robots", "channels", "policies", "runbooks", "triggers", "wiring"},
+        before, self.config, self.config_digest = self.config, json.loads(data), main["config"]
+        http = any("http" in step for runbook in self.config["runbooks"].values() for step in runbook["steps"] + runbook["on_failure"])
+        must(self.config["schema"] == (2 if http or self.config.get("groups") else 1), "main_file", "schema of the configuration")
+        self.carry_over(before)
+        must(set(self.config) - {"groups"} == {"schema", "people", "robots", "channels", "policies", "runbooks", "triggers", "wiring"},
              "main_file", "members of the configuration")
         for name, policy in self.config["policies"].items():
             must(policy["name"] == name and set(policy) == {"name", "request", "approve", "notify", "self_approval", "justification",
@@ -53,6 +56,51 @@ class Ledger(Form):
             must(runbook["policy"] in self.config["policies"] and set(runbook) == {
                 "name", "summary", "risk", "if_unanswered", "parameters", "collect", "lock", "steps", "on_failure", "environment",
                 "run_as", "limits", "policy"}, "main_file", f"members of the runbook {name}")
+
+    # --- groups that a platform keeps: who is in them is put into the people's own groups
+    def carry_over(self, before):
+        sources, known = self.config.get("groups", {}), {}
+        must(not any(set(one["groups"]) & set(sources) for kind in ("people", "robots") for one in self.config[kind].values()), "main_file",
+             "somebody is put into a group that has a source")
+        for group, (asked, members) in self.members.items():
+            source = sources.get(group)
+            if source and source == before["groups"].get(group):
+                account = lambda config, key: config["people"].get(key, {"accounts": {}})["accounts"].get(source["platform"])
+                known[group] = (asked, {key for key in members if account(self.config, key) == account(before, key)})
+        self.members = {}
+        for group, (asked, members) in known.items():
+            self.put(group, asked, members)
+
+    def put(self, group, asked, members):
+        for key, person in self.config["people"].items():
+            person["groups"] = sorted(set(person["groups"]) - {group} | ({group} if key in members else set()), key=str.encode)
+        self.members.pop(group, None)
+        if asked is not None:
+            self.members[group] = (asked, set(members))
+
+    def groups_read(self, t, main, files, about):
+        source = self.config.get("groups", {}).get(main["group"])
+        must(source == {"platform": main["platform"], "id": main["id"]}, "states", "not the source of that group")
+        members, asked = main["members"], main["asked_at"]
+        must((members is None) == (asked is None), "main_file", "members without a time, or the other way round")
+        must(asked is None or millis(asked) <= self.milli, "dates", "asked after the entry")
+        must(members is None or members == sorted(set(members), key=str.encode) and all(
+            source["platform"] in self.config["people"].get(key, {"accounts": {}})["accounts"] for key in members), "votes",
+            "members that are no persons with an account there")
+        self.put(main["group"], None if asked is None else millis(asked), members or [])
+        self.count("groups")
+
+    def fresh(self, groups):
+        for group in groups:
+            must(group not in self.members or self.milli - self.members[group][0] <= 60_000, "votes", f"who is in {group} was read too long ago")
+
+    def question_asked(self, t, main, files, about):
+        person = self.config["people"].get(main["person"])
+        must(person and t["actor"] == main["person"] and person["accounts"].get(main["platform"]) == main["account"], "votes",
+             "not that person's account")
+        about.questions.append(main["person"])
+        must(main["number"] == len(about.questions) <= 20 and about.questions.count(main["person"]) <= 5, "states", "its number, or too many")
+        must(main["binding"] == about.binding and 1 <= len(main["text"]) <= 500, "binding", "about another binding, or its length")
 
     def service_started(self, t, main, files, about):
         must(main["config"] == self.config_digest, "states", "another configuration than the one loaded")
@@ -90,10 +138,15 @@ class Ledger(Form):
         policy = self.policy(main["runbook"])
         groups = {"person": lambda: self.config["people"][key]["groups"], "robot": lambda: self.config["robots"][key]["groups"],
                   "trigger": lambda: ["triggers"]}[main["requester"]["kind"]]()
+        self.fresh(policy["request"])
+        if main["schema"] == 2:
+            ended = self.requests.get(main["again_of"])
+            must(ended and ended.state in ENDS - {"succeeded"} and ended.accepted["runbook"] == main["runbook"], "states",
+                 "it asks again for what did not end without success")
         must(set(groups) & set(policy["request"]), "policy", "the requester may not ask for it")
         must(main["reason"] or "triggers" in groups or policy["justification"]["requester"] != "required", "policy", "no reason")
         self.requests[t["request"]] = Record(state="collecting", accepted=main, votes=[], votes_filed=0, posts_filed=0, bound=None,
-                                             binding=None, manifest=None, intents={}, cards=set(), deliveries=set(), taken=set(), done=set(),
+                                             binding=None, manifest=None, intents={}, cards=set(), questions=[], deliveries=set(), taken=set(), done=set(),
                                              by=[])
 
     def policy(self, runbook):
@@ -157,6 +210,8 @@ class Ledger(Form):
         else:
             must(self.eligible(about, about.pinned, person) and self.eligible(about, now, person) and person not in about.done, "votes",
                  f"{person} may not vote on it")
+        if verdict == "approve":
+            self.fresh(need["group"] for policy in (about.pinned, now) for need in policy["approve"])
         must(verdict == "withdrawn" or main["note"].strip(" \n") or about.pinned["justification"]["approver"] != "required", "votes",
              "it has no note although the policy requires one")
         must(main["rendering"] == "" if main["via"] == "text" else main["rendering"] in about.cards, "vote_sources", "no such card")
@@ -193,6 +248,11 @@ class Ledger(Form):
             return not left or any(left[0] in one[1] and fill(left[1:], [other for other in free if other is not one]) for one in free)
         return bool(seats) and len(by) == len(people) == len(seats) and fill(seats, people)
 
+    def enough(self, about, policy, by):
+        """Some of the persons `by`, each in one seat, fill every seat."""
+        return any(self.satisfied(about, policy, list(some)) for some in
+                   itertools.combinations(sorted(by), sum(need["count"] for need in policy["approve"])))
+
     def request(self, t, main, files, about):  # the five decisions
         self.count("decisions")
         verdict = t["kind"].split(".")[1]
@@ -222,6 +282,10 @@ class Ledger(Form):
         must(millis(main["time"]) < millis(about.bound["expires_at"]), "states", "a start past the expiry")
         how = main.get("confinement", {"sandbox": about.bound["sandbox"], "cgroup": "none"})
         must(how["sandbox"] == about.bound["sandbox"] and how["cgroup"] in ("none", "kill", "limits"), "starts", "confined otherwise than was approved")
+        if main["schema"] == 2:
+            self.fresh(need["group"] for need in about.pinned["approve"])
+            enough = {person for person, groups in self.approvers(about, about.pinned)}
+            must(self.enough(about, about.pinned, enough), "starts", "the votes no longer satisfy the pinned policy")
         about.state = "running"
 
     def run_finished(self, t, main, files, about):

@@ -4,7 +4,7 @@ import time
 
 import nio
 
-YES, NO = "✅", "❌"
+YES, NO, AGAIN = "✅", "❌", "🔁"
 LIMIT = 40  # seconds that anything may take, on a machine with other work too
 
 

@@ -35,7 +35,7 @@ inline void require_event(matrix::Event const& event) {
   // What is done with it next must hold for whatever it holds.
   auto const key = matrix::normalise_key(event.relation.key);
   require(matrix::normalise_key(key).size() <= key.size());
-  static_cast<void>(matrix::verdict_of_key(event.relation.key));
+  static_cast<void>(matrix::sign_of_key(event.relation.key));
   auto const body = event.content["body"].text();
   auto const words = matrix::without_quotation(body);
   require(words.size() <= body.size());

@@ -40,7 +40,7 @@ ON_EACH("restart: requests outlive it, and clicks made meanwhile are neither los
   check_findings(kit);
 }
 
-ON_EACH("cut: connections that break come back by themselves, and a click made meanwhile counts once") {
+ON_EACH("F18 cut: connections that break come back by themselves, and a click made meanwhile counts once") {
   ServiceKit kit(on<TestType>());
   auto& chat = kit.chat();
   kit.start();
@@ -65,7 +65,7 @@ ON_EACH("cut: connections that break come back by themselves, and a click made m
   CHECK(kit.ledger_problems() == "");
 }
 
-ON_EACH("rate limit, errors, lost answers: exactly one message, and it ends true") {
+ON_EACH("F20 F21 rate limit, errors, lost answers: exactly one message, and it ends true") {
   ServiceKit kit(on<TestType>());
   auto& chat = kit.chat();
   kit.start();

@@ -92,7 +92,7 @@ TEST_CASE("T32 long evidence stands in the thread of each copy, once also after 
     CHECK(has(text, "[redacted]"));
     CHECK_FALSE(has(text, kSecret));
   }
-  CHECK(has(core::dump(*kit.card(id)), "more in the thread"));
+  CHECK(has(core::dump(*kit.card(id)), "all of it in the thread as a file"));
   for (auto const& ping : kit.slack().pings()) CHECK(ping.kind == "user");
 
   CHECK(kit.stop() == 0);

@@ -9,9 +9,9 @@ namespace service {
 
 // alice, bob and carol have accounts on all three; #incidents is a channel on each.
 struct Three : ServiceKit {
-  Three()
-      : ServiceKit(
-            {.platforms = {support::Platform::slack, support::Platform::teams, support::Platform::matrix_sync}}) {}
+  explicit Three(playground::StandInOptions slack = {})
+      : ServiceKit({.platforms = {support::Platform::slack, support::Platform::teams, support::Platform::matrix_sync},
+                    .slack = std::move(slack)}) {}
   playground::TeamsStandIn& teams = dynamic_cast<support::TeamsFloor&>(chat("teams")).stand_in();
   playground::MatrixStandIn& matrix = dynamic_cast<support::MatrixFloor&>(chat("matrix")).stand_in();
 

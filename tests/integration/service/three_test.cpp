@@ -80,3 +80,126 @@ TEST_CASE("a reload reaches every platform: whose account it is now decides") {
   CHECK(kit.wait([&] { return voters(kit, id) == std::vector<std::string>{"erin"}; }));
   CHECK(kit.stop() == 0);
 }
+
+TEST_CASE(
+    "several channels on three platforms: every copy is true, each platform mentions once, one not joined waits "
+    "alone") {
+  playground::StandInOptions slack;
+  playground::SlackChannel ops;
+  ops.id = "C0OPS";
+  ops.name = "ops";
+  ops.members = {"U0BOB", "U0CAROL"};
+  slack.world.channels.push_back(ops);
+  Three kit(slack);
+  auto const& matrix = kit.matrix;
+  // The bot is in a second channel of each, and in no third one.
+  Json made;
+  auto const call = [&](std::string const& path, Json const& body, std::string const& token) {
+    auto const http = net::make_http_client(kit.io());
+    bool done = false;
+    net::HttpRequest request{.method = "POST", .url = matrix.origin() + path, .timeout = 5s};
+    request.headers = {{"Authorization", "Bearer " + token}, {"Content-Type", "application/json"}};
+    request.body = core::dump(body);
+    http->request(std::move(request), [&](net::Result<net::HttpResponse> response) {
+      done = true;
+      if (response) made = core::parse_json(response->body).value();
+    });
+    REQUIRE(kit.wait([&] { return done; }));
+  };
+  auto const& world = matrix.world();
+  call("/_matrix/client/v3/createRoom",
+       Json::object({{"preset", "private_chat"}, {"invite", Json::array({world.bot.id})}}),
+       world.account("bob")->access_token);
+  auto const room = made["room_id"].text();
+  REQUIRE(!room.empty());
+  REQUIRE(kit.matrix.join("countersign", room));
+  std::string const shared = "19:shared@thread.tacv2";
+  edit(kit, "channels:\n",
+       "channels:\n  ops: {slack: C0OPS, teams: \"" + shared + "\", matrix: \"" + room +
+           "\"}\n  quiet: {slack: C0QUIET, teams: \"19:quiet@thread.tacv2\", matrix: \"!nowhere:example.org\"}\n");
+  kit.start();
+  auto const asked = kit.http("POST", "/v1/requests",
+                              Json::object({{"runbook", "witness"},
+                                            {"reason", "everywhere"},
+                                            {"channels", Json::array({"quiet", "incidents", "ops"})}}));
+  REQUIRE(asked.status == 202);
+  auto const id = asked.body["id"].text();
+  // Six copies; those in the channels not joined hold none of them up.
+  auto const text_of_all = [&](std::string const& words) {
+    std::size_t found = 0;
+    for (auto const* channel : {"C0INC", "C0OPS"}) {
+      for (auto const& message : kit.slack().messages(channel))
+        found += message["thread_ts"].is_null() && has(core::dump(message), words) ? 1 : 0;
+    }
+    for (auto const& channel : {std::string("19:incidents@thread.tacv2"), shared}) {
+      for (auto const& message : kit.teams.messages(channel))
+        found += message["thread"] == message["id"] && has(core::dump(message), words) ? 1 : 0;
+    }
+    for (auto const& where : {world.room_id, room}) {
+      for (auto const& message : matrix.messages(where)) found += has(message["html"].text(), words) ? 1 : 0;
+    }
+    return found;
+  };
+  REQUIRE(kit.wait([&] { return text_of_all("Waiting for 1 from sre") == 6; }));
+  CHECK(count(kit, "request.posted", id) == 6);
+  CHECK(kit.chat("matrix").click("carol", id));
+  REQUIRE(ends_as(kit, id, "succeeded"));
+  REQUIRE(kit.wait([&] { return text_of_all("Approved by carol; succeeded") == 6; }));
+  // Whom the policy notifies rings once a platform, in the first channel that takes the card.
+  for (auto const& chat : kit.chats()) {
+    CAPTURE(chat->platform());
+    auto const rings = chat->rings();
+    CHECK(std::ranges::count(rings, "bob", &std::pair<std::string, std::string>::second) == 1);
+    CHECK(std::ranges::count(rings, "carol", &std::pair<std::string, std::string>::second) == 1);
+  }
+  CHECK(kit.witnessed() == 1);
+  CHECK(kit.ledger_problems() == "");
+  CHECK(kit.stop() == 0);
+}
+
+TEST_CASE("T30 T39 a Slack usergroup decides who may, on every platform; what can't be read is no") {
+  Three kit;
+  edit(kit, "chat:\n", "groups:\n  sre: {slack_usergroup: S0SRE}\nchat:\n");
+  for (auto const* person : {"bob", "carol", "erin"})
+    edit(kit,
+         std::string("  ") + person + ": {name: " +
+             (person[0] == 'b'   ? "Bob Roy"
+              : person[0] == 'c' ? "Carol Diaz"
+                                 : "Erin Sato") +
+             ", groups: [sre]",
+         std::string("  ") + person + ": {name: " +
+             (person[0] == 'b'   ? "Bob Roy"
+              : person[0] == 'c' ? "Carol Diaz"
+                                 : "Erin Sato") +
+             ", groups: []");
+  kit.start();
+  auto& members = kit.slack().world().usergroups.at(0).users;  // bob and carol
+  auto const id = kit.ask("witness-two");
+  CHECK(has(core::dump(*kit.card(id)), "<@U0BOB>"));  // the card rings for whom the usergroup has
+  CHECK(kit.press("U0ERIN", id));                     // not in it
+  REQUIRE(kit.wait([&] { return count(kit, "vote.refused", id) == 1; }));
+  CHECK(kit.chat("matrix").click("bob", id));  // by Slack's word, on Matrix
+  REQUIRE(kit.wait([&] { return voters(kit, id) == std::vector<std::string>{"bob"}; }));
+  members = {"U0CAROL", "U0ERIN", "U0STRANGER"};
+  kit.slack().add_fault(
+      {.method = "usergroups.users.list", .kind = playground::Fault::Kind::rate_limit, .times = 1, .retry_after = 1});
+  // A reload asks at once for a group that is new to it; else 30 s may pass.
+  edit(kit, "S0SRE", "S0SRE2");
+  auto second = kit.slack().world().usergroups.at(0);
+  second.id = "S0SRE2";
+  kit.slack().world().usergroups.push_back(second);
+  REQUIRE(reload(kit));
+  REQUIRE(kit.wait([&] {
+    return kit.entries("groups.read").back()["data"]["members"] == Json::array({"carol", "erin"});
+  }));
+  CHECK(kit.entries("groups.read").back()["data"]["strangers"] == Json(1));
+  CHECK(kit.chat("teams").press("carol", id));
+  REQUIRE(kit.wait([&] { return voters(kit, id).size() == 2; }));
+  CHECK(kit.state(id) == "pending");  // bob's counts no more
+  CHECK(kit.press("U0ERIN", id));
+  REQUIRE(ends_as(kit, id, "succeeded"));
+  auto const decided = kit.entries("request.approved", id).at(0);
+  CHECK(decided["data"]["by"] == Json::array({"carol", "erin"}));
+  CHECK(kit.ledger_problems() == "");
+  CHECK(kit.stop() == 0);
+}

@@ -70,6 +70,8 @@ struct SmallSlack {
     }
     std::string body = R"({"ok":true})";
     if (request.path == "/api/auth.test") body = R"({"ok":true,"team_id":"T0WORKSPC","bot_id":"B0BOT"})";
+    if (request.path == "/api/users.info")
+      body = R"({"ok":true,"user":{"id":")" + request.body.substr(request.body.find('=') + 1) + "\"}}";
     if (request.path == "/api/apps.connections.open")
       body = R"({"ok":true,"url":"ws://127.0.0.1:)" + std::to_string(server->port()) +
              "/link?ticket=" + std::to_string(calls.size()) + "\"}";

@@ -53,6 +53,14 @@ Row const kRows[] = {
      "robots.ci.token_sha256 is the same as alice's"},
     {"    token_sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n", "",
      "robots.ci lacks the key \"token_sha256\""},
+    // groups
+    {"channels:", "groups: {ops: {slack_usergroup: @@sre}}\nchannels:", "no id of a Slack usergroup"},
+    {"channels:", "groups: {ops: {@@}}\nchannels:", "lacks the key \"slack_usergroup\""},
+    {"channels:", "groups: {@@triggers: {slack_usergroup: S0OPS}}\nchannels:", "reserved for triggers"},
+    {"people:\n  alice: {name: Alice Ng, email: alice@example.org, groups: [dev]",
+     "groups: {ops: {slack_usergroup: S0OPS}}\npeople:\n  alice: {name: Alice Ng, email: alice@example.org, groups: "
+     "[dev, @@ops]",
+     "its usergroup says"},
     // chat and channels
     {"  slack:\n    workspace", "  @@irc: {}\n  slack:\n    workspace", "known here: slack, teams, matrix"},
     {"  slack:\n    workspace", "  @@matirx: {}\n  slack:\n    workspace", "did you mean \"matrix\"?"},

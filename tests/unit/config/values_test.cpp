@@ -43,6 +43,22 @@ TEST_CASE("values: people, robots, chat, channels") {
   CHECK(local.chat.slack->api_url == "http://127.0.0.1:9/api/");
 }
 
+TEST_CASE(
+    "values: a group from Slack may stand where a policy names a group, and the ledger keeps where it comes from") {
+  auto text = replaced(std::string(kBase), "channels:", "groups: {oncall: {slack_usergroup: S0ONCALL}}\nchannels:");
+  text = replaced(text, "approve: [{group: sre, count: 1}]", "approve: [{group: oncall, count: 2}]");
+  text = replaced(text, "notify: [sre]", "notify: [oncall]");
+  auto const config = load_good(text);
+  CHECK(config.rules.sources.at("oncall") == core::GroupSource{"slack", "S0ONCALL"});
+  CHECK(config.rules.unread == std::set<std::string>{"oncall"});
+  CHECK(config.rules.members("oncall").empty());  // until Slack was asked
+  auto const kept = public_json(config);
+  CHECK(kept["schema"] == core::Json(2));
+  CHECK(kept["groups"]["oncall"] == core::Json::object({{"platform", "slack"}, {"id", "S0ONCALL"}}));
+  CHECK(public_json(load_good(kBase))["schema"] == core::Json(1));
+  CHECK(core::rules_from_json(kept).value().unread == std::set<std::string>{"oncall"});
+}
+
 TEST_CASE("values: collectors, triggers, wiring") {
   auto const config = load_good(kBase);
   auto const& log = config.collectors.at("web-log");

@@ -66,7 +66,7 @@ TEST_CASE("long evidence: the card names the thread only for what goes there, an
   auto request = story.at(id);
   request.exhibits = {item("short", 100), item("long", 5000)};
   auto const waiting = make_card(story.state, request, story.now).evidence;
-  CHECK(waiting == std::vector<std::string>{"short, 100 B", "long, 4 KiB, more in the thread"});
+  CHECK(waiting == std::vector<std::string>{"short, 100 B", "long, 4 KiB, all of it in the thread as a file"});
   request.phase = Phase::collecting;
   CHECK(make_card(story.state, request, story.now).evidence.back() == "long, 4 KiB");
 }

@@ -33,10 +33,13 @@ struct FakeChat : ports::ChatAdapter {
     Json votes = Json::array(), mention = Json::array();
     for (auto const& vote : card.votes) votes.push(vote);
     for (auto const& person : card.mention) mention.push(person);
+    Json evidence = Json::array();
+    for (auto const& line : card.evidence) evidence.push(line);
     auto body = Json::object({{"title", card.title},
                               {"status", card.status},
                               {"votes", votes},
                               {"mention", mention},
+                              {"evidence", evidence},
                               {"buttons", std::uint64_t{card.buttons.size()}},
                               {"rendering", card.rendering}});
     auto digest = core::digest_of(core::dump(body));
@@ -90,12 +93,12 @@ struct FakeChat : ports::ChatAdapter {
   }
   bool can_find() const override { return can_look; }
   void attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key, core::Time,
-              std::function<void(core::Result<void>)> done) override {
+              std::function<void(core::Result<core::InThread>)> done) override {
     ++attaches;
     auto act = [this, channel, thread, file, key, done] {
       if (refuse_files) return done(core::make_error(Errc::forbidden, "no files here"));
       files.push_back({channel, thread["ts"].text(), key, file.exhibit.path, file.bytes});
-      done({});
+      done(files_as);
     };
     hold_files ? held.push_back(act) : loop.post(act);
   }
@@ -139,6 +142,7 @@ struct FakeChat : ports::ChatAdapter {
   std::vector<File> files;
   std::vector<std::function<void()>> held;
   std::string refuse_channel;
+  core::InThread files_as = core::InThread::file;
   std::size_t posts = 0, updates = 0, finds = 0, attaches = 0;
   bool refuse_live = false, can_look = true, hold_files = false, refuse_files = false;
   bool hold_posts = false, hold_updates = false, hold_finds = false, refuse_posts = false, refuse_updates = false,

@@ -220,7 +220,8 @@ class Rig {
                                  .has_room = [this] { return !ledger.full || room_lies; },
                                  .forget_started = [this](core::RequestId const& id) { forgotten.push_back(id.str()); },
                                  .rules_changed = {},
-                                 .stop_service = [this](core::Error const& error) { stopped = error.code; }},
+                                 .stop_service = [this](core::Error const& error) { stopped = error.code; },
+                                 .groups = groups},
                    ledger.folded);
     engine->start({.version = "1",
                    .commit = "c",
@@ -338,6 +339,7 @@ class Rig {
   FakeChat chat;
   FakeChat other;  // a second platform, for who adds it to `adapters`
   std::vector<ports::ChatAdapter*> adapters{&chat};
+  std::vector<ports::Groups*> groups;
   std::optional<engine::Engine> engine;
   std::vector<std::string> forgotten;
   std::optional<Errc> stopped;

@@ -21,7 +21,7 @@ ports::ChatFile file(std::string bytes, std::string media_type = "text/plain; ch
 }
 
 struct Attached {
-  std::optional<core::Result<void>> result;
+  std::optional<core::Result<core::InThread>> result;
   std::string card;
 };
 
@@ -140,7 +140,7 @@ TEST_CASE("matrix files: a room that we don't work in gets no byte") {
   bench.hs.say("@alice:example.org", "m.room.encryption", Json::object({{"algorithm", "m.megolm.v1.aes-sha2"}}), kRoom,
                "");
   bench.loop.advance(5s);
-  std::optional<core::Result<void>> result;
+  std::optional<core::Result<core::InThread>> result;
   bench.adapter->attach(kRoom, Bench::matrix_ref(card), file(std::string(5'000, 'x')), "k", bench.loop.now(),
                         [&](auto const& attached) { result = attached; });
   bench.loop.advance(5s);

@@ -94,6 +94,19 @@ TEST_CASE("matrix rooms: one that lets people in without an invitation is warned
   CHECK_THAT(problems(bench), Catch::Contains(says) && Catch::Contains("join rule to invite"));
 }
 
+TEST_CASE("matrix rooms: a history that the whole world may read is warned of, until it is closed") {
+  Bench bench;
+  bench.hs.say("@alice:example.org", "m.room.history_visibility",
+               Json::object({{"history_visibility", "world_readable"}}), kRoom, "");
+  bench.connected();
+  CHECK_THAT(problems(bench), Catch::Contains("whole world") && Catch::Contains("history visibility"));
+  CHECK(bench.engine.states.back().second.empty());  // a warning, no refusal
+  bench.hs.say("@alice:example.org", "m.room.history_visibility", Json::object({{"history_visibility", "joined"}}),
+               kRoom, "");
+  bench.loop.advance(1s);
+  CHECK_THAT(problems(bench), !Catch::Contains("whole world"));
+}
+
 TEST_CASE("matrix rooms: one that is open to other homeservers is warned of before anybody comes from there") {
   Bench bench;
   bench.hs.say("@alice:example.org", "m.room.create", Json::object({{"room_version", "11"}}), kRoom, "");

@@ -119,7 +119,7 @@ TEST_CASE("matrix sync: a gap that can't be read at first is read later, and not
   CHECK(bench.hs.calls("/messages").size() >= 4);
 }
 
-TEST_CASE("matrix sync: a position that the homeserver forgot: each room goes on where it stood") {
+TEST_CASE("matrix sync: F25 a position that the homeserver forgot: each room goes on where it stood") {
   Bench bench;
   bench.connected();
   auto const event = bench.post(cards::waiting());
@@ -140,7 +140,7 @@ TEST_CASE("matrix sync: a position that the homeserver forgot: each room goes on
   CHECK(bench.engine.connected());
 }
 
-TEST_CASE("matrix sync: T12 what can't be told from what was handled does not count") {
+TEST_CASE("matrix sync: F25 T12 what can't be told from what was handled does not count") {
   Bench bench;
   bench.connected();
   auto const event = bench.post(cards::waiting());
@@ -237,6 +237,19 @@ TEST_CASE("matrix sync: a rate limit is waited out without a word") {
   CHECK(bench.engine.connected());
   bench.loop.advance(2s);
   CHECK(bench.engine.votes.size() == 2);
+}
+
+TEST_CASE("matrix sync: F20 a rate limit that lasts is not shown as being connected") {
+  Bench bench;
+  bench.connected();
+  bench.hs.fault("/sync", Homeserver::refusal(429, "M_LIMIT_EXCEEDED", Json::object({{"retry_after_ms", 600'000}})));
+  bench.loop.advance(50s);
+  CHECK(bench.engine.connected());
+  bench.loop.advance(50s);
+  CHECK_FALSE(bench.engine.connected());
+  CHECK_THAT(bench.engine.states.back().second, Catch::Contains("429"));
+  bench.loop.advance(10min);
+  CHECK(bench.engine.connected());
 }
 
 TEST_CASE("matrix sync: T63 an answer that is too large is asked for in smaller pieces") {

@@ -27,18 +27,22 @@ struct Server {
   std::string url(std::string const& path = "/") const { return net_test::url(*http, path, "ws"); }
 };
 
-// The upgrade done by hand, so that the peer can then do as it likes (RFC 6455 section 4.2.2).
-Socket accept_upgrade(net::Io& io, RawListener const& listener) {
-  auto peer = accept(io, listener);
-  auto const head = read_head(io, peer);
+// What a server answers to this head of an upgrade (RFC 6455 section 4.2.2).
+std::string upgrade_answer(std::string const& head) {
   auto const at = head.find("Sec-WebSocket-Key: ") + 19;
   auto const key = head.substr(at, head.find("\r\n", at) - at) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   unsigned char digest[SHA_DIGEST_LENGTH];
   SHA1(reinterpret_cast<unsigned char const*>(key.data()), key.size(), digest);
   unsigned char accept[64];
   auto const size = EVP_EncodeBlock(accept, digest, SHA_DIGEST_LENGTH);
-  peer.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-             std::string(reinterpret_cast<char*>(accept), static_cast<std::size_t>(size)) + "\r\n\r\n");
+  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+         std::string(reinterpret_cast<char*>(accept), static_cast<std::size_t>(size)) + "\r\n\r\n";
+}
+
+// The upgrade done by hand, so that the peer can then do as it likes.
+Socket accept_upgrade(net::Io& io, RawListener const& listener) {
+  auto peer = accept(io, listener);
+  peer.write(upgrade_answer(read_head(io, peer)));
   return peer;
 }
 
@@ -295,4 +299,57 @@ TEST_CASE("T63 websocket server: lengths that overflow, endless fragments and co
   REQUIRE(run_until(io, [&] { return heard.end.has_value(); }));
   CHECK(heard.messages.empty());
   CHECK(server->connections() <= 1);
+}
+
+TEST_CASE("F18 websocket: a session cut at each byte gives whole messages only, and ends once") {
+  net::Io io;
+  RawListener const listener;
+  auto const dialer = net::make_websocket_dialer(io);
+  auto const frame = [](int first, std::string const& payload) {
+    return std::string{static_cast<char>(first), static_cast<char>(payload.size())} + payload;
+  };
+  // hello; a ping; a click in two fragments with a ping between them; one more; goodbye.
+  std::vector<std::pair<std::string, std::string>> const parts{
+      {frame(0x81, R"({"type":"hello"})"), R"({"type":"hello"})"},
+      {frame(0x89, "p"), ""},
+      {frame(0x01, R"({"type":"inter)") + frame(0x89, "q") + frame(0x80, R"(active"})"), R"({"type":"interactive"})"},
+      {frame(0x82, std::string(100, 'b')), std::string(100, 'b')},
+      {frame(0x88, std::string{"\x03\xe8", 2}), ""}};
+  std::string after_upgrade;
+  for (auto const& [bytes, message] : parts) after_upgrade += bytes;
+  std::size_t whole = 0;
+  for (std::size_t cut = 0;; ++cut) {
+    Heard heard;
+    auto const socket = dialer->dial(listener.url("ws"), {}, heard.handler());
+    std::size_t size = 0, head = 0;
+    {
+      auto const peer = accept(io, listener);
+      auto const upgrade = upgrade_answer(read_head(io, peer));
+      auto const session = upgrade + after_upgrade;
+      head = upgrade.size();
+      size = session.size();
+      if (cut > 0) peer.write(session.substr(0, cut));
+      // Half of the cuts are resets, which may take bytes with them that were not read yet.
+      if (cut % 2 == 1) {
+        linger const at_once{1, 0};
+        REQUIRE(::setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+      }
+    }
+    REQUIRE(run_until(io, [&] { return heard.end.has_value(); }));
+    std::vector<std::string> most;
+    auto at = head;
+    for (auto const& [bytes, message] : parts) {
+      at += bytes.size();
+      if (at <= cut && !message.empty()) most.push_back(message);
+    }
+    CAPTURE(cut);
+    CHECK(heard.messages.size() <= most.size());
+    CHECK(std::equal(heard.messages.begin(), heard.messages.end(), most.begin()));
+    if (cut % 2 == 0) CHECK(heard.messages == most);
+    CHECK((heard.open || heard.messages.empty()));
+    whole += heard.messages.size();
+    if (cut == size) break;
+  }
+  CHECK(whole > 100);
+  CHECK(net::WebSocketOptions{}.idle_limit <= 30s);  // a peer that is dead in silence is seen so soon
 }

@@ -127,6 +127,10 @@ struct Bench {
       std::string body = R"({"ok":true})";
       if (call.method == "auth.test")
         body = R"({"ok":true,"team_id":"T0WORKSPC","user_id":"U0BOTUSER","bot_id":"B0BOT"})";
+      if (call.method == "users.info") {
+        auto const user = call.body.substr(call.body.find('=') + 1);
+        body = R"({"ok":true,"user":{"team_id":"T0WORKSPC","deleted":false,"is_bot":false,"id":")" + user + "\"}}";
+      }
       if (call.method == "apps.connections.open")
         body = R"({"ok":true,"url":"wss:\/\/wss.example.org\/link\/?ticket=)" + std::to_string(++tickets) + "\"}";
       if (call.method == "chat.postMessage")

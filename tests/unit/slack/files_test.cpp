@@ -42,8 +42,8 @@ struct FileBench : Bench {
     };
     connected();
   }
-  std::shared_ptr<std::optional<core::Result<void>>> attach(ports::ChatFile what) {
-    auto result = std::make_shared<std::optional<core::Result<void>>>();
+  std::shared_ptr<std::optional<core::Result<core::InThread>>> attach(ports::ChatFile what) {
+    auto result = std::make_shared<std::optional<core::Result<core::InThread>>>();
     adapter->attach("C0INC", Json::object({{"channel", "C0INC"}, {"ts", "7.8"}}), std::move(what), "key-1:file:1",
                     loop.now(), [result](auto const& attached) { *result = attached; });
     loop.advance(60s);

@@ -56,7 +56,7 @@ TEST_CASE("slack sockets: renewed at nine tenths of the life that hello hints at
   CHECK(bench.dialer.wires.size() == 2);
 }
 
-TEST_CASE("slack sockets: a half-open link is replaced, and told when none is left") {
+TEST_CASE("slack sockets: F18 a half-open link is replaced, and told when none is left") {
   Bench bench;
   bench.connected();
   bench.broken(0);

@@ -105,7 +105,7 @@ TEST_CASE("teams outbox: what Teams took stands there once, even if nobody knows
   CHECK_THAT((*card)->error().message, Catch::Contains("not which one"));
 }
 
-TEST_CASE("teams guests: T35 whose role nobody has told is not heard yet, and asked for by themselves") {
+TEST_CASE("teams guests: T39 whose role nobody has told is not heard yet, and asked for by themselves") {
   Bench bench;
   bench.http.next[Door::members] = {
       says(200, list_of({Bench::member("29:1-bob", kBob, ""), Bench::member("29:1-alice", kAlice)}))};
@@ -143,7 +143,7 @@ TEST_CASE("teams guests: T35 whose role nobody has told is not heard yet, and as
   }
 }
 
-TEST_CASE("teams guests: T35 a list that failed is asked for again soon, a new person at once") {
+TEST_CASE("teams guests: T39 a list that failed is asked for again soon, a new person at once") {
   Bench bench;
   bench.http.next[Door::members] = {says(502), says(502)};
   bench.connected();
@@ -160,7 +160,7 @@ TEST_CASE("teams guests: T35 a list that failed is asked for again soon, a new p
   CHECK(foreign(bench, zed).empty());
 }
 
-TEST_CASE("teams guests: T35 a list without roles says nothing against what another channel said") {
+TEST_CASE("teams guests: T39 a list without roles says nothing against what another channel said") {
   Bench bench;
   bench.settings.channels = {kChannel, "19:second@thread.tacv2"};
   bench.http.next[Door::members] = {says(200, list_of({Bench::member("29:1-bob", kBob, "guest")})),

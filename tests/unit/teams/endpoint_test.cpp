@@ -1,5 +1,10 @@
 // The messaging endpoint on real sockets of this machine.
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "bot/net/http_client.hpp"
 #include "tests/support/catch.hpp"
@@ -65,6 +70,51 @@ TEST_CASE("teams endpoint: leads into the same handler as the relay") {
   CHECK(caller.call(twice)->status == 401);
   CHECK(caller.call(caller.request("POST", "/api/messages", std::string(300'000, 'x')))->status == 413);
   CHECK(bench.sink.votes.size() == 1);
+}
+
+TEST_CASE("teams endpoint: a certificate that was renewed is taken over by a reload, one that does not fit is not") {
+  Bench bench;
+  auto const dir =
+      (std::filesystem::temp_directory_path() / ("countersign-cert-" + std::to_string(::getpid()))).string();
+  std::filesystem::create_directories(dir);
+  auto const make = [&](std::string const& name) {
+    auto const words =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=" + name +
+        " -addext subjectAltName=IP:127.0.0.1 -keyout " + dir + "/key.pem -out " + dir + "/cert.pem 2>/dev/null";
+    REQUIRE(std::system(words.c_str()) == 0);
+    std::filesystem::copy_file(dir + "/cert.pem", dir + "/" + name + ".pem");
+  };
+  make("old");
+  bench.settings.relay.reset();
+  bench.settings.endpoint = teams::EndpointSettings{
+      .address = "127.0.0.1", .port = 0, .certificate_file = dir + "/cert.pem", .key_file = dir + "/key.pem"};
+  bench.start();
+  auto const port = bench.adapter->endpoint_port();
+  REQUIRE(port != 0);
+  auto const trusts = [&](std::string const& name) {
+    net::HttpClientOptions options;
+    options.tls.extra_ca_file = dir + "/" + name + ".pem";
+    Caller caller(bench);
+    caller.client = net::make_http_client(bench.io, options);
+    auto request = caller.request("HEAD", "/api/messages");
+    request.url.replace(0, 4, "https");
+    return caller.call(std::move(request)).has_value();
+  };
+  CHECK(trusts("old"));
+  make("new");
+  CHECK(trusts("old"));  // not before it is asked to
+  auto const take = bench.adapter->fresh_secrets(bench.settings);
+  REQUIRE(take.has_value());
+  (*take)();
+  CHECK(bench.adapter->endpoint_port() != 0);
+  CHECK(trusts("new"));
+  CHECK_FALSE(trusts("old"));
+  std::ofstream(dir + "/key.pem") << "no key";
+  auto const refused = bench.adapter->fresh_secrets(bench.settings);
+  REQUIRE(refused.has_error());
+  CHECK_THAT(refused.error().message, Catch::Contains("chat.teams.endpoint"));
+  CHECK(trusts("new"));
+  std::filesystem::remove_all(dir);
 }
 
 TEST_CASE("teams endpoint: a port that is taken is said, and tried again") {

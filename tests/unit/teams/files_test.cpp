@@ -19,8 +19,8 @@ ports::ChatFile file(std::string bytes, std::string media_type = "text/plain; ch
           std::move(bytes)};
 }
 
-std::shared_ptr<std::optional<core::Result<void>>> attach(Bench& bench, ports::ChatFile what) {
-  auto result = std::make_shared<std::optional<core::Result<void>>>();
+std::shared_ptr<std::optional<core::Result<core::InThread>>> attach(Bench& bench, ports::ChatFile what) {
+  auto result = std::make_shared<std::optional<core::Result<core::InThread>>>();
   bench.adapter->attach(
       kChannel, Json::object({{"channel", kChannel}, {"conversation", kThread}, {"activity", "1764000000123"}}),
       std::move(what), "key-1:file:1", bench.loop.now(), [result](auto const& attached) { *result = attached; });

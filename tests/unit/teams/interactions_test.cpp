@@ -85,6 +85,38 @@ TEST_CASE("teams clicks: the note of the card's input rides along") {
   CHECK(bench.sink.votes[0].note == "not now \\u{202E}");
 }
 
+TEST_CASE("teams acts: a question and asking again are commands by button, and their answers are shown to who acted") {
+  Bench bench;
+  bench.connected();
+  auto const origin = posted(bench, cards::waiting());
+  auto question = with(origin, "ask");
+  question.set("question", "which host \u202e?").set("note", "not this");
+  auto const asked = bench.send(execute(question));
+  REQUIRE(bench.sink.commands.size() == 1);
+  CHECK(bench.sink.votes.empty());
+  auto const& ask = bench.sink.commands[0];
+  CHECK(ask.words == std::vector<std::string>{"ask", origin.request, "which host \\u{202E}?"});
+  CHECK(ask.via == "button");
+  CHECK(ask.binding == origin.binding);
+  CHECK(ask.rendering == origin.rendering);
+  CHECK(ask.account.id == kBob);
+  CHECK(ask.foreign.empty());
+  bench.engine(0, State::recorded, "It stands in its thread.");
+  CHECK(bench.answer(asked)->body == teams::answer_with_message("It stands in its thread."));
+  bench.send(execute(with(origin, "again"), "f:2"));
+  REQUIRE(bench.sink.commands.size() == 2);
+  CHECK(bench.sink.commands[1].words == std::vector<std::string>{"again", origin.request});
+  bench.engine(1, State::refused, "It is still open.");
+  // T38 T40: from another channel, another organisation, to another bot.
+  for (auto const& place :
+       {Place{.conversation = "19:other@thread.tacv2;messageid=1"},
+        Place{.tenant = "bbbbbbbb-0000-4000-8000-00000000000b"}, Place{.recipient = "28:another"}}) {
+    bench.send(execute(with(origin, "again"), "f:" + std::to_string(3 + bench.sink.commands.size()), {}, place));
+    CHECK_FALSE(bench.sink.commands.back().foreign.empty());
+  }
+  CHECK(bench.sink.commands.size() == 5);
+}
+
 TEST_CASE("teams clicks: a refusal is the card again with the words on top") {
   Bench bench;
   bench.connected();
@@ -355,7 +387,7 @@ TEST_CASE("teams whispers: a reply where the person last spoke, and no more than
   CHECK(bench.adapter->counters().answers_dropped >= 79);
 }
 
-TEST_CASE("teams guests: a configured person whom Teams calls a guest is not heard") {
+TEST_CASE("teams guests: T39 a configured person whom Teams calls a guest is not heard") {
   Bench bench;
   bench.http.people = Json::array(
       {Json::object({{"id", "29:1-bob"}, {"aadObjectId", kBob}, {"tenantId", kTenant}, {"userRole", "guest"}}),

@@ -67,7 +67,7 @@ TEST_CASE("teams relay: listeners are opened with a token of their own and witho
   for (auto const& wire : bench.dialer.wires) CHECK(wire->destroyed);
 }
 
-TEST_CASE("teams relay: the token is renewed at four fifths of its life, on the same socket") {
+TEST_CASE("teams relay: F24 the token is renewed at four fifths of its life, on the same socket") {
   Bench bench;
   bench.connected();
   bench.loop.advance(47min);
@@ -259,7 +259,7 @@ TEST_CASE("teams relay: T63 a rendezvous is dialled only in the namespace's doma
   CHECK(bench.dialer.wires.size() == 1 + 64 + 1);
 }
 
-TEST_CASE("teams relay: T63 a rendezvous that says nothing, or too slowly, is given up") {
+TEST_CASE("teams relay: F24 T63 a rendezvous that says nothing, or too slowly, is given up") {
   Bench bench;
   bench.connected();
   bench.text(0, stub(kMeeting));

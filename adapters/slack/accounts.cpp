@@ -1,0 +1,142 @@
+#include "adapters/slack/accounts.hpp"
+
+#include <algorithm>
+
+namespace slack {
+
+namespace {
+
+using namespace std::chrono_literals;
+using core::Json;
+
+constexpr core::Duration kEvery = 5min;   // each account
+constexpr core::Duration kGood = 15min;   // so long an answer counts: two askings may fail
+constexpr core::Duration kPause = 700ms;  // between two: tier 4 allows 100 a minute
+constexpr core::Duration kRetry = 10s;    // after an asking that failed
+constexpr std::size_t kBurst = 60;        // at the start side by side, and after a reload
+constexpr core::Duration kPatience = 2s;  // for their answers
+
+// What an account is that may not decide; empty for a person of this workspace.
+std::string why_of(Json const& user, std::string const& workspace) {
+  auto const nothing = std::string(" Nothing was counted: ask an approver of this workspace to decide.");
+  auto const team = user["team_id"].text();  // left out on Enterprise Grid; the click itself tells it
+  if (user["deleted"].boolean()) return "Your Slack account is deactivated." + nothing;
+  if (user["is_bot"].boolean() || user["is_workflow_bot"].boolean())
+    return "This was done by a bot. Nothing was counted: persons decide.";
+  if (user["is_restricted"].boolean() || user["is_ultra_restricted"].boolean())
+    return "You are a guest in this Slack workspace." + nothing;
+  if (user["is_stranger"].boolean() || (!team.empty() && team != workspace))
+    return "Your Slack account belongs to another workspace." + nothing;
+  return {};
+}
+
+}  // namespace
+
+bool Accounts::is_ours(std::string const& user) const {
+  return std::ranges::any_of(settings_.people, [&](auto const& one) { return one.second == user; });
+}
+
+void Accounts::start(std::function<void()> warm) {
+  started_ = true;
+  warm_ = std::move(warm);
+  patience_ = parts_.loop.call_after(kPatience, alive_.guard([this] {
+    patience_ = 0;
+    asking_.empty() ? ready() : std::exchange(warm_, {})();
+  }));
+  configured();
+}
+
+// The first answers are there.
+void Accounts::ready() {
+  if (!warm_ || !asking_.empty()) return;
+  parts_.loop.cancel(patience_);
+  std::exchange(warm_, {})();
+}
+
+void Accounts::stop() {
+  alive_.end();
+  parts_.loop.cancel(timer_);
+  parts_.loop.cancel(patience_);
+}
+
+void Accounts::configured() {
+  if (!started_) return;
+  std::erase_if(known_, [&](auto const& one) { return !is_ours(one.first); });
+  waiting_.clear();
+  std::size_t burst = 0;
+  for (auto const& [person, user] : settings_.people) {
+    if (!known_.contains(user) && burst < kBurst) {
+      ++burst;
+      ask(user);
+    } else {
+      waiting_.push_back(user);
+    }
+  }
+  parts_.loop.cancel(timer_);
+  next();
+  ready();
+}
+
+// One after the other; those whose answer is young wait for their turn.
+void Accounts::next() {
+  timer_ = 0;
+  if (waiting_.empty()) return;
+  auto const user = waiting_.front();
+  auto const known = known_.find(user);
+  auto const due = known == known_.end() ? core::Time{} : known->second.asked_at + kEvery;
+  auto const now = parts_.loop.now();
+  core::Duration wait = kPause;
+  if (due <= now) {
+    waiting_.pop_front();
+    ask(user);
+  } else {
+    wait = std::max<core::Duration>(kPause, due - now);
+  }
+  if (!waiting_.empty()) timer_ = parts_.loop.call_after(wait, alive_.guard([this] { next(); }));
+}
+
+void Accounts::ask(std::string const& user) {
+  if (!is_ours(user) || !asking_.emplace(user, true).second) return;
+  WebApi::Call call;
+  call.method = "users.info";
+  call.form = WebApi::Form::form;
+  call.arguments = [user] { return Json::object({{"user", user}}); };
+  auto const asked_at = parts_.loop.now();
+  api_.call(std::move(call), alive_.guard([this, user, asked_at](WebApi::Outcome const& outcome) {
+    asking_.erase(user);
+    auto const gone =
+        outcome.answer && (outcome.answer->error == "user_not_found" || outcome.answer->error == "users_not_found");
+    bool const tells = outcome.ok() && outcome.answer->body["user"]["id"].text() == user;
+    if (tells) {
+      known_[user] = {asked_at, why_of(outcome.answer->body["user"], settings_.workspace)};
+    } else if (gone) {
+      known_[user] = {asked_at, "Slack knows no such account in this workspace. Nothing was counted."};
+    } else if (auto why = outcome.answer && !outcome.answer->ok ? to_error("users.info", *outcome.answer).message
+                                                                : outcome.failure;
+               std::exchange(trouble_, why) != why) {
+      parts_.log.warn("slack does not say who is a guest; until it does nobody of whom it is not known can decide",
+                      {{"user", user}, {"reason", why}});
+    }
+    if (tells) trouble_.clear();
+    ready();
+    if (!is_ours(user)) return;
+    bool const answered = tells || gone;
+    std::erase(waiting_, user);
+    answered ? waiting_.push_back(user) : waiting_.push_front(user);
+    if (answered && timer_ != 0) return;
+    parts_.loop.cancel(timer_);
+    timer_ = parts_.loop.call_after(answered ? kPause : kRetry, alive_.guard([this] { next(); }));
+  }));
+}
+
+std::string Accounts::why_not(std::string const& user) {
+  if (!is_ours(user)) return {};
+  auto const known = known_.find(user);
+  if (known != known_.end() && parts_.loop.now() - known->second.asked_at <= kGood) return known->second.why;
+  ask(user);
+  return "Slack has not said yet whether your account is a member of this workspace or a guest. Nothing was counted: "
+         "try "
+         "again in a moment.";
+}
+
+}  // namespace slack

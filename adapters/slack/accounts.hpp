@@ -1,0 +1,54 @@
+// What Slack says of the configured people's accounts: whether one is a guest, a bot, deactivated or of another
+// workspace (T39). Asked ahead (users.info, tier 4), so that no click waits for Slack; what is not known counts as no.
+// Loop thread only.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "adapters/slack/web_api.hpp"
+
+namespace slack {
+
+class Accounts {
+ public:
+  Accounts(Parts const& parts, Settings const& settings, WebApi& api) : parts_(parts), settings_(settings), api_(api) {}
+
+  // Asks about all of the configured people, then each again every few minutes. `warm`: once the first of them are
+  // answered, or after 2 s: clicks may come.
+  void start(std::function<void()> warm);
+  void configured();  // after a reload
+  void stop();
+
+  // Why this account of a configured person can't act, in words for it; empty when it may, and for accounts of nobody
+  // here: those are refused for that. One that is not known is asked about at once.
+  std::string why_not(std::string const& user);
+
+ private:
+  struct Known {
+    core::Time asked_at{};  // of the answer at hand
+    std::string why;        // empty: a person of this workspace
+  };
+
+  void ask(std::string const& user);
+  void next();
+  void ready();
+  bool is_ours(std::string const& user) const;
+
+  Parts parts_;
+  Settings const& settings_;
+  WebApi& api_;
+  std::map<std::string, Known> known_;  // by user id
+  std::map<std::string, bool> asking_;  // under way
+  std::deque<std::string> waiting_;     // to be asked about, one after the other
+  std::string trouble_;                 // said last, so that a lasting one is said once
+  ports::Loop::TimerId timer_ = 0, patience_ = 0;
+  std::function<void()> warm_;
+  bool started_ = false;
+  Alive alive_;
+};
+
+}  // namespace slack

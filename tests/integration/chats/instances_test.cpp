@@ -1,0 +1,80 @@
+// Two installations that know nothing of each other: what was said to one decides nothing in the other (T40), and two
+// processes on one app token notice it (design, section 7).
+#include "tests/integration/chats/chats.hpp"
+#include "tests/support/full.hpp"
+
+using namespace chats;
+
+TEST_CASE("T40 staging and production: every message of one crossed to the other decides, asks and repeats nothing") {
+  ServiceKit staging, production;
+  staging.start();
+  production.start();
+  // The same people, channels, runbooks, even the same request id: nothing but the instance differs.
+  auto const there = staging.ask("witness"), here = production.ask("witness");
+  REQUIRE(there == here);
+  CHECK(code(staging, there) != code(production, here));
+  staging.chat().explain("bob", there, "ask", "is this staging?");
+  REQUIRE(counts(staging, "question.asked", there, 1));
+  CHECK(staging.press("U0CAROL", there, "deny"));
+  REQUIRE(ends_as(staging, there, "denied"));
+  REQUIRE(staging.wait([&] { return staging.click("U0CAROL", there, "again").has_value(); }));
+  REQUIRE(staging.wait([&] { return count(staging, "request.accepted") == 2; }));
+  auto const more = staging.ask("witness", Json::object({{"word", "more"}}));
+  CHECK(staging.press("U0BOB", more));
+  CHECK(has(typed(staging, "U0BOB", "approve " + more + " " + code(staging, more)), "already"));
+  REQUIRE(ends_as(staging, more, "succeeded"));
+  std::size_t crossed = 0;
+  for (auto const& one : staging.slack().interactions()) {
+    auto const type = one.kind == "slash_commands" ? "slash_commands" : "interactive";
+    auto const sent = production.slack().deliver(type, one.payload);
+    CHECK(acked(production, sent));
+    ++crossed;
+  }
+  CHECK(crossed >= 5);
+  CHECK(production.state(here) == "pending");
+  CHECK(production.witnessed() == 0);
+  CHECK(count(production, "request.accepted") == 1);
+  CHECK(count(production, "question.asked") == 0);
+  for (auto const* kind : {"vote.approve", "vote.deny", "request.approved", "request.denied"})
+    CHECK(count(production, kind) == 0);
+  CHECK(count(production, "vote.refused") >= 4);
+  // The honest case works.
+  CHECK(production.press("U0BOB", here));
+  REQUIRE(ends_as(production, here, "succeeded"));
+  CHECK(production.ledger_problems() == "");
+  CHECK(staging.ledger_problems() == "");
+}
+
+TEST_CASE("a second process on the same app token is noticed, approving stops, and goes on when it has left") {
+  if (!support::full()) {
+    WARN("SKIPPED: a second process on one app token: it takes two minutes (deploy/test --full)");
+    return;
+  }
+  ServiceKit first, second;
+  auto const ours = first.slack().api_url(), theirs = second.slack().api_url();
+  edit(second, theirs, ours);  // the same stand-in, the same tokens
+  first.start();
+  auto const id = first.ask("witness-two");
+  CHECK(first.press("U0BOB", id));
+  REQUIRE(first.wait([&] { return first.state(id) == "pending" && voters(first, id).size() == 1; }));
+  second.start({.wait_ready = false});
+  // The first learns of it from the next hello that it hears: one of its connections is refreshed.
+  REQUIRE(first.wait([&] { return first.slack().sockets().size() == 4; }));
+  first.slack().disconnect(first.slack().sockets().front().id, "refresh_requested");
+  auto const both_wait = [&](std::function<bool()> const& done, std::chrono::milliseconds limit) {
+    return first.wait(done, limit);
+  };
+  REQUIRE(both_wait([&] { return has(first.process().log_text(), "slack app token is in use elsewhere"); }, 80s));
+  // A click may reach either; the first one refuses to approve, in words, and still takes a denial.
+  for (auto const& socket : first.slack().sockets()) {
+    first.slack().choose_socket(socket.id);
+    CHECK(first.press("U0CAROL", id));
+  }
+  CHECK(first.state(id) == "pending");
+  REQUIRE(second.stop() == 0);
+  first.slack().choose(playground::SlackStandIn::Choice::at_random);
+  REQUIRE(both_wait([&] { return has(first.process().log_text(), "ours alone again"); }, 80s));
+  CHECK(first.press("U0CAROL", id));
+  REQUIRE(ends_as(first, id, "succeeded"));
+  CHECK(first.ledger_problems() == "");
+}

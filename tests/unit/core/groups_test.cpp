@@ -1,0 +1,211 @@
+// Groups whose members a platform keeps: who may, as it was at each moment, and what is on record of it.
+#include "tests/unit/core/deciding.hpp"
+
+using namespace core;
+using namespace deciding;
+using fixture::Story;
+using std::chrono_literals::operator""s;
+
+namespace {
+
+// bob, carol and erin are in no group by the file; who is sre Slack says.
+Rules sourced() {
+  auto rules = fixture::rules();
+  for (auto& [key, person] : rules.people) person.groups.erase("sre");
+  rules.people["bob"].groups.insert("dev");
+  rules.sources.emplace("sre", GroupSource{"slack", "S0SRE"});
+  rules.unread.insert("sre");
+  return rules;
+}
+
+GroupRead read(Story const& story, std::set<std::string> accounts) {
+  return {.group = "sre", .source = {"slack", "S0SRE"}, .asked_at = story.now, .accounts = std::move(accounts)};
+}
+GroupRead failed(Story const& story) {
+  return {.group = "sre",
+          .source = {"slack", "S0SRE"},
+          .asked_at = story.now,
+          .accounts = make_error(Errc::unavailable, "down")};
+}
+
+std::set<std::string> const kAll{"U0BOB", "U0CAROL", "U0ERIN", "U0NOBODY"};
+
+bool says(Reply const& reply, std::string const& words) { return reply.text.find(words) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("groups: an account that no person has is no one, and what was read stands in the ledger") {
+  Story story(sourced());
+  CHECK(story.state.rules.members("sre").empty());
+  story.send(read(story, kAll));
+  CHECK(story.kinds() == "groups.read");
+  CHECK(story.state.rules.members("sre") == std::set<std::string>{"bob", "carol", "erin"});
+  auto const main = parse_json(story.ledger.back().files.front().bytes).value();
+  CHECK(main["members"] == Json::array({"bob", "carol", "erin"}));
+  CHECK(main["strangers"] == Json(1));
+  // The same once more is no news.
+  story.now += 30s;
+  story.send(read(story, kAll));
+  CHECK(story.kinds().empty());
+  check_same(story);
+}
+
+TEST_CASE("groups: a vote finds a reading of the last 60 s on record before it, and the restart decides the same") {
+  Story story(sourced());
+  story.send(read(story, kAll));
+  auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "2"}});
+  REQUIRE(story.phase(id) == Phase::pending);
+  story.now += 59s;
+  story.send(read(story, kAll));
+  CHECK(story.kinds().empty());
+  story.now += 59s;  // the one on record is 118 s old, the one in memory 59 s
+  CHECK(story.vote("bob", id).code == Errc{});
+  CHECK(story.kinds() == "groups.read vote.approve");
+  CHECK(story.vote("carol", id).code == Errc{});
+  CHECK(story.kinds() == "request.approved");
+  check_same(story);
+}
+
+TEST_CASE(
+    "T30 T39 groups: what was read more than 60 s ago is not known, and then nobody votes; a denial still counts") {
+  Story story(sourced());
+  story.send(read(story, kAll));
+  auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "2"}});
+  CHECK(story.vote("bob", id).code == Errc{});
+  story.now += 61s;
+  story.send(failed(story));
+  CHECK(story.kinds() == "groups.read");
+  CHECK(story.state.rules.unread == std::set<std::string>{"sre"});
+  auto const refused = story.vote("carol", id);
+  CHECK(refused.code == Errc::forbidden);
+  CHECK(says(refused, "try again"));
+  CHECK(story.phase(id) == Phase::pending);
+  // Known again, both votes count.
+  story.send(read(story, kAll));
+  CHECK(story.vote("carol", id).code == Errc{});
+  CHECK(story.phase(id) == Phase::approved);
+  auto const other = story.open();
+  story.now += 61s;  // nobody has asked since: old, but not said to be unknown
+  CHECK(story.vote("bob", other, Verdict::deny).code == Errc{});
+  CHECK(story.phase(other) == Phase::denied);
+  check_same(story);
+}
+
+TEST_CASE("T30 groups: the role taken away at each step") {
+  Story story(sourced());
+  auto const but_bob = std::set<std::string>{"U0CAROL", "U0ERIN"};
+  story.send(read(story, kAll));
+  SECTION("before the request: a requester of the group may not ask any more") {
+    auto rules = sourced();
+    rules.policies.at("one-sre").request = {"sre"};
+    story.reload(rules);
+    story.send(read(story, but_bob));
+    story.send(story.asked(Actor::person("bob"), "restart-service", {{"service", "web"}}));
+    CHECK(story.reply().code == Errc::forbidden);
+    story.send(story.asked(Actor::person("carol"), "restart-service", {{"service", "web"}}));
+    CHECK(story.reply().code == Errc{});
+    story.now += 61s;
+    story.send(story.asked(Actor::person("carol"), "restart-service", {{"service", "web"}}));
+    CHECK(says(story.reply(), "try again"));
+  }
+  SECTION("before the vote") {
+    auto const id = story.open();
+    story.send(read(story, but_bob));
+    CHECK(story.count<Refresh>() == 1);  // the card tells who may now
+    CHECK(story.vote("bob", id).code == Errc::forbidden);
+    CHECK(story.phase(id) == Phase::pending);
+    CHECK(story.vote("carol", id).code == Errc{});
+    CHECK(story.phase(id) == Phase::approved);
+  }
+  SECTION("between vote and quorum: it counts no more") {
+    auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "2"}});
+    CHECK(story.vote("bob", id).code == Errc{});
+    story.send(read(story, but_bob));
+    CHECK(story.vote("carol", id).code == Errc{});
+    CHECK(story.phase(id) == Phase::pending);
+    CHECK(story.vote("erin", id).code == Errc{});
+    CHECK(story.phase(id) == Phase::approved);
+    CHECK(story.at(id).decision->by == std::vector<std::string>{"carol", "erin"});
+  }
+  SECTION("between quorum and start: it never starts, and says why") {
+    auto const id = story.open();
+    CHECK(story.vote("bob", id).code == Errc{});
+    story.send(read(story, but_bob));
+    story.send(RunnerAccepted{id});
+    CHECK(story.phase(id) == Phase::interrupted);
+    CHECK(story.at(id).run->cause == "not_started");
+    CHECK(story.count<StartRun>() == 0);
+  }
+  SECTION("at the start nobody can say: it waits, and starts once that is known") {
+    auto const id = story.open();
+    CHECK(story.vote("bob", id).code == Errc{});
+    story.now += 61s;
+    story.send(RunnerAccepted{id});
+    CHECK(story.phase(id) == Phase::approved);
+    CHECK(story.count<StartRun>() == 0);
+    story.send(read(story, kAll));
+    CHECK(story.count<AskRunner>() == 1);
+    story.send(RunnerAccepted{id});
+    CHECK(story.phase(id) == Phase::running);
+  }
+  SECTION("by the file, for a group without a source, between quorum and start") {
+    Story plain;
+    auto const id = plain.open();
+    CHECK(plain.vote("bob", id).code == Errc{});
+    auto rules = fixture::rules();
+    rules.people["bob"].groups = {"dev"};
+    plain.reload(rules);
+    plain.send(RunnerAccepted{id});
+    CHECK(plain.phase(id) == Phase::interrupted);
+    check_same(plain);
+  }
+  check_same(story);
+}
+
+TEST_CASE("groups: a reload keeps what is known of the same source, and forgets that of another") {
+  Story story(sourced());
+  story.send(read(story, kAll));
+  auto rules = sourced();
+  rules.people["carol"].accounts["slack"] = "U0CAROL2";
+  rules.people.erase("erin");
+  story.reload(rules);
+  CHECK(story.state.rules.members("sre") == std::set<std::string>{"bob"});
+  rules.sources["sre"].id = "S0OTHER";
+  story.reload(rules);
+  CHECK(story.state.rules.members("sre").empty());
+  story.send(read(story, kAll));  // the answer to an asking about the old one
+  CHECK(story.kinds().empty());
+  story.restart();
+  CHECK(story.state.rules.unread.contains("sre"));
+  check_same(story);
+}
+
+TEST_CASE("groups: the fold refuses votes, starts and requests on a reading that is too old") {
+  Story story(sourced());
+  story.send(read(story, kAll));
+  auto const id = story.open();
+  auto const before = story.copy;
+  CHECK(story.vote("bob", id).code == Errc{});
+  auto late = story.ledger.back();
+  REQUIRE(late.kind == "request.approved");
+  auto const shifted = story.now + 61s;
+  for (auto& file : late.files) {
+    for (auto at = file.bytes.find(format_time(story.now)); at != std::string::npos;
+         at = file.bytes.find(format_time(story.now)))
+      file.bytes.replace(at, format_time(story.now).size(), format_time(shifted));
+  }
+  late.time = shifted;
+  auto state = before;
+  auto const applied = story.try_apply(state, late);
+  REQUIRE(applied.has_error());
+  CHECK(applied.error().message.find("60 s") != std::string::npos);
+}
+
+TEST_CASE(
+    "groups: nobody is put into such a group by hand, and a policy is not called hopeless for what is not known") {
+  auto rules = sourced();
+  CHECK_FALSE(why_never_approvable(rules.policies.at("two-sre"), rules, "alice"));
+  rules.people["bob"].groups.insert("sre");
+  CHECK(rules_from_bytes(fixture::config_bytes(rules)).has_error());
+  CHECK(rules_from_bytes(fixture::config_bytes(sourced())).value().sources == sourced().sources);
+}

@@ -1,0 +1,166 @@
+// Groups that a platform keeps: asked ahead of every vote, never during one.
+#include "tests/support/result_text.hpp"
+#include "tests/unit/engine/rig.hpp"
+
+namespace {
+
+using namespace rig;
+
+// Slack's usergroups: answers at once, or as the test says.
+struct FakeGroups : ports::Groups {
+  explicit FakeGroups(ports::Loop& on) : loop(on) {}
+  std::string platform() const override { return "slack"; }
+  void members(std::string group, std::function<void(core::Result<std::set<std::string>>)> done) override {
+    asked.push_back(std::move(group));
+    if (hang) return held.push_back(std::move(done));
+    loop.post([this, done = std::move(done)] {
+      if (fails) return done(core::make_error(Errc::unavailable, "Slack answers 500"));
+      done(accounts);
+    });
+  }
+  ports::Loop& loop;
+  std::set<std::string> accounts{"U0BOB", "U0CAROL", "U0ERIN"};
+  std::vector<std::string> asked;
+  std::vector<std::function<void(core::Result<std::set<std::string>>)>> held;
+  bool fails = false, hang = false;
+};
+
+core::Rules sourced() {
+  auto rules = fixture::rules();
+  for (auto& [key, person] : rules.people) person.groups.erase("sre");
+  rules.sources.emplace("sre", core::GroupSource{"slack", "S0SRE"});
+  rules.unread.insert("sre");
+  return rules;
+}
+
+struct GroupRig : Rig {
+  explicit GroupRig(bool start_now = true) : Rig(sourced(), /*start_now=*/false), slack(loop) {
+    groups = {&slack};
+    if (start_now) start();
+  }
+  FakeGroups slack;
+};
+
+core::RequestId open_deploy(Rig& rig) { return rig.open("deploy", {{"version", "7"}, {"replicas", "2"}}); }
+
+}  // namespace
+
+TEST_CASE("groups: known before a card is posted, which mentions who is in them") {
+  GroupRig rig(/*start_now=*/false);
+  rig.slack.hang = true;
+  rig.start();
+  auto const asked = rig.ask();
+  REQUIRE(asked->at(0).code == Errc{});
+  auto const id = asked->at(0).request.value();
+  CHECK(rig.phase(id) == core::Phase::collecting);  // its evidence is there, who may vote is not known
+  CHECK(rig.chat.cards() == 0);
+  rig.slack.held.at(0)(rig.slack.accounts);
+  rig.settle();
+  CHECK(rig.phase(id) == core::Phase::pending);
+  REQUIRE(rig.chat.cards() == 1);
+  CHECK(rig.chat.messages[0].body["mention"] == Json::array({"bob", "carol", "erin"}));
+}
+
+TEST_CASE("groups: a platform that says nothing holds no request up for more than 10 s") {
+  GroupRig rig(/*start_now=*/false);
+  rig.slack.hang = true;
+  rig.start();
+  auto const id = rig.ask()->at(0).request.value();
+  rig.loop.advance(10s);
+  CHECK(rig.phase(id) == core::Phase::pending);
+  CHECK(rig.chat.cards() == 1);
+  auto const refused = rig.approve("bob", id);
+  CHECK(refused->at(0).state == State::refused);
+  CHECK_THAT(refused->at(0).text, Catch::Contains("try again"));
+  // Its late answer counts from when it was asked, and 15 s after that it is not waited for.
+  rig.loop.advance(6s);
+  rig.slack.held.at(0)(rig.slack.accounts);
+  rig.settle();
+  CHECK(rig.approve("bob", id)->at(0).state == State::refused);
+}
+
+TEST_CASE("groups: asked every 30 s, so a vote never waits, and a vote asks for nothing") {
+  GroupRig rig;
+  CHECK(rig.slack.asked == std::vector<std::string>{"S0SRE"});
+  auto const id = open_deploy(rig);
+  rig.loop.advance(10min);
+  CHECK(rig.slack.asked.size() == 21);
+  CHECK(rig.ledger.count("groups.read") == 1);  // no news is no entry
+  rig.slack.hang = true;
+  CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+  CHECK(rig.slack.asked.size() == 21);
+  CHECK(rig.ledger.count("groups.read") == 2);  // the vote finds on record what it was counted on
+  CHECK(rig.ledger.broken == "");
+}
+
+TEST_CASE("T30 T39 groups: when they can't be read nothing is approved after 60 s, until they can") {
+  GroupRig rig;
+  auto const id = open_deploy(rig);
+  CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+  rig.slack.fails = true;
+  rig.loop.advance(59s);
+  CHECK(rig.log.has("who is in a group can't be read"));
+  rig.loop.advance(3s);
+  auto const refused = rig.approve("carol", id);
+  CHECK(refused->at(0).state == State::refused);
+  CHECK_THAT(refused->at(0).text, Catch::Contains("try again"));
+  rig.slack.fails = false;
+  rig.loop.advance(30s);
+  CHECK(rig.approve("carol", id)->at(0).state == State::recorded);
+  CHECK(rig.phase(id) == core::Phase::approved);
+  CHECK(rig.ledger.broken == "");
+}
+
+TEST_CASE("T30 groups: who is taken out is out within 30 s, and a start waits for nobody else") {
+  GroupRig rig;
+  auto const id = rig.open();
+  CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+  rig.slack.accounts.erase("U0BOB");
+  rig.loop.advance(30s);
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  CHECK(rig.runner.runs.empty());
+  CHECK(rig.phase(id) == core::Phase::interrupted);
+  CHECK(rig.ledger.broken == "");
+}
+
+TEST_CASE("groups: after a restart what is on record is not taken for fresh") {
+  GroupRig rig;
+  auto const id = open_deploy(rig);
+  rig.slack.accounts = {"U0CAROL"};
+  rig.slack.hang = true;
+  rig.loop.advance(2min);
+  rig.start();
+  CHECK(rig.approve("bob", id)->at(0).state == State::refused);
+  CHECK(rig.ledger.broken == "");
+}
+
+TEST_CASE("groups: a reload asks about new ones at once and about those gone no more") {
+  GroupRig rig;
+  auto rules = sourced();
+  rules.sources["sre"].id = "S0NEW";
+  rig.engine->reload(rules, fixture::config_bytes(rules));
+  rig.settle();
+  CHECK(rig.slack.asked.back() == "S0NEW");
+  auto const asked = rig.slack.asked.size();
+  rig.loop.advance(35s);
+  CHECK(rig.slack.asked.size() == asked + 1);
+  rig.engine->reload(fixture::rules(), fixture::config_bytes(fixture::rules()));
+  rig.settle();
+  rig.loop.advance(5min);
+  CHECK(rig.slack.asked.size() == asked + 1);
+}
+
+TEST_CASE("groups: a full disk: who denied is taken at their word, now and after a restart") {
+  GroupRig rig;
+  auto const id = rig.open();
+  rig.loop.advance(3min);
+  rig.ledger.full = true;
+  CHECK(rig.deny("bob", id)->at(0).state == State::recorded);
+  CHECK(rig.side.lines.size() == 1);
+  rig.slack.hang = true;
+  rig.ledger.full = false;
+  rig.start();
+  CHECK(rig.phase(id) == core::Phase::denied);
+  CHECK(rig.ledger.broken == "");
+}
