@@ -169,7 +169,7 @@ class Examination {
       std::size_t known = 0, all = 0;
       if (auto const* users = answer->body["users"].if_array()) {
         all = users->size();
-        for (auto const& user : *users) known += config_.rules.person_of("slack", user.text()) ? 1 : 0;
+        for (auto const& user : *users) known += config_.rules.person_of("slack", user.text()) ? 1u : 0u;
       }
       auto const words = "Slack lists " + std::to_string(all) + " accounts in " + source.id + "; " +
                          std::to_string(known) + " of them are people of the configuration.";
