@@ -40,7 +40,7 @@ void run_all(std::uint32_t first, std::uint32_t count) {
 }
 
 // 10,000 in the full tier, a sample before every commit.
-std::uint32_t how_many() { return support::full() ? 5'000 : support::rounds(600); }
+std::uint32_t how_many() { return support::full() ? 5'000 : support::rounds(240); }
 
 }  // namespace
 

@@ -68,10 +68,10 @@ struct Disk final : rig::FakeLedger {
 
 // The runner: says yes, runs for a moment, and remembers across restarts what it started.
 struct Runner final : rig::FakeRunner {
-  void check(std::string request) override {
+  void check(std::string request, std::string) override {
     later(0s, [this, request](engine::Engine& engine) { engine.runner_accepted(request); });
   }
-  void run(std::string request) override {
+  void run(std::string request, std::string) override {
     if (!started.insert(request).second) again = request;
     later(2s, [this, request](engine::Engine& engine) {
       engine.runner_finished(request, rig::Rig::result("succeeded", "", 0), "done\n");
@@ -155,6 +155,7 @@ class World final : ports::ChatSink {
                       .forget_started = [](core::RequestId const&) {},
                       .rules_changed = {},
                       .redact = {},
+                      .recorded = {},
                       .stop_service = [this](core::Error const& why) { wrong("it stopped: " + why.message); }},
         disk_.folded);
     engine_->start({.version = "1",
