@@ -124,11 +124,11 @@ bool has_open_request(State const& state, CaseId const& of) {
 
 }  // namespace
 
-void Stepper::close_cases() {
+void Stepper::close_cases(std::set<CaseId> const& among) {
   std::vector<std::pair<CaseId, std::string>> ready;
-  for (auto const& id : state.open_cases) {
+  for (auto const& id : among) {
+    if (!state.open_cases.contains(id) || has_open_request(state, id)) continue;
     auto const& of = state.cases.at(id);
-    if (has_open_request(state, id)) continue;
     if (of.trigger.empty() && of.requests > 0)
       ready.emplace_back(id, "its requests have ended");
     else if (of.recovered)
@@ -393,6 +393,11 @@ void pass_time(Stepper& step) {
   step.flush_refusals(/*all=*/false);
 }
 
+bool ends_request(std::string_view kind) {
+  return kind == "run.finished" || kind == "request.denied" || kind == "request.expired" ||
+         kind == "request.cancelled" || kind == "request.voided";
+}
+
 }  // namespace
 
 std::vector<Effect> step(State& state, Event const& event) {
@@ -401,13 +406,18 @@ std::vector<Effect> step(State& state, Event const& event) {
   if (!starting) pass_time(stepper);
   std::visit([&](auto const& what) { on(stepper, what); }, event.what);
   if (starting) pass_time(stepper);
-  // Only what ends something, or time itself, can close a case: a vote that leaves a request open need not look.
-  bool const ended = std::ranges::any_of(stepper.effects, [](Effect const& effect) {
-    auto const* append = std::get_if<Append>(&effect);
-    return append && (append->entry.kind == "run.finished" || append->entry.kind.starts_with("request."));
-  });
-  if (ended || std::holds_alternative<SignalRecovered>(event.what) || std::holds_alternative<Tick>(event.what))
-    stepper.close_cases();
+  // Only the end of its last request, its recovery or time itself can close a case, and a start what was cut off.
+  if (starting || std::holds_alternative<SignalRecovered>(event.what) || std::holds_alternative<Tick>(event.what)) {
+    stepper.close_cases(std::set<CaseId>(state.open_cases));
+  } else {
+    std::set<CaseId> ended;
+    for (auto const& effect : stepper.effects) {
+      auto const* append = std::get_if<Append>(&effect);
+      if (!append || !ends_request(append->entry.kind)) continue;
+      if (auto const id = CaseId::parse(append->entry.case_id)) ended.insert(*id);
+    }
+    stepper.close_cases(ended);
+  }
   return std::move(stepper.effects);
 }
 
@@ -419,6 +429,7 @@ std::optional<Time> next_due(State const& state) {
   if (!state.due.empty()) consider(state.due.begin()->first);
   for (auto const& id : state.open_cases) {  // in order of their days: the first that a trigger opened is due first
     auto const& of = state.cases.at(id);
+    if (due && of.opened_at + kCaseWatched >= *due) break;            // nor are the later ones due before
     if (of.trigger.empty() || has_open_request(state, id)) continue;  // its own end will close it
     consider(of.opened_at + kCaseWatched);
     break;

@@ -30,8 +30,8 @@ struct Stepper {
   void void_changed();  // voids what is open under a runbook or policy that is no longer in force
   // step_vote.cpp: records that somebody tried and was refused, within the account's quota
   void record_refusal(RequestState const* request, entries::Refusal refusal);
-  void close_cases();             // those where nothing more can happen
-  void flush_refusals(bool all);  // step_vote.cpp: writes folded refusals whose minute is over
+  void close_cases(std::set<CaseId> const& among);  // those where nothing more can happen
+  void flush_refusals(bool all);                    // step_vote.cpp: writes folded refusals whose minute is over
   std::uint32_t service_counter() const;
 
   // step_groups.cpp: brings what is on record about these groups up to what is known now: an old reading gives way to a

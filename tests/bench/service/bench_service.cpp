@@ -7,14 +7,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "bot/net/http_server.hpp"
+#include "tests/bench/figures.hpp"
 #include "tests/support/service_kit.hpp"
 
 namespace {
@@ -23,51 +22,14 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 // An idle service may use this much; the same bound for `serve` and for its runner, a process of its own.
-constexpr double kIdleMiB = 30;
+constexpr double kIdleMiB = 25;
 constexpr auto kSlowCollector = 300ms;
 
 double milliseconds(Clock::duration passed) { return std::chrono::duration<double, std::milli>(passed).count(); }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 [[noreturn]] void fail(std::string const& why) { throw std::runtime_error(why); }
 
-struct Memory {
-  double rss = 0, pss = 0, anonymous = 0;  // MiB
-};
-
-// From /proc/PID/smaps_rollup (proc(5)); its values are KiB.
-Memory memory_of(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/smaps_rollup");
-  Memory memory;
-  for (std::string line; std::getline(file, line);) {
-    char name[64];
-    unsigned long kib = 0;
-    if (std::sscanf(line.c_str(), "%63[^:]: %lu kB", name, &kib) != 2) continue;
-    auto const mib = static_cast<double>(kib) / 1024;
-    if (std::strcmp(name, "Rss") == 0) memory.rss = mib;
-    if (std::strcmp(name, "Pss") == 0) memory.pss = mib;
-    if (std::strcmp(name, "Anonymous") == 0) memory.anonymous = mib;
-  }
-  if (memory.rss <= 0) fail("the memory of process " + std::to_string(pid) + " can't be read");
-  return memory;
-}
-
-// What its threads have had of the processor, in ms: on a busy machine this says more than the clock. schedstat counts
-// nanoseconds (Documentation/scheduler/sched-stats.rst).
-double processor_time_of(pid_t pid) {
-  double sum = 0;
-  std::error_code ignored;
-  for (auto const& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", ignored)) {
-    std::ifstream file(task.path() / "schedstat");
-    double nanoseconds = 0;
-    if (file >> nanoseconds) sum += nanoseconds / 1e6;
-  }
-  return sum;
-}
+using bench::Memory, bench::memory_of, bench::processor_time_of, bench::median;
 
 // Polls until three readings, half a second apart, agree within 64 KiB.
 Memory settled_memory(support::ServiceKit& kit, pid_t pid) {
@@ -213,7 +175,7 @@ void print_memory(char const* what, Memory const& memory, char const* target) {
               target);
 }
 
-int bench(std::string const& binary, bool check, int rounds) {
+int measure(std::string const& binary, bool check, int rounds) {
   Web web;
   support::ServiceKit kit(options_for(web, rounds));
   auto const starts = start_times(kit, binary, rounds);
@@ -256,7 +218,7 @@ int main(int argc, char** argv) {
       binary = argv[i];
   }
   try {
-    return bench(binary, check, rounds);
+    return measure(binary, check, rounds);
   } catch (std::exception const& problem) {
     std::fprintf(stderr, "bench_service: %s\n", problem.what());
     return 3;
