@@ -246,7 +246,6 @@ Row const kRows[] = {
      "the runner's socket"},
     {"mode: basic", "mode: @@tight", "basic, strict"},
     {"writable: []", "writable: [@@/]", "not the root"},
-    {"mode: basic", "mode: @@none", "must be basic"},
     {"writable: []", "writable: [@@tmp]", "no absolute path"},
     {"writable: []", "writable: @@[/tmp]", "no effect", kWarning},
     {"127.0.0.1:8080", "127.0.0.1", "no address to listen on"},
