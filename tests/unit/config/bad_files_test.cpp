@@ -55,7 +55,7 @@ Row const kRows[] = {
      "robots.ci lacks the key \"token_sha256\""},
     // groups
     {"channels:", "groups: {ops: {slack_usergroup: @@sre}}\nchannels:", "no id of a Slack usergroup"},
-    {"channels:", "groups: {ops: {@@}}\nchannels:", "lacks the key \"slack_usergroup\""},
+    {"channels:", "groups: {ops: @@{}}\nchannels:", "lacks the key \"slack_usergroup\""},
     {"channels:", "groups: {@@triggers: {slack_usergroup: S0OPS}}\nchannels:", "reserved for triggers"},
     {"people:\n  alice: {name: Alice Ng, email: alice@example.org, groups: [dev]",
      "groups: {ops: {slack_usergroup: S0OPS}}\npeople:\n  alice: {name: Alice Ng, email: alice@example.org, groups: "
