@@ -37,9 +37,9 @@ if(EXISTS ${root}/usr/lib/systemd/system)
     file(REMOVE_RECURSE ${root}/usr/lib/systemd)
   endif()
 endif()
-file(MAKE_DIRECTORY ${root}/etc/default)
-file(COPY_FILE ${source}/default ${root}/etc/default/countersign)
-file(CHMOD ${root}/etc/default/countersign PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+file(MAKE_DIRECTORY ${root}/etc/countersign)
+file(COPY_FILE ${CPACK_COUNTERSIGN_SOURCE}/deploy/systemd/runner.env ${root}/etc/countersign/runner.env)
+file(CHMOD ${root}/etc/countersign/runner.env PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 
 # lintian holds these against a rule of its own; each with its reason.
 file(MAKE_DIRECTORY ${root}/usr/share/lintian/overrides)
