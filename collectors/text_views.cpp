@@ -175,7 +175,8 @@ View joined(std::string_view text) {
         stop == text.size() || text[stop] == '\n' || text[stop] == '\r' || text[stop] == '"' || text[stop] == '\'';
     bool const odd = std::ranges::any_of(word, [](unsigned char c) { return std::isdigit(c) != 0; });
     if (!whole_line && !odd) continue;
-    if (line_time(text.substr(next, 80), core::Time{})) continue;
+    auto const line_end = std::min(text.find('\n', next), text.size());
+    if (line_time(text.substr(next, line_end - next), core::Time{})) continue;
     view.copy(text.substr(copied, end - copied), copied);
     copied = next;
   }

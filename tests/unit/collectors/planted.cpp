@@ -171,6 +171,7 @@ Planted Planter::next() {
   auto const by_byte = [&](char const* dress, char const* before, char const* digits, std::string const& quote) {
     planted.dress = dress;
     planted.gone = {each_byte(secret.secret, before, digits)};
+    planted.bytes_each = std::string(before).size() + 2;
     planted.text = "data " + quote + each_byte(whole, before, digits) + quote + " end";
   };
   switch ((turn / kKinds) % kDresses) {
@@ -230,13 +231,15 @@ std::string Planter::noise() {
   return kLines[random_() % std::size(kLines)];
 }
 
-Leaks::Leaks(std::string const& output) {
+Leaks::Leaks(std::string const& output) : output_(output) {
   for (std::size_t at = 0; at + kWindow <= output.size(); ++at) seen_.insert(output.substr(at, kWindow));
 }
 
-std::string Leaks::of(std::string const& secret) const {
-  for (std::size_t at = 0; at + kWindow <= secret.size(); ++at) {
-    if (auto const part = secret.substr(at, kWindow); seen_.contains(part)) return part;
+std::string Leaks::of(std::string const& secret, std::size_t bytes_each) const {
+  auto const window = kWindow * bytes_each;
+  for (std::size_t at = 0; at + window <= secret.size(); at += bytes_each) {
+    auto const part = secret.substr(at, window);
+    if (seen_.contains(part.substr(0, kWindow)) && output_.find(part) != std::string::npos) return part;
   }
   return {};
 }

@@ -13,6 +13,7 @@ struct Planted {
   std::string kind, dress;
   std::string text;
   std::vector<std::string> gone;
+  std::size_t bytes_each = 1;  // of a character of `gone`, as it is written
 };
 
 class Planter {
@@ -37,15 +38,16 @@ class Planter {
   std::size_t turn_ = 0;
 };
 
-// Whether 12 bytes in a row of what must be gone are still there.
+// Whether 12 characters in a row of what must be gone are still there.
 class Leaks {
  public:
   explicit Leaks(std::string const& output);
-  // The leaked bytes, or nothing.
-  std::string of(std::string const& secret) const;
+  // The leaked bytes of `secret`, each character of which is written with so many bytes; or nothing.
+  std::string of(std::string const& secret, std::size_t bytes_each) const;
 
  private:
-  std::unordered_set<std::string> seen_;
+  std::string output_;
+  std::unordered_set<std::string> seen_;  // all runs of 12 bytes
 };
 
 }  // namespace collectors_test

@@ -101,7 +101,7 @@ TEST_CASE("T32 redaction: 5,000 planted secrets of 25 kinds in 11 dresses throug
     Leaks const found(output);
     for (auto const& planted : document.planted) {
       for (auto const& piece : planted.gone) {
-        auto const leaked = found.of(piece);
+        auto const leaked = found.of(piece, planted.bytes_each);
         if (leaked.empty()) continue;
         ++leaks[planted.kind + " " + planted.dress];
         if (first.empty()) first = planted.kind + " " + planted.dress + ": " + planted.text;

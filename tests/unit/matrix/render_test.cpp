@@ -189,7 +189,6 @@ TEST_CASE("T34 matrix render: 200 texts that talk to the approver stay what they
     return html.substr(0, label) + (end == std::string::npos || end < label ? "" : html.substr(end));
   };
   auto const honest = render_card(cards::waiting(), "key-1", cards::people()).body;
-  Json golden = Json::array();
   std::size_t number = 0;
   for (auto const& card : support::talking_cards(cards::waiting())) {
     CAPTURE(number);
@@ -202,7 +201,5 @@ TEST_CASE("T34 matrix render: 200 texts that talk to the approver stay what they
     CHECK(body["m.mentions"] == honest["m.mentions"]);
     CHECK(evidence.find("<a ") == std::string::npos);
     CHECK(evidence.find("<h1") == std::string::npos);
-    golden.push(evidence);
   }
-  check_golden("talking", golden);
 }

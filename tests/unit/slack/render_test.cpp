@@ -170,7 +170,6 @@ TEST_CASE("T34 slack render: 200 texts that talk to the approver stay what they 
   };
   auto honest = cards::waiting();
   auto const base = without(render_card(honest, "key-1", cards::people()).body, nullptr);
-  Json golden = Json::array();
   std::size_t number = 0;
   for (auto const& card : support::talking_cards(honest)) {
     CAPTURE(number);
@@ -187,9 +186,7 @@ TEST_CASE("T34 slack render: 200 texts that talk to the approver stay what they 
       for (auto const& part : *block["elements"].if_array()) {
         for (auto const& piece : *part["elements"].if_array()) CHECK(piece["type"].text() == "text");
       }
-      golden.push(block["elements"]);
     }
     CHECK(evidence.find("Evidence (untrusted)") != std::string::npos);
   }
-  check_golden("talking", golden);
 }

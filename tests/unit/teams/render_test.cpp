@@ -231,7 +231,6 @@ TEST_CASE("T34 teams render: 200 texts that talk to the approver stay what they 
   };
   auto const base = parts(render(cards::waiting()).body, nullptr);
   auto const mentions = card_in(render(cards::waiting()).body)["msteams"];
-  Json golden = Json::array();
   std::size_t number = 0;
   for (auto const& card : support::talking_cards(cards::waiting())) {
     CAPTURE(number);
@@ -241,7 +240,5 @@ TEST_CASE("T34 teams render: 200 texts that talk to the approver stay what they 
     CHECK(parts(body, &evidence) == base);
     CHECK(card_in(body)["msteams"] == mentions);
     CHECK(core::dump(evidence).find("\"type\":\"Action") == std::string::npos);
-    golden.push(evidence);
   }
-  check_golden("talking", golden);
 }
