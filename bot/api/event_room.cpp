@@ -58,16 +58,23 @@ void EventRoom::loaded(core::RequestId const& id, core::Result<std::vector<core:
     all.emplace(stored.seq, event_of(stored.entry, {.seq = stored.seq, .commit = stored.commit}));
   for (auto& event : std::exchange(topic.early, {})) all.emplace(event.seq, std::move(event));
   topic.loaded = true;
-  for (auto const& [seq, event] : all) take(topic, event, /*tell=*/false);
+  for (auto& [seq, event] : all) take(topic, std::move(event), /*tell=*/false);
   for (auto const& opening : waiting) seat(id, topic, opening);
   forget_if_empty(id);
 }
 
 // The next event of the request. After the final one nothing follows.
-void EventRoom::take(Topic& topic, RequestEvent const& event, bool tell) {
+void EventRoom::take(Topic& topic, RequestEvent event, bool tell) {
   if (topic.final || (!topic.told.empty() && event.seq <= topic.told.back().seq)) return;
   if (!event.state.empty()) topic.state = event.state;
   topic.final = event.final;
+  // The view says when the start was recorded, which the entry of the end doesn't hold.
+  if (event.kind == "run.started") topic.run_started = event.data["run"]["started_at"];
+  if (event.kind == "run.finished") {
+    auto run = event.data["run"];
+    run.set("started_at", topic.run_started);
+    event.data.set("run", std::move(run));
+  }
   topic.told.push_back({event.seq, event_text(event, topic.state)});
   if (topic.told.size() > kMaxEventsOfRequest) topic.told.pop_front();
   if (!tell) return;
@@ -144,7 +151,7 @@ void EventRoom::recorded(std::vector<core::Entry> const& entries, std::vector<co
     if (found == topics_.end()) continue;
     auto event = event_of(entries[i], receipts[i]);
     if (found->second.loaded)
-      take(found->second, event, /*tell=*/true);
+      take(found->second, std::move(event), /*tell=*/true);
     else
       found->second.early.push_back(std::move(event));
     forget_if_empty(*id);

@@ -67,6 +67,7 @@ class EventRoom {
   struct Topic {
     bool loaded = false, final = false;
     std::string last_commit, state;
+    core::Json run_started{};  // when, once it was
     std::deque<Told> told;
     std::vector<RequestEvent> early;  // came while the ledger was being read
     std::vector<Opening> waiting;
@@ -75,7 +76,7 @@ class EventRoom {
 
   void load_next();
   void loaded(core::RequestId const& id, core::Result<std::vector<core::StoredEntry>> result);
-  void take(Topic& topic, RequestEvent const& event, bool tell);
+  void take(Topic& topic, RequestEvent event, bool tell);
   void seat(core::RequestId const& id, Topic& topic, Opening opening);
   void gone(core::RequestId const& id, std::uint64_t number);
   bool send(Listener& listener, std::string_view text);  // false: it was sent away

@@ -42,6 +42,7 @@ class Stream {
     reader_ = {};
     call_ = client_.request({.url = what_.url + "/events",
                              .headers = std::move(headers),
+                             .timeout = what_.patience,
                              .on_part = [this](std::string_view part) { heard(part); }},
                             [this](net::Result<net::HttpResponse> const& end) { ended(end); });
   }
@@ -152,7 +153,7 @@ std::optional<Json> follow(net::Io& io, net::HttpClient& client, Follow const& w
     if (!look) continue;
     looked = Clock::now();
     try {
-      auto const now = call(io, client, {.url = what.url, .headers = what.headers});
+      auto const now = call(io, client, {.url = what.url, .headers = what.headers, .timeout = what.patience});
       auto parsed = core::parse_json(now.body);
       if (now.status != 200 || !parsed)
         throw core::Failure(

@@ -20,6 +20,7 @@ struct Follow {
   std::string url;                                      // of the request: https://…/v1/requests/CS-…
   net::Headers headers;                                 // with the token
   std::string state;                                    // as known so far
+  std::chrono::milliseconds patience{30'000};  // for one answer
   std::chrono::milliseconds give_up{0};                 // 0: never
   bool progress = false;                                // a line on standard error that tells how it stands
   std::function<void(core::Json const& view)> changed;  // at each new state

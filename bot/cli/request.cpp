@@ -135,6 +135,7 @@ int request(AskOptions const& options) {
                           {.url = base + (*json)["url"].text(),
                            .headers = {{"Authorization", "Bearer " + token}},
                            .state = (*json)["state"].text(),
+                           .patience = patience,
                            .give_up = *limit,
                            .progress = !options.json && ::isatty(STDERR_FILENO) == 1,
                            .changed = [&](Json const& view) { say(view, options.json); }});
