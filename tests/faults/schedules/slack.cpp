@@ -131,6 +131,11 @@ class Slack final : public Floor, net::HttpClient, net::WebSocketDialer {
     auto const method = request.url.substr(request.url.rfind('/') + 1);
     Json answer = Json::object({{"ok", true}});
     if (method == "auth.test") answer.set("team_id", "T0WORKSPC").set("user_id", "U0BOTUSER").set("bot_id", "B0BOT");
+    if (method == "users.info")
+      answer.set("user", Json::object({{"id", request.body.substr(request.body.find('=') + 1)},
+                                       {"team_id", "T0WORKSPC"},
+                                       {"deleted", false},
+                                       {"is_bot", false}}));
     if (method == "apps.connections.open")
       answer.set("url", "wss://wss.example.org/link/?ticket=" + std::to_string(++tickets_));
     if (method == "chat.postMessage") {
