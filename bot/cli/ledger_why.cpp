@@ -20,7 +20,7 @@ namespace {
 using core::Json;
 
 Json time_json(std::optional<core::Time> const& time) { return time ? Json(core::format_time(*time)) : Json(); }
-Json optional(std::string const& text) { return text.empty() ? Json() : Json(text); }
+Json text_or_null(std::string const& text) { return text.empty() ? Json() : Json(text); }
 Json list(auto const& words) { return Json::Array(words.begin(), words.end()); }
 
 std::string joined(auto const& words, char const* otherwise = "none") {
@@ -114,9 +114,9 @@ Json vote_json(NotedVote const& noted) {
                        {"platform", vote.platform},
                        {"account", vote.account},
                        {"via", vote.via},
-                       {"note", optional(vote.note)},
+                       {"note", text_or_null(vote.note)},
                        {"groups", list(vote.groups)},
-                       {"counted_for", optional(noted.counted_for)},
+                       {"counted_for", text_or_null(noted.counted_for)},
                        {"stands", noted.stands},
                        {"text", noted.words}});
 }

@@ -8,6 +8,7 @@
 #include "bot/api/views.hpp"
 #include "bot/core/digest.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/result_text.hpp"
 #include "tests/support/rules_fixture.hpp"
 
 namespace {

@@ -7,6 +7,7 @@
 #include "bot/api/openapi.hpp"
 #include "bot/api/rate.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/result_text.hpp"
 
 namespace {
 
