@@ -125,7 +125,7 @@ double fan_out(support::ServiceKit& kit) {
           {.url = "http://127.0.0.1:" + std::to_string(kit.port()) + "/v1/requests/" + id + "/events",
            .headers = {{"Authorization", "Bearer token-of-alice"}},
            .timeout = 60s,
-           .on_part = [&](std::string_view part) { heard += part.find("event: vote.approve") != part.npos ? 1 : 0; }},
+           .on_part = [&](std::string_view part) { heard += part.find("event: vote.approve") != part.npos ? 1u : 0u; }},
           [](net::Result<net::HttpResponse> const&) {});
     if (!kit.wait(
             [&] {

@@ -232,8 +232,8 @@ TEST_CASE("idempotency: many posts of one key at once are one request and one an
       if (bytes) answer += *bytes;
       return !bytes;
     }));
-    answered += answer.starts_with("HTTP/1.1 202 ") ? 1 : 0;
-    replayed += has(answer, "Idempotency-Replayed: true") ? 1 : 0;
+    answered += answer.starts_with("HTTP/1.1 202 ") ? 1u : 0u;
+    replayed += has(answer, "Idempotency-Replayed: true") ? 1u : 0u;
     bodies.insert(answer.substr(answer.find("\r\n\r\n")));
   }
   CHECK(answered == 40);

@@ -65,7 +65,7 @@ void append(std::filesystem::path const& file, std::string const& text) {
 
 std::size_t opened(ServiceKit const& kit, std::string const& trigger) {
   std::size_t found = 0;
-  for (auto const& entry : kit.entries("case.opened")) found += entry["actor"].text() == "trigger:" + trigger ? 1 : 0;
+  for (auto const& entry : kit.entries("case.opened")) found += entry["actor"].text() == "trigger:" + trigger ? 1u : 0u;
   return found;
 }
 
@@ -230,58 +230,58 @@ TEST_CASE("rehearse: recorded signals of each kind, on their own clock, and noth
                         " 2>&1");
   };
   auto const file = (dir / "signals.jsonl").string();
-  std::string text = R"({"time": "2026-11-21T10:00:05Z", "source": "door", "ok": false, "why": "HTTP status 503"}
+  std::string text = R"json({"time": "2026-11-21T10:00:05Z", "source": "door", "ok": false, "why": "HTTP status 503"}
 {"time": "2026-11-21T10:10:05Z", "source": "door", "ok": true}
 {"time": "2026-11-21T10:20:00Z", "source": "oom", "line": "oom w-1"}
 {"time": "2026-11-21T10:20:10Z", "source": "oom", "line": "oom w-1"}
-{"time": "2026-11-21T10:20:20Z", "source": "oom", "line": "oom $(reboot)"
-}
+{"time": "2026-11-21T10:20:20Z", "source": "oom", "line": "oom $(reboot)"}
 {"time": "2026-11-21T10:20:21Z", "source": "oom", "line": "oom $(reboot)"}
-)";
+)json";
   for (int i = 0; i < 2000; ++i)
-    text += R"({"time": "2026-11-21T12:00:0)" + std::to_string(i / 1000) + R"(Z", "source": "hook", "payload": {"title": "down", "state": "down", "host": "h)" +
+    text += R"({"time": "2026-11-21T12:00:0)" + std::to_string(i / 1000) +
+            R"(Z", "source": "hook", "payload": {"title": "down", "state": "down", "host": "h)" +
             std::to_string(i % 4) + R"("}, "delivery": "d)" + std::to_string(i) + "\"}\n";
-append(file, text);
-auto const said = rehearse("--signals '" + file + "' --json");
-CHECK(said.code == 0);
-std::map<std::string, std::vector<Json>> events;
-std::istringstream lines(said.out);
-for (std::string line; std::getline(lines, line);) {
-  auto json = core::parse_json(line);
-  if (!json) FAIL(line);
-  events[(*json)["what"].text()].push_back(*json);
-}
-CHECK(events["case_opened"].size() == 5);  // the door, two workers, two hosts
-CHECK(events["case_opened"][0]["time"].text() == "2026-11-21T10:00:25.000Z");
-REQUIRE(events["would_propose"].size() == 2);
-CHECK(events["would_propose"][0]["parameters"]["word"].text() == "door");
-CHECK(events["would_propose"][1]["parameters"]["word"].text() == "w-1");
-CHECK(core::dump(events["would_propose"][0]["asks"]) ==
-      R"([{"count":1,"group":"sre","people":["bob","carol","erin"]}])");
-REQUIRE(events["cannot_propose"].size() == 1);
-CHECK(events["recovered"].size() >= 3);
-CHECK(events["held_back"].size() >= 2);
-CHECK_FALSE(events["digest"].empty());
-auto const& summary = events["summary"].at(0);
-CHECK(summary["signals"].integer() == 2006);
-CHECK(summary["held_back"].integer() == 1998);
-auto const words = rehearse("--signals '" + file + "'").out;
-CHECK(has(words, "would propose witness word=door in incidents; asks 1 of sre (bob, carol, erin)"));
-CHECK(has(words, "tells incidents: Noise control held back"));
-CHECK(kit.entries().size() == before);
-CHECK(kit.witnessed() == 0);
+  append(file, text);
+  auto const said = rehearse("--signals '" + file + "' --json");
+  CHECK(said.code == 0);
+  std::map<std::string, std::vector<Json>> events;
+  std::istringstream lines(said.out);
+  for (std::string line; std::getline(lines, line);) {
+    auto json = core::parse_json(line);
+    if (!json) FAIL(line);
+    events[(*json)["what"].text()].push_back(*json);
+  }
+  CHECK(events["case_opened"].size() == 5);  // the door, two workers, two hosts
+  CHECK(events["case_opened"][0]["time"].text() == "2026-11-21T10:00:25.000Z");
+  REQUIRE(events["would_propose"].size() == 2);
+  CHECK(events["would_propose"][0]["parameters"]["word"].text() == "door");
+  CHECK(events["would_propose"][1]["parameters"]["word"].text() == "w-1");
+  CHECK(core::dump(events["would_propose"][0]["asks"]) ==
+        R"([{"count":1,"group":"sre","people":["bob","carol","erin"]}])");
+  REQUIRE(events["cannot_propose"].size() == 1);
+  CHECK(events["recovered"].size() >= 3);
+  CHECK(events["held_back"].size() >= 2);
+  CHECK_FALSE(events["digest"].empty());
+  auto const& summary = events["summary"].at(0);
+  CHECK(summary["signals"].integer() == 2006);
+  CHECK(summary["held_back"].integer() == 1998);
+  auto const words = rehearse("--signals '" + file + "'").out;
+  CHECK(has(words, "would propose witness word=door in incidents; asks 1 of sre (bob, carol, erin)"));
+  CHECK(has(words, "tells incidents: Noise control held back"));
+  CHECK(kit.entries().size() == before);
+  CHECK(kit.witnessed() == 0);
 
-auto const log = (dir / "app.log").string();
-append(log, "2026-11-21T10:00:00Z oom w-1\n2026-11-21T10:02:00Z oom w-1\n2026-11-21T10:02:30Z oom w-1\n");
-auto const from_log = rehearse("--log '" + log + "' --as oom");
-CHECK(from_log.code == 0);
-CHECK(has(from_log.out, "2026-11-21T10:02:30.000Z  opens"));
-CHECK(has(from_log.out, "3 signals: 1 cases"));
-CHECK(rehearse("--log '" + log + "' --as door").code == 2);
-CHECK(rehearse("--log '" + log + "'").code == 2);
-CHECK(rehearse("--signals /nowhere").code == 3);
-append(file, "{\"time\": \"2026-11-21T10:00:05Z\", \"source\": \"nobody\"}\n");
-auto const bad = rehearse("--signals '" + file + "'");
-CHECK(bad.code == 2);
-CHECK(has(bad.out, "signals.jsonl:2007: \"source\" is"));
+  auto const log = (dir / "app.log").string();
+  append(log, "2026-11-21T10:00:00Z oom w-1\n2026-11-21T10:02:00Z oom w-1\n2026-11-21T10:02:30Z oom w-1\n");
+  auto const from_log = rehearse("--log '" + log + "' --as oom");
+  CHECK(from_log.code == 0);
+  CHECK(has(from_log.out, "2026-11-21T10:02:30.000Z  opens"));
+  CHECK(has(from_log.out, "3 signals: 1 cases"));
+  CHECK(rehearse("--log '" + log + "' --as door").code == 2);
+  CHECK(rehearse("--log '" + log + "'").code == 2);
+  CHECK(rehearse("--signals /nowhere").code == 3);
+  append(file, "{\"time\": \"2026-11-21T10:00:05Z\", \"source\": \"nobody\"}\n");
+  auto const bad = rehearse("--signals '" + file + "'");
+  CHECK(bad.code == 2);
+  CHECK(has(bad.out, "signals.jsonl:2007: \"source\" is"));
 }

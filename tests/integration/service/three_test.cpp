@@ -129,14 +129,14 @@ TEST_CASE(
     std::size_t found = 0;
     for (auto const* channel : {"C0INC", "C0OPS"}) {
       for (auto const& message : kit.slack().messages(channel))
-        found += message["thread_ts"].is_null() && has(core::dump(message), words) ? 1 : 0;
+        found += message["thread_ts"].is_null() && has(core::dump(message), words) ? 1u : 0u;
     }
     for (auto const& channel : {std::string("19:incidents@thread.tacv2"), shared}) {
       for (auto const& message : kit.teams.messages(channel))
-        found += message["thread"] == message["id"] && has(core::dump(message), words) ? 1 : 0;
+        found += message["thread"] == message["id"] && has(core::dump(message), words) ? 1u : 0u;
     }
     for (auto const& where : {world.room_id, room}) {
-      for (auto const& message : matrix.messages(where)) found += has(message["html"].text(), words) ? 1 : 0;
+      for (auto const& message : matrix.messages(where)) found += has(message["html"].text(), words) ? 1u : 0u;
     }
     return found;
   };

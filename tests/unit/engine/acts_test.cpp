@@ -76,7 +76,7 @@ TEST_CASE("a question that is on record and stands nowhere is put there after a 
 
 TEST_CASE("a question on a trigger's request mentions nobody") {
   Rig rig;
-  rig.engine->signal({.trigger = "web-down", .title = "web is down", .text = "503", .dedupe_key = "web"});
+  rig.engine->signal({.trigger = "web-down", .title = "web is down", .text = "503", .dedupe_key = "web"}, {});
   rig.settle();
   REQUIRE(rig.chat.cards() == 1);
   auto const id = rig.ledger.folded.requests.begin()->first;
@@ -169,8 +169,8 @@ TEST_CASE("several channels: one that refuses, and a platform that is down, hold
   CHECK(rig.other.cards() == 1);
   // Mentions: the channel that refused would have carried Slack's; one note does in its place, Matrix has its own.
   std::size_t slack = 0, matrix = 0;
-  for (auto const& message : rig.chat.messages) slack += message.body["mention"].if_array()->empty() ? 0 : 1;
-  for (auto const& message : rig.other.messages) matrix += message.body["mention"].if_array()->empty() ? 0 : 1;
+  for (auto const& message : rig.chat.messages) slack += message.body["mention"].if_array()->empty() ? 0u : 1u;
+  for (auto const& message : rig.other.messages) matrix += message.body["mention"].if_array()->empty() ? 0u : 1u;
   CHECK(slack == 1);
   CHECK(matrix <= 1);
 }

@@ -190,7 +190,7 @@ TEST_CASE("T64 F36 slowloris: thousands of clients that send a byte now and then
           next += 200ms;
           for (auto const& one : slow)
             [[maybe_unused]] auto const count = ::send(one.get(), "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-          quick += served(io, *server) ? 1 : 0;
+          quick += served(io, *server) ? 1u : 0u;
         }
         return server->connections() == 0;
       },
@@ -200,7 +200,7 @@ TEST_CASE("T64 F36 slowloris: thousands of clients that send a byte now and then
   unsigned told = 0;
   for (auto const& one : slow) {
     auto const answer = one.read_now();
-    told += answer && answer->starts_with("HTTP/1.1 408 ") ? 1 : 0;
+    told += answer && answer->starts_with("HTTP/1.1 408 ") ? 1u : 0u;
   }
   CHECK(told > clients / 2);  // the others lost the answer to a reset of their own making
 }

@@ -463,7 +463,7 @@ TEST_CASE("T69 T67 a storm in a log: bounded, one case, one digest a minute") {
   CHECK((house.desk.told.size() == 2 || house.desk.told.size() == 3));
   house.loop.advance(1min);
   std::uint64_t lines = 0;
-  for (auto const& line : house.log.lines()) lines += line.message == "a signal was held back" ? 1 : 0;
+  for (auto const& line : house.log.lines()) lines += line.message == "a signal was held back" ? 1u : 0u;
   CHECK(lines == 1);                     // and the service's own log is no storm either
   CHECK(house.held.total() == 179'000);  // the first thousand came at one look, and their case tells them all
 

@@ -365,7 +365,7 @@ TEST_CASE("T69 webhook: a full queue answers 429, a ledger that can't be written
   std::size_t taken = 0;
   for (auto const& one : all) {
     REQUIRE(one->size() == 1);
-    taken += one->front().status == 202 ? 1 : 0;
+    taken += one->front().status == 202 ? 1u : 0u;
   }
   CHECK(taken == WebhookTrigger::kMostWaiting);
   CHECK(house.cases() == 100);  // max_per_hour
