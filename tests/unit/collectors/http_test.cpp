@@ -100,7 +100,7 @@ core::Exhibit get(HttpSettings settings, std::map<std::string, std::string> labe
 
 }  // namespace
 
-TEST_CASE("http: status, address and body; JSON is indented, labels are encoded, a token is sent and never shown") {
+TEST_CASE("http: status, address and body: JSON is indented, labels are encoded, a token is sent and never shown") {
   Peer const peer(answer(R"({"a":[1,2.50,{}],"b":"x\"y","token":"abc"})", "Content-Type: application/json\r\n"));
   HttpSettings settings{.url = peer.at("127.0.0.1") + "/v1/{{service}}?q={{q}}", .allow = allow({"127.0.0.1"})};
   settings.bearer = [] { return core::Result<std::string>("s3cr3t-token-of-ours"); };

@@ -238,7 +238,8 @@ TEST_CASE("check_report and check_report_json say the same") {
   auto const good = check_report_json(load(kBase, "a"));
   CHECK(good["ok"] == core::Json(true));
   CHECK(good["problems"].if_array()->empty());
-  auto const warned = check_report_json(load(replaced(std::string(kBase), "127.0.0.1:8080", "0.0.0.0:8080"), "a"));
+  auto const warned = check_report_json(
+      load(replaced(std::string(kBase), "\"127.0.0.1:8080\"", "\"0.0.0.0:8080\", behind_proxy: true"), "a"));
   CHECK(warned["ok"] == core::Json(true));
   CHECK(warned["warnings"].integer() == 1);
 }
