@@ -81,7 +81,7 @@ TEST_CASE("T64 F36 F37 idle floods and slow heads leave clicks as they are") {
   CHECK(ends_as(kit, id, "succeeded"));
 }
 
-TEST_CASE("TLS: certificate and key of the configuration, renewed at a reload; others are turned away") {
+TEST_CASE("TLS: certificate and key of the configuration, renewed at a reload, others are turned away") {
   if (support::run("openssl version").code != 0) {
     WARN("SKIPPED: openssl is not installed");
     return;

@@ -171,7 +171,7 @@ TEST_CASE("events: a reader resumes behind the last id it names, and is told whe
   CHECK(here.room.listeners() == 0);
 }
 
-TEST_CASE("events: whoever reads too slowly is sent away with a reason and resumes; others hear everything") {
+TEST_CASE("events: whoever reads too slowly is sent away with a reason and resumes, others hear everything") {
   Room here;
   auto const quick = here.open(), slow = here.open();
   slow->reads = false;
