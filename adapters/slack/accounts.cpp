@@ -59,8 +59,15 @@ void Accounts::stop() {
   parts_.loop.cancel(patience_);
 }
 
+void Accounts::give_up() {
+  given_up_ = true;
+  waiting_.clear();
+  parts_.loop.cancel(timer_);
+  timer_ = 0;
+}
+
 void Accounts::configured() {
-  if (!started_) return;
+  if (!started_ || given_up_) return;
   std::erase_if(known_, [&](auto const& one) { return !is_ours(one.first); });
   waiting_.clear();
   std::size_t burst = 0;
@@ -96,7 +103,7 @@ void Accounts::next() {
 }
 
 void Accounts::ask(std::string const& user) {
-  if (!is_ours(user) || !asking_.emplace(user, true).second) return;
+  if (given_up_ || !is_ours(user) || !asking_.emplace(user, true).second) return;
   WebApi::Call call;
   call.method = "users.info";
   call.form = WebApi::Form::form;
@@ -119,7 +126,7 @@ void Accounts::ask(std::string const& user) {
     }
     if (tells) trouble_.clear();
     ready();
-    if (!is_ours(user)) return;
+    if (given_up_ || !is_ours(user)) return;
     bool const answered = tells || gone;
     std::erase(waiting_, user);
     answered ? waiting_.push_back(user) : waiting_.push_front(user);

@@ -21,6 +21,7 @@ class Accounts {
   // answered, or after 2 s: clicks may come.
   void start(std::function<void()> warm);
   void configured();  // after a reload
+  void give_up();     // the token is dead: nothing is asked any more, and what was said grows too old to count
   void stop();
 
   // Why this account of a configured person can't act, in words for it; empty when it may, and for accounts of nobody
@@ -47,7 +48,7 @@ class Accounts {
   std::string trouble_;                 // said last, so that a lasting one is said once
   ports::Loop::TimerId timer_ = 0, patience_ = 0;
   std::function<void()> warm_;
-  bool started_ = false;
+  bool started_ = false, given_up_ = false;
   Alive alive_;
 };
 

@@ -109,6 +109,7 @@ struct Adapter::Impl {
   void give_up(core::Error const& error) {
     if (given_up) return;
     given_up = true;
+    accounts.give_up();
     outbox.fail(core::make_error(Errc::forbidden, error.message));
     if (sockets) {
       sockets->give_up(error);
