@@ -67,7 +67,7 @@ TEST_CASE("groups: a vote finds a reading of the last 60 s on record before it, 
 }
 
 TEST_CASE(
-    "T30 T39 groups: what was read more than 60 s ago is not known, and then nobody votes; a denial still counts") {
+    "T30 T39 groups: what was read more than 60 s ago is not known, and then nobody votes, a denial still counts") {
   Story story(sourced());
   story.send(read(story, kAll));
   auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "2"}});

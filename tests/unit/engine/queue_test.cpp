@@ -127,7 +127,7 @@ TEST_CASE("run_as: the end of one account's runner ends its runs alone, and what
   rig.runner.others = {"deploy"};
   rig.engine->runner_ready("deploy");
   rig.settle();
-  CHECK(rig.runner.checks.back() == theirs.str());
+  CHECK(std::ranges::count(rig.runner.checks, theirs.str()) == 1);
   starts(rig, theirs);
   starts(rig, ours);
   CHECK(core::make_card(rig.engine->state(), *rig.engine->state().request(theirs), rig.loop.now()).action.back() ==
