@@ -75,7 +75,7 @@ TEST_CASE("the rendering digest is what the format says, as another program comp
     return core::rendering_digest("slack", core::parse_json(body).value());
   };
   CHECK(render_card(cards::waiting(), "key-1", cards::people()).digest ==
-        "sha256:12ca278c6c2881f91b434f530512db98c0eb9a406cfeefd8ddbd8f0d2f0cdc02");
+        "sha256:9c089f1ed13205d70293cbb5cfa606c2cfd5f42e4978692e9f865f3dba16a13d");
   CHECK(render_note(cards::note(), "key-2", cards::people()).digest ==
         "sha256:3e04d9029b952800faf15c07385c1fe84a11503efa1cc228ad7681b9a4de4fb8");
   // Objects without a type, values of what is no button, a button without a value, one whose value is an object.
