@@ -218,14 +218,18 @@ struct Rehearsal::Impl {
   }
 
   void feed(Recorded const& signal) {
-    loop.advance_to(std::max(signal.time, loop.now()));
     ++totals.signals;
+    auto const probe = probes.find(signal.source);
+    if (probe != probes.end()) {
+      // From its time on, that moment included: a probe that is due just then is answered so.
+      if (signal.time > loop.now()) loop.advance_to(signal.time - core::Duration{1});
+      probe->second.answer = {signal.ok, signal.ok ? "" : clean(signal.why)};
+    }
+    loop.advance_to(std::max(signal.time, loop.now()));
     if (auto const log_of = logs.find(signal.source); log_of != logs.end()) {
       feed_line(log_of->second, signal.line);
     } else if (auto const webhook = webhooks.find(signal.source); webhook != webhooks.end()) {
       feed_payload(webhook->second, signal);
-    } else if (auto const probe = probes.find(signal.source); probe != probes.end()) {
-      probe->second.answer = {signal.ok, signal.ok ? "" : clean(signal.why)};
     }
     loop.run_posted();
     totals.held_back = held.total();

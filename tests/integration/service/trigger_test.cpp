@@ -55,7 +55,7 @@ TEST_CASE("a failing probe opens one case and asks once, its recovery is told, t
   Watched const web;
   KitOptions options;
   options.extra_triggers =
-      web.trigger("door", "cooldown: 4s", ", propose: [{runbook: witness, with: {word: up}}], post_to: [incidents]");
+      web.trigger("door", "cooldown: 6s", ", propose: [{runbook: witness, with: {word: up}}], post_to: [incidents]");
   ServiceKit kit(options);
   kit.start();
   CHECK(opened(kit).empty());
@@ -75,14 +75,13 @@ TEST_CASE("a failing probe opens one case and asks once, its recovery is told, t
   CHECK(opened(kit).size() == 1);  // it has failed all the time
   web.up();
   REQUIRE(kit.wait([&] { return kit.replies(id, "answers again").size() == 1; }));
-  REQUIRE(closes(kit, 1));
-
-  web.down();
+  web.down();  // before anything that may take long: the cooldown has begun
   REQUIRE(held_back(kit));
+  REQUIRE(closes(kit, 1));
   CHECK(opened(kit).size() == 1);
   REQUIRE(opens(kit, 2));
   auto const late = opened(kit)[1];
-  CHECK(time_of(late) >= time_of(kit.entries("case.closed")[0]) + 4s);
+  CHECK(time_of(late) >= time_of(kit.entries("case.closed")[0]) + 6s);
   CHECK(has(late["data"]["title"].text(), "(1 signal was held back)"));
   CHECK(late["data"]["signal"].text().starts_with("Noise control: 1 signal was held back since "));
   REQUIRE(kit.wait([&] { return count(kit, "request.posted") == 3; }));  // two cards and one outcome
