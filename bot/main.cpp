@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,7 @@ int main(int argc, char** argv) {
     return runbooks::run_probe_child(std::vector<std::string>(argv + 2, argv + argc));
   // The service's child that reads the systemd journal.
   if (argc > 1 && std::string_view(argv[1]) == collectors::kJournalCommand)
-    return collectors::run_journal_child(std::vector<std::string>(argv + 2, argv + argc));
+    return collectors::run_journal_child(std::vector<std::string>(argv + 2, argv + argc), std::cerr);
   CLI::App app{"Countersign: evidence, approval, runbook, record.", "countersign"};
   app.set_version_flag("--version", cli::version_line(), "Print version and commit (--json: as JSON)");
   app.require_subcommand(1);

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,8 +54,9 @@ std::optional<std::string_view> journal_field(std::string_view data, std::string
 std::optional<std::string> unit_name(std::string_view text);
 
 // The child: `countersign journal-read PATH SINCE_US PRIORITY LINES BYTES UNIT…` prints the entries, oldest first, to
-// standard output, and what is wrong to standard error. Answers the exit code.
+// standard output. What is wrong, or missing, goes to `told`: the standard error that the collector reads. Answers the
+// exit code.
 inline constexpr char const* kJournalCommand = "journal-read";
-int run_journal_child(std::vector<std::string> const& arguments);
+int run_journal_child(std::vector<std::string> const& arguments, std::ostream& told);
 
 }  // namespace collectors

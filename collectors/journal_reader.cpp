@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <cstring>
+#include <ostream>
 
 #include "bot/core/text.hpp"
 #include "collectors/journal.hpp"
@@ -38,11 +38,6 @@ struct Order {
 bool number(std::string const& text, std::uint64_t& out) {
   auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   return error == std::errc{} && end == text.data() + text.size();
-}
-
-int fail(std::string const& what, int code) {
-  std::fprintf(stderr, "%s: %s.\n", what.c_str(), std::strerror(code < 0 ? -code : code));
-  return kFailed;
 }
 
 bool parse(std::vector<std::string> const& arguments, Order& order) {
@@ -131,12 +126,16 @@ bool put(std::string_view text) {
 
 }  // namespace
 
-int run_journal_child(std::vector<std::string> const& arguments) {
+int run_journal_child(std::vector<std::string> const& arguments, std::ostream& told) {
   Order order;
   if (!parse(arguments, order)) {
-    std::fprintf(stderr, "journal-read is started by the service.\n");
+    told << "journal-read is started by the service.\n";
     return 2;
   }
+  auto const fail = [&](std::string const& what, int code) {
+    told << what << ": " << std::strerror(code < 0 ? -code : code) << ".\n";
+    return kFailed;
+  };
   auto const place = order.path.empty() ? std::string("The journal") : core::printable_ascii(order.path, 300);
   Journal journal;
   if (int const code = open_journal(order, journal); code < 0) return fail(place + " can't be opened", code);
@@ -168,12 +167,11 @@ int run_journal_child(std::vector<std::string> const& arguments) {
     if (!put(*line)) return kFailed;
   }
   if (code < 0) return fail(place + " can't be read to its end", code);
-  if (cut) std::fprintf(stderr, "cut: there are older entries");
+  if (cut) told << "cut: there are older entries";
   if (!lines.empty()) return 0;
-  std::fprintf(stderr, "%s holds no such entry%s", place.c_str(),
-               order.path.empty() && ::geteuid() != 0
-                   ? "; only members of the group systemd-journal may read those of other accounts"
-                   : "");
+  told << place << " holds no such entry";
+  if (order.path.empty() && ::geteuid() != 0)
+    told << "; only members of the group systemd-journal may read those of other accounts";
   return 0;
 }
 
