@@ -70,9 +70,12 @@ TEST_CASE("doctor: each thing that is missing on Slack is said with its way out,
   world.channel("C0INC")->bot_is_member = false;
   says("  mend     channel incidents: Slack refused to show C0INC with \"not_in_channel\".\n", "/invite @countersign");
   world.channel("C0INC")->bot_is_member = true;
-  world.scopes = "chat:write,channels:history,groups:history";
+  world.scopes = "chat:write,users:read,channels:history,groups:history";
   says("  mend     scopes: The scope commands is missing: /countersign needs it.\n", "install the app again");
-  world.scopes = "chat:write,commands,channels:history";  // no private channel here
+  world.scopes = "chat:write,commands,channels:history,groups:history";
+  says("  mend     scopes: The scope users:read is missing: it must know who is a guest or deactivated:",
+       "install the app again");
+  world.scopes = "chat:write,commands,users:read,channels:history";  // no private channel here
   auto told = doctor(kit);
   CHECK(told.code == 0);
   CHECK(has(told.text, "  advice   scopes: The scope groups:history is missing"));
