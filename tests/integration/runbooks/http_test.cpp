@@ -91,7 +91,7 @@ TEST_CASE("http: what was approved arrives byte for byte, with the token of the 
   auto const file = rig.dir / "token";
   std::ofstream(file) << kToken << "\n";
   ::chmod(file.c_str(), 0600);
-  auto step = call("drain", server.url("/api/a%2Fb?q=%26"), {200, 202});
+  auto step = call("drain", server.url("/api/a%20b?q=%26"), {200, 202});
   step.http.method = "PUT";
   step.http.headers = {{"Content-Type", "application/json"}, {"X-Team", "sre, web"}};
   step.http.body = "{\"a\":\"\\u0041 Ã¼\"}";
@@ -104,7 +104,7 @@ TEST_CASE("http: what was approved arrives byte for byte, with the token of the 
   auto const heard = server.heard();
   REQUIRE(heard.size() == 1);
   CHECK(heard[0].method == "PUT");
-  CHECK(heard[0].target == "/api/a%2Fb?q=%26");
+  CHECK(heard[0].target == "/api/a%20b?q=%26");
   CHECK(heard[0].body == step.http.body);
   CHECK(heard[0].header("X-Team").value_or("") == "sre, web");
   CHECK(heard[0].header("Authorization").value_or("") == std::string("Bearer ") + kToken);
