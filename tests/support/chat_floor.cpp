@@ -10,9 +10,10 @@ bool wait_on(net::Io& io, std::function<bool()> const& done, std::chrono::millis
   auto const until = std::chrono::steady_clock::now() + limit;
   bool reached = done();
   while (!reached && std::chrono::steady_clock::now() < until) {
-    bool tick = false;
-    io.call_after(10ms, [&tick] { tick = true; });
-    io.run_until([&tick] { return tick; }, 1s);
+    // Shared: on a machine that stood still the limit may pass first, and the timer runs in a later round.
+    auto const tick = std::make_shared<bool>(false);
+    io.call_after(10ms, [tick] { *tick = true; });
+    io.run_until([&tick] { return *tick; }, 1s);
     reached = done();
   }
   return reached;

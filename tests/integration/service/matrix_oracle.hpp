@@ -84,6 +84,8 @@ inline constexpr std::array<Way, 9> kWays{Way::click_approve, Way::click_deny, W
 
 struct Oracle {
   static bool open(std::string const& state) { return state == "collecting" || state == "pending"; }
+  // What is approved may wait for its turn; taken back there, it never starts.
+  static bool stoppable(std::string const& state) { return open(state) || state == "approved"; }
   static bool behind(Role const& role, Paper const& paper) {
     return !role.name.empty() && (role.name == paper.kind.requester || role.name == paper.kind.initiator);
   }
@@ -97,7 +99,8 @@ struct Oracle {
     bool const votes = paper.state == "pending" && may_vote(role, paper);
     if (way == Way::click_approve || way == Way::text_approve) return votes ? "request.approved" : "";
     if (way == Way::click_deny || way == Way::text_deny) return votes ? "request.denied" : "";
-    if (way == Way::cancel) return open(paper.state) && takes_part(role, paper) ? "request.cancelled" : "";
+    if (way == Way::cancel && stoppable(paper.state) && takes_part(role, paper))
+      return open(paper.state) ? "request.cancelled" : "run.finished";
     return {};
   }
   // Whether the ledger must hold a refusal of it (a repeated identical vote makes no new entry).
@@ -105,7 +108,7 @@ struct Oracle {
     if (!effect(role, way, paper).empty()) return false;
     if (role.name.empty()) return true;  // an unknown account, whatever it wants
     if (way == Way::show || way == Way::list) return false;
-    if (way == Way::cancel) return open(paper.state) || !takes_part(role, paper);  // being too late alone is none
+    if (way == Way::cancel) return stoppable(paper.state) || !takes_part(role, paper);  // being too late alone is none
     if (way == Way::click_approve || way == Way::text_approve) return role.name != paper.approver;
     if (way == Way::click_deny || way == Way::text_deny) return role.name != paper.denier;
     return true;
@@ -117,8 +120,8 @@ struct Oracle {
     if (role.name.empty()) return {401};
     if (!sees(role, paper) && role.name != paper.kind.requester) return {404};
     if (!role.scopes.contains("request")) return {403};
-    if (!takes_part(role, paper)) return open(paper.state) ? std::set{403U} : std::set{403U, 409U};
-    return open(paper.state) || paper.state == "cancelled" ? std::set{200U} : std::set{409U};
+    if (!takes_part(role, paper)) return stoppable(paper.state) ? std::set{403U} : std::set{403U, 409U};
+    return stoppable(paper.state) || paper.state == "cancelled" ? std::set{200U} : std::set{409U};
   }
   static unsigned post(Role const& role) {
     return role.name.empty() ? 401 : role.scopes.contains("request") && role.asks ? 202 : 403;
