@@ -86,7 +86,9 @@ test("T8 T9 what the playground sends is believed with the Connector's token alo
   for (const flaw of (await teams.control("bad-tokens")).names) {
     const { delivery } = await teams.control("deliver", { activity: { ...activity, id: "flaw-" + flaw }, flaw });
     const { statuses } = await teams.settled(delivery);
-    assert.ok(statuses.every((status) => status === 401 || status === 403), `${flaw}: ${statuses}`);
+    // Two of a header make no HTTP request: nobody gets to read either.
+    const refused = flaw === "two_headers" ? [400, 401] : [401, 403];
+    assert.ok(statuses.length && statuses.every((status) => refused.includes(status)), `${flaw}: ${statuses}`);
   }
   // For another service than the token's: here the activity's own names nobody whom we would call.
   const { delivery } = await teams.control("deliver", { activity: { ...activity, id: "elsewhere", serviceUrl: "http://localhost:9/_connector" } });
