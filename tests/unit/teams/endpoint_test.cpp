@@ -67,7 +67,7 @@ TEST_CASE("teams endpoint: leads into the same handler as the relay") {
   CHECK(bench.sink.votes[0].account.id == kBob);
   auto twice = caller.request("POST", "/api/messages", core::dump(execute(data("approve"), "f:2")));
   twice.headers.emplace_back("Authorization", twice.headers[0].second);
-  CHECK(caller.call(twice)->status == 401);
+  CHECK(caller.call(twice)->status == 400);  // no request at all: which of the two would count?
   CHECK(caller.call(caller.request("POST", "/api/messages", std::string(300'000, 'x')))->status == 413);
   CHECK(bench.sink.votes.size() == 1);
 }

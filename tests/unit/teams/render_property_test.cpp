@@ -174,7 +174,7 @@ struct Reader {
     }
     CHECK(entities == mentions);  // letter for letter
     if (auto const* users = card["refresh"]["userIds"].if_array()) CHECK(users->size() <= 60);
-    CHECK(inputs <= 1);
+    CHECK(inputs <= 2);  // a note, a question
   }
 };
 
@@ -221,7 +221,7 @@ TEST_CASE("teams render: T4 T35 T36 random hostile cards keep every limit, ping 
     auto const plain = core::dump(plain_fallback(body));
     CHECK(plain.size() <= kMostBytes);
     if (card.buttons.empty()) {
-      CHECK(reader.verbs.empty());
+      for (auto const& verb : reader.verbs) CHECK((verb == "ask" || verb == "again"));
       continue;
     }
     auto const complete = as_shown(card.action);

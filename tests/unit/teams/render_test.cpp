@@ -225,7 +225,7 @@ TEST_CASE("T34 teams render: 200 texts that talk to the approver stay what they 
       bool const ours = one["id"].text() == "highlights";
       if (ours && evidence) *evidence = one;
       // What decides carries the digest of the whole.
-      if (!ours && one["id"].text() != "decide") rest.push(one);
+      if (!ours && one["type"].text() != "ActionSet") rest.push(one);
     }
     return rest;
   };
