@@ -84,7 +84,7 @@ ON_EACH("T12 T13 duplicate: one click in many deliveries is one vote, across a k
   REQUIRE(kit.wait([&] { return chat.heard(*click); }));
   chat.again(*click);
   chat.double_tap("bob", id);
-  CHECK(voters(kit, id) == Names{"bob"});
+  CHECK(kit.wait([&] { return voters(kit, id) == Names{"bob"}; }));
   CHECK(count(kit, "vote.approve", id) == 1);
   // What an adapter remembers is lost back to before the click: the platform tells it all again, if it can.
   kit.kill();
