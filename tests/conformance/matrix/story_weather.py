@@ -5,7 +5,7 @@ import json
 from people import NO, YES
 from story import step
 
-LIMITED = 6  # messages a second, where the homeserver limits the bot
+LIMITED = 3  # messages a second, where the homeserver limits the bot
 
 
 # --- the bot and the homeserver restart -------------------------------------------------------------------------------
