@@ -53,14 +53,14 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
     if (length > limits_.max_string)
       return refuse(Errc::too_large,
                     "a string is longer than the limit of " + std::to_string(limits_.max_string) + " bytes");
-    if (!nul_ok(text, length)) return false;
+    if (!nul_ok(text, length) || !whole(text, length)) return false;
     return add(Json(std::string(text, length)));
   }
   bool StartObject() { return open(Json(Json::Object())); }
   bool Key(char const* text, rapidjson::SizeType length, bool) {
     if (length > limits_.max_key)
       return refuse(Errc::too_large, "a key is longer than the limit of " + std::to_string(limits_.max_key) + " bytes");
-    if (!nul_ok(text, length)) return false;
+    if (!nul_ok(text, length) || !whole(text, length)) return false;
     auto& object = *stack_.back()->if_object();
     std::string key(text, length);
     if (object.contains(key))
@@ -83,6 +83,17 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
   bool nul_ok(char const* text, std::size_t length) {
     if (limits_.allow_nul || std::string_view(text, length).find('\0') == std::string_view::npos) return true;
     return refuse(Errc::bad_input, "a string contains a NUL character");
+  }
+  // RapidJSON checks the bytes that it reads, but writes "\udc00" without a leading half as ED B0 80, which is no
+  // UTF-8.
+  bool whole(char const* text, std::size_t length) {
+    for (std::string_view rest(text, length);;) {
+      auto const at = rest.find('\xED');
+      if (at == std::string_view::npos) return true;
+      rest.remove_prefix(at + 1);
+      if (!rest.empty() && static_cast<unsigned char>(rest.front()) >= 0xA0)
+        return refuse(Errc::bad_input, "a string contains half a surrogate pair");
+    }
   }
   Json* place(Json value) {
     if (stack_.empty()) {

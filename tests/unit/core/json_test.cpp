@@ -14,6 +14,8 @@ TEST_CASE("json: what is refused, each with its reason") {
       {"T61 invalid UTF-8", "\"\xff\"", "byte"},
       {"T61 overlong encoding", "\"\xc0\x80\"", "byte"},
       {"T61 lone surrogate", R"("\ud83d")", "byte"},
+      {"T61 lone second half of a surrogate pair", R"("a\udc00x")", "half a surrogate"},
+      {"T61 lone second half in a key", R"({"\udfff":1})", "half a surrogate"},
       {"T61 NUL", R"("a\u0000b")", "NUL"},
       {"trailing text", "{} x", "byte"},
       {"empty", "", "byte"},
