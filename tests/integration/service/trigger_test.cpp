@@ -139,8 +139,8 @@ TEST_CASE("max_per_hour counts across a restart, and a reload that raises it let
 TEST_CASE("SIGHUP that removes a trigger stops it, also what it had held back") {
   Watched const web;
   KitOptions options;
-  auto const door = web.trigger("door", "cooldown: 5s");
-  options.extra_triggers = door + web.trigger("gate", "cooldown: 6s");
+  auto const door = web.trigger("door", "cooldown: 10s");
+  options.extra_triggers = door + web.trigger("gate", "cooldown: 11s");
   ServiceKit kit(options);
   kit.start();
   web.down();
