@@ -27,6 +27,18 @@ Json in_words(std::string const& description, std::string const& type) {
   return Json::object({{"description", description}, {"content", content(type, Json::object({{"type", "string"}}))}});
 }
 
+// One event of a stream. OpenAPI 3.1 has no word for a sequence of items (3.2 calls it itemSchema).
+Json event() {
+  auto const text = [](char const* description) {
+    return Json::object({{"type", "string"}, {"description", description}});
+  };
+  return Json::object({{"type", "object"},
+                       {"required", Json::array({"id", "event", "data"})},
+                       {"properties", Json::object({{"id", text("The ledger's sequence number.")},
+                                                    {"event", text("The entry's kind.")},
+                                                    {"data", text("JSON: the entry in few words.")}})}});
+}
+
 Json takes(std::string const& schema, bool required) {
   return Json::object({{"required", required}, {"content", content("application/json", ref("schemas", schema))}});
 }
@@ -112,7 +124,8 @@ Operation operation_of(Route route) {
               std::to_string(std::chrono::duration_cast<std::chrono::seconds>(kHeartbeat).count()) +
               " s shows that the link lives. Ends after the final state; asked again, 204. Whoever reads too slowly "
               "is sent away with a comment and resumes. Rights as for reading, looked at again at each reload.",
-          Json::object({{"200", in_words("The events.", "text/event-stream")},
+          Json::object({{"200", Json::object({{"description", "The events; the schema is that of each."},
+                                              {"content", content("text/event-stream", event())}})},
                         {"204", Json::object({{"description", "Everything was told already."}})}}),
           {},
           {Json::object({{"name", "Last-Event-ID"},

@@ -31,6 +31,11 @@ negative_data_rejection.expected-statuses = ["400", "401", "403", "404", "405", 
 missing_required_header.expected-statuses = ["400", "401", "403", "404", "422"]
 [phases.stateful]
 enabled = {stateful}
+# Slack is out of reach here, so this is the answer that the document promises for it.
+[[operations]]
+include-path = "/readyz"
+[operations.checks]
+not_a_server_error.expected-statuses = ["2xx", "4xx", "503"]
 """
 
 
@@ -98,11 +103,12 @@ def examples_for(document, done):
     return json.loads(text)
 
 
+# One worker: in several threads CPython 3.11 counts the depth of ast.parse, which hypothesis calls, wrongly (gh-106905).
 def schemathesis(folder, schema, url, name, stateful, *words):
     settings = folder / f"{name}.toml"
     settings.write_text(SETTINGS.format(examples=EXAMPLES, stateful=str(stateful).lower()))
     command = [str(pathlib.Path(sys.executable).parent / "schemathesis"), "--config-file", str(settings), "run", str(schema), "--url", url, "-H", "Authorization: Bearer " + TOKEN,
-               "--checks", "all", "--request-timeout", "10", "--continue-on-failure", "--workers", "2", "--warnings", "off", "--suppress-health-check", "all", *words]
+               "--checks", "all", "--request-timeout", "10", "--continue-on-failure", "--workers", "1", "--warnings", "off", "--suppress-health-check", "all", *words]
     ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
     print(ran.stdout if ran.returncode else "\n".join(ran.stdout.splitlines()[-12:]), flush=True)
     return ran.returncode
