@@ -171,6 +171,7 @@ TEST_CASE("T34 slack render: 200 texts that talk to the approver stay what they 
   auto honest = cards::waiting();
   auto const base = without(render_card(honest, "key-1", cards::people()).body, nullptr);
   std::size_t number = 0;
+  Json shown = Json::array();
   for (auto const& card : support::talking_cards(honest)) {
     CAPTURE(number);
     auto const body = render_card(card, "key-1", cards::people()).body;
@@ -188,5 +189,7 @@ TEST_CASE("T34 slack render: 200 texts that talk to the approver stay what they 
       }
     }
     CHECK(evidence.find("Evidence (untrusted)") != std::string::npos);
+    shown.push(core::parse_json(evidence).value());
   }
+  check_golden("talking", shown);
 }

@@ -232,6 +232,7 @@ TEST_CASE("T34 teams render: 200 texts that talk to the approver stay what they 
   auto const base = parts(render(cards::waiting()).body, nullptr);
   auto const mentions = card_in(render(cards::waiting()).body)["msteams"];
   std::size_t number = 0;
+  Json shown = Json::array();
   for (auto const& card : support::talking_cards(cards::waiting())) {
     CAPTURE(number);
     auto const body = render(card).body;
@@ -240,5 +241,7 @@ TEST_CASE("T34 teams render: 200 texts that talk to the approver stay what they 
     CHECK(parts(body, &evidence) == base);
     CHECK(card_in(body)["msteams"] == mentions);
     CHECK(core::dump(evidence).find("\"type\":\"Action") == std::string::npos);
+    shown.push(evidence);
   }
+  check_golden("talking", shown);
 }
