@@ -60,7 +60,8 @@ core::Result<std::vector<core::Exhibit>> attachments(Json const& json, core::Tim
     auto const name = item["name"].text(), type = item["media_type"].text("application/octet-stream");
     if (!core::is_name(name) || !names.insert(name).second)
       return bad("Each attachment needs a \"name\" of its own made of a-z, 0-9, '_', '-' and '.'.");
-    if (type.size() > 100 || core::has_control(type))
+    if (auto const& given = item["media_type"];
+        !(given.is_null() || given.if_string()) || type.size() > 100 || core::has_control(type))
       return bad("The \"media_type\" of attachment " + name + " can't be used.");
     auto const* data = item["data"].if_string();
     if (!data) return bad("Attachment " + name + " has no \"data\" in base64.");
@@ -116,6 +117,11 @@ core::Result<core::Asked> parse_ask(std::string_view body, core::Actor const& re
     if (!*part) return part->error();
   }
   if (runbook->empty()) return bad("The member \"runbook\" is missing.");
+  // Looked at here as well: else a reused key would be answered before what is wrong with the body.
+  if (core::count_code_points(*reason) > kMaxReason)
+    return bad("The member \"reason\" is longer than 2,000 characters.");
+  if (core::count_code_points(*initiator) > 64)
+    return bad("The member \"initiator\" is longer than 64 characters: it is a person's key.");
   if (key->size() > 200) return bad("The member \"idempotency_key\" is longer than 200 bytes.");
   auto parameters = text_map(*json, "parameters"), labels = text_map(*json, "labels");
   if (!parameters) return parameters.error();

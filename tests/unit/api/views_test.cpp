@@ -61,6 +61,8 @@ TEST_CASE("T59 what is wrong in a body is refused by name, duplicates among it")
       {with(R"("channels":"incidents")"), "channels"},
       {with(R"("channels":[1])"), "channels"},
       {with(R"("idempotency_key":")" + std::string(201, 'k') + '"'), "idempotency_key"},
+      {with(R"("reason":")" + std::string(2001, 'r') + '"'), "reason"},
+      {with(R"("initiator":")" + std::string(65, 'i') + '"'), "initiator"},
       {with(R"("attachments":{})"), "attachments"},
       {with(R"("attachments":[{}])"), "name"},
       {with(R"("attachments":[{"name":"../x","data":""}])"), "name"},
@@ -69,6 +71,7 @@ TEST_CASE("T59 what is wrong in a body is refused by name, duplicates among it")
       {with(R"("attachments":[{"name":"a","data":"abc"}])"), "multiple of four"},
       {with(R"("attachments":[{"name":"a","data":"ab!="}])"), "other characters"},
       {with(R"("attachments":[{"name":"a","media_type":"x\u0000","data":""}])"), ""},
+      {with(R"("attachments":[{"name":"a","media_type":{},"data":""}])"), "media_type"},
       {with("\"reason\":\"\xff\""), "can't be read"},
   }));
   CAPTURE(body);
