@@ -16,6 +16,7 @@ namespace {
 struct Seen {
   std::string runbook, requester, binding, decision;
   core::Time expires{};
+  std::set<std::string> deliveries{};
   std::map<std::string, std::string> votes;  // person → verdict in force
   int starts = 0, ends = 0;
 };
@@ -61,6 +62,12 @@ std::string take_vote(Seen& seen, Json const& vote, core::Time at) {
 
 std::string take(Seen& seen, core::Entry const& entry) {
   auto const json = content(entry);
+  // T12: a click that comes again counts no second time, not even when its vote was taken back meanwhile.
+  if (entry.kind.starts_with("vote.") || !json["vote"].is_null()) {
+    auto const delivery = json["delivery"].text();
+    if (entry.kind != "vote.refused" && !delivery.empty() && !seen.deliveries.insert(delivery).second)
+      return "one delivery counts twice";
+  }
   if (entry.kind == "request.opened") {
     if (!seen.binding.empty()) return "opened twice";
     seen.binding = core::digest_of(entry.files.front().bytes);
