@@ -20,7 +20,7 @@ namespace {
 using core::Json;
 
 Json time_json(std::optional<core::Time> const& time) { return time ? Json(core::format_time(*time)) : Json(); }
-Json optional(std::string const& text) { return text.empty() ? Json() : Json(text); }
+Json text_or_null(std::string const& text) { return text.empty() ? Json() : Json(text); }
 Json list(auto const& words) { return Json::Array(words.begin(), words.end()); }
 
 std::string joined(auto const& words, char const* otherwise = "none") {
@@ -114,9 +114,9 @@ Json vote_json(NotedVote const& noted) {
                        {"platform", vote.platform},
                        {"account", vote.account},
                        {"via", vote.via},
-                       {"note", optional(vote.note)},
+                       {"note", text_or_null(vote.note)},
                        {"groups", list(vote.groups)},
-                       {"counted_for", optional(noted.counted_for)},
+                       {"counted_for", text_or_null(noted.counted_for)},
                        {"stands", noted.stands},
                        {"text", noted.words}});
 }
@@ -139,7 +139,7 @@ Json as_json(Noted const& noted, Judgement const& judgement) {
     members.push(Json::object({{"person", one.person},
                                {"groups_at_opening", list(one.then)},
                                {"groups_at_decision", list(one.at_end)},
-                               {"excluded", optional(one.excluded)}}));
+                               {"excluded", text_or_null(one.excluded)}}));
   for (auto const& one : judgement.here)
     failures.push(Json::object({{"seq", one.seq}, {"rule", one.rule}, {"text", one.text}}));
   if (noted.at_end) {
@@ -159,19 +159,19 @@ Json as_json(Noted const& noted, Judgement const& judgement) {
     run = Json::object({{"state", core::to_string(request.phase)},
                         {"started_at", time_json(request.run->started_at)},
                         {"finished_at", time_json(request.run->finished_at)},
-                        {"cause", optional(request.run->cause)},
-                        {"step", optional(request.run->step)},
+                        {"cause", text_or_null(request.run->cause)},
+                        {"step", text_or_null(request.run->step)},
                         {"exit_code", request.run->exit_code ? Json(*request.run->exit_code) : Json()},
-                        {"explanation", optional(request.run->explanation)}});
+                        {"explanation", text_or_null(request.run->explanation)}});
   bool const open = request.phase == core::Phase::pending;
   auto const& bound = request.bound;
   return Json::object(
       {{"request", request.id.str()},
        {"state", core::to_string(request.phase)},
        {"requester", request.requester.str()},
-       {"initiator", optional(request.initiator)},
+       {"initiator", text_or_null(request.initiator)},
        {"reason", request.reason},
-       {"binding", optional(request.binding)},
+       {"binding", text_or_null(request.binding)},
        {"policy", bound ? Json::object({{"name", bound->policy},
                                         {"digest", bound->policy_digest},
                                         {"in_force_at_decision", noted.policy_in_force == bound->policy_digest},
