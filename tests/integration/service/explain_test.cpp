@@ -78,7 +78,7 @@ TEST_CASE("explain and the service give the same answer: one policy, in one plac
 }
 
 TEST_CASE(
-    "explain: who could approve, who could not and why, every refusal with its place; no ledger, no secret needed") {
+    "explain: who could approve, who could not and why, every refusal with its place, no ledger, no secret needed") {
   ServiceKit kit;
   std::filesystem::remove_all(kit.ledger());
   std::filesystem::remove(kit / "ledger_ed25519");
@@ -184,7 +184,7 @@ TEST_CASE("T37 commands over a hostile ledger: nothing that a terminal obeys lea
   CHECK(countersign("ledger why " + id + " --ledger '" + forged + "'").code == 1);
 }
 
-TEST_CASE("ledger export: what it wrote is read again; nothing is ever overwritten") {
+TEST_CASE("ledger export: what it wrote is read again, nothing is ever overwritten") {
   ServiceKit kit;
   kit.start();
   auto const id = kit.ask("witness");

@@ -54,7 +54,7 @@ TEST_CASE("ledger why: each vote says what it counted for, and the decision what
   CHECK(std::ranges::find(noted.members, "alice", &cli::NotedMember::person) == noted.members.end());
 }
 
-TEST_CASE("ledger why: an open request says what is missing; a vote taken back and a vote again") {
+TEST_CASE("ledger why: an open request says what is missing, a vote taken back and a vote again") {
   fixture::Story story;
   auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "2"}});
   story.vote("bob", id);
@@ -71,7 +71,7 @@ TEST_CASE("ledger why: an open request says what is missing; a vote taken back a
   CHECK(core::what_is_missing(noted.at_end.value()) == "1 more from sre");
 }
 
-TEST_CASE("ledger why: requester and initiator are excluded in words; refused attempts are told") {
+TEST_CASE("ledger why: requester and initiator are excluded in words, refused attempts are told") {
   auto rules = fixture::rules();
   rules.people["alice"].groups.insert("sre");
   fixture::Story story(rules);
