@@ -71,6 +71,7 @@ def read_pages(program, sources):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page}: the link {target} leads nowhere"
         for line in code_lines(text):
+            line = re.sub(r"\bsh -c '([^']*)'", r"sh; \1", line)  # what the inner shell is told
             for command in re.findall(r"(?:^|[;&|] *|sudo |=\S* +|--rm .* countersign )countersign +(.*)", line):
                 check_command(program, f"{page}: {line}", shlex.split(command.replace("…", "x"), comments=True))
                 count += 1
