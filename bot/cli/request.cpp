@@ -1,6 +1,5 @@
 // `countersign request`: asks over the HTTP API, and with --wait stays until the end. Its exit codes are a contract for
 // pipelines.
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,15 +48,6 @@ std::string token_of(AskOptions const& options) {
   while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
   if (token.empty()) wrong("no token: give --token-file FILE or set COUNTERSIGN_TOKEN");
   return token;
-}
-
-std::string base64(std::string const& bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  auto const length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<unsigned char const*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
 }
 
 // "plan.diff" from a path, as the name of an exhibit: lower case, other characters become '-'.
