@@ -1,6 +1,5 @@
 #include "bot/cli/attachments.hpp"
 
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <filesystem>
 #include <set>
 
+#include "bot/cli/printing.hpp"
 #include "bot/core/error.hpp"
 #include "bot/core/ids.hpp"
 #include "bot/core/text.hpp"
@@ -23,15 +23,6 @@ namespace {
 }
 
 std::string shown(std::string const& text) { return "\"" + core::printable_ascii(text, 100) + "\""; }
-
-std::string base64(std::string const& bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  auto const length =
-      ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                        reinterpret_cast<unsigned char const*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
-}
 
 // "plan.diff" from a path: lower case, other characters become '-'.
 std::string name_of(std::string const& path) {

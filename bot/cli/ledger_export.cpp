@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,15 +29,6 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void fail(core::Errc code, std::string text) {
   throw core::Failure(core::make_error(code, std::move(text)));
-}
-
-std::string base64(std::string const& bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  auto const length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<unsigned char const*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
 }
 
 // Created by us and nobody else: an export never writes through what already stands there.

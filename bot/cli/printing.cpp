@@ -1,5 +1,7 @@
 #include "bot/cli/printing.hpp"
 
+#include <openssl/evp.h>
+
 #include <cstdio>
 
 #include "bot/core/log_line.hpp"
@@ -26,6 +28,15 @@ void print_lines(std::string const& label, std::vector<std::string> const& value
 }
 
 void print_text(std::string const& text) { std::printf("%s\n", core::one_line(text, kLine).c_str()); }
+
+std::string base64(std::string const& bytes) {
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock writes a NUL behind the text
+  auto const length =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                      reinterpret_cast<unsigned char const*>(bytes.data()), static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(length));
+  return text;
+}
 
 std::string time_words(std::string_view time) {
   auto text = core::one_line(time, 30);

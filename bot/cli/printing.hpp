@@ -22,6 +22,9 @@ void print_lines(std::string const& label, std::vector<std::string> const& value
 // A line of its own, made safe.
 void print_text(std::string const& text);
 
+// RFC 4648, section 4, with padding: bytes that are to stand in JSON.
+std::string base64(std::string const& bytes);
+
 // "2026-11-22T06:10:22.590Z" → "2026-11-22 06:10:22.590"
 std::string time_words(std::string_view time);
 
