@@ -21,6 +21,7 @@
 #include "bot/cli/config_watch.hpp"
 #include "bot/cli/host.hpp"
 #include "bot/cli/runners.hpp"
+#include "bot/cli/snapshot_keeper.hpp"
 #include "bot/cli/sources.hpp"
 #include "bot/core/digest.hpp"
 #include "bot/core/noise.hpp"
@@ -35,7 +36,7 @@
 #include "config/loader.hpp"
 #include "ledger/async_ledger.hpp"
 #include "ledger/recovery.hpp"
-#include "ledger/trusted_fold.hpp"
+#include "ledger/snapshot.hpp"
 
 namespace cli {
 
@@ -95,6 +96,21 @@ std::size_t raise_open_files() {
   return static_cast<std::size_t>(std::min(limit.rlim_cur, kEnough));
 }
 
+// Keys that a reload leaves as they are although the file says something else now.
+std::string what_needs_a_restart(config::Config const& now, config::Config const& fresh) {
+  std::string keys;
+  auto const note = [&](bool differs, std::string_view key) {
+    if (differs) keys += (keys.empty() ? "" : ", ") + std::string(key);
+  };
+  note(now.ledger.path != fresh.ledger.path, "ledger.path");
+  note(now.ledger.key.name() != fresh.ledger.key.name(), "ledger.key");
+  note(now.state.path != fresh.state.path, "state.path");
+  note(now.state.side != fresh.state.side, "state.side");
+  note(now.sandbox.mode != fresh.sandbox.mode || now.sandbox.writable != fresh.sandbox.writable, "sandbox");
+  note(now.api.host != fresh.api.host || now.api.port != fresh.api.port, "api.listen");
+  return keys;
+}
+
 class Service {
  public:
   Service(config::Config config, std::string config_file, runbooks::SpawnOptions spawn, pid_t runner)
@@ -148,6 +164,7 @@ class Service {
                       .recorded =
                           [this](auto const& entries, auto const& receipts) {
                             if (api_) api_->recorded(entries, receipts);
+                            if (engine_->writable()) keep_snapshot(receipts.back());
                           },
                       .stop_service = [this](core::Error const& error) { stop_now(error); },
                       .sandbox = to_string(config_.sandbox.mode),
@@ -209,8 +226,11 @@ class Service {
   void open_ledger() {
     auto key = or_throw(ledger::SigningKey::read(config_.ledger.key.name()));
     pin_ = key.public_key().fingerprint();
+    signer_ = key.public_key();
     auto store = or_throw(ledger::Store::open(config_.ledger.path, std::move(key)));
     folded_ = or_throw(refold());
+    snapshots_.emplace(snapshot_file(), or_throw(ledger::SigningKey::read(config_.ledger.key.name())),
+                       folded_.entries - folded_tail_, loop_, workers_, *log_);
     loop_.not_before(folded_.now);
     ledger_ = std::make_unique<ledger::AsyncLedger>(std::move(store), loop_,
                                                     ledger::AsyncOptions{.state = &state_dir_, .before_batch = {}});
@@ -233,10 +253,20 @@ class Service {
             .requests_per_second = wanted.requests_per_second};
   }
 
+  std::filesystem::path snapshot_file() const { return state_dir_.path() / "snapshot"; }
+
+  // While the ledger can be written, the engine's state is exactly what is on record up to `head`.
+  void keep_snapshot(core::Receipt const& head) {
+    stopping_ ? snapshots_->stopping(engine_->state(), head) : snapshots_->recorded(engine_->state(), head);
+  }
+
   core::Result<core::State> refold() {
-    auto fold = ledger::TrustedFold::open(config_.ledger.path, ledger::Trust::own, pin_);
+    auto fold = ledger::fold_with_snapshot(
+        config_.ledger.path, ledger::Trust::own, pin_, snapshot_file(), &signer_, [this](std::string const& why) {
+          log_->warn("the snapshot was deleted and the ledger is folded anew", {{"why", why}});
+        });
     if (!fold) return fold.error();
-    if (auto const advanced = (*fold)->advance(); !advanced) return advanced.error();
+    folded_tail_ = (*fold)->taken();
     return (*fold)->take_state();
   }
 
@@ -260,6 +290,7 @@ class Service {
                          {"port", std::int64_t{api_->port()}},
                          {"ledger", config_.ledger.path},
                          {"pin", pin_},
+                         {"entries_folded", folded_tail_},
                          {"sandbox", std::string(to_string(config_.sandbox.mode))},
                          {"version", std::string(kVersion)},
                          {"commit", std::string(kCommit)}});
@@ -276,6 +307,8 @@ class Service {
     if (!redactor) return log_->error("the configuration was not reloaded", {{"problems", redactor.error().message}});
     auto auths = webhook_auths(fresh);
     if (!auths) return log_->error("the configuration was not reloaded", {{"problems", auths.error().message}});
+    if (auto const fixed = what_needs_a_restart(config_, fresh); !fixed.empty())
+      log_->warn("changed in the file, but in force only after a restart", {{"keys", fixed}});
     fresh.ledger = config_.ledger;  // ledger, state and listeners don't reload
     fresh.state = config_.state;
     fresh.sandbox = config_.sandbox;
@@ -336,7 +369,9 @@ class Service {
   net::Io io_;
   IoLoop loop_;
   std::string pin_;
+  ledger::PublicKey signer_;
   core::State folded_;
+  std::uint64_t folded_tail_ = 0;  // entries that no snapshot spared
   bool recovered_ = false;
   std::vector<std::string> dropped_;
   core::Noise noise_;
@@ -349,6 +384,7 @@ class Service {
   std::shared_ptr<collectors::GoodVersions> const good_versions_ =
       std::make_shared<collectors::GoodVersions>(config_.state.path + "/config-good");
   std::unique_ptr<collectors::Room> room_;
+  std::optional<SnapshotKeeper> snapshots_;
   std::unique_ptr<ledger::AsyncLedger> ledger_;
   RunnerKeeper keeper_;
   Runners runners_;
