@@ -21,10 +21,12 @@ using core::Errc;
 using core::make_error;
 namespace fs = std::filesystem;
 
-constexpr std::size_t kFanIn = 10;                  // packs of one size class that become one of the next
-constexpr std::uint64_t kSmallestClass = 8 * 1024;  // bytes; a batch of one entry has about 4 KiB
-constexpr std::uint64_t kSmallMerge = 16UL << 20;   // bytes; larger merges use the other slot
-constexpr std::size_t kWaitAt = kMaxPacks - 5;      // the writer waits for a merge rather than pass kMaxPacks
+constexpr std::size_t kFanIn = 10;                     // packs of one size class that become one of the next
+constexpr std::uint64_t kSmallestClass = 8 * 1024;     // bytes; a batch of one entry has about 4 KiB
+constexpr std::uint64_t kSmallMerge = 16UL << 20;      // bytes; larger merges use the other slot
+constexpr std::size_t kWaitAt = kMaxPacks - 5;         // the writer waits for a merge rather than pass kMaxPacks
+constexpr auto kRetiredFor = std::chrono::minutes(1);  // for readers that listed the packs before a merge
+constexpr std::size_t kMostOnDisk = kMaxPacks - 10;    // with the retired ones; leaves room for what is being written
 constexpr std::size_t kChunk = 1 << 20;
 
 std::size_t size_class(std::uint64_t bytes) {
@@ -230,8 +232,22 @@ Result<std::unique_ptr<PackFolder>> PackFolder::open(fs::path folder, FileOps& f
 }
 
 PackFolder::~PackFolder() {
-  for (auto& merge : merges_) {
-    if (merge.valid()) merge.wait();
+  std::string suspect;
+  for (std::size_t slot = 0; slot < kSlots; ++slot) {
+    try {
+      static_cast<void>(collect(slot, /*wait=*/true, &suspect));
+    } catch (std::exception const&) {  // out of memory: the packs that it would have replaced stay
+    }
+  }
+  drop_retired(/*all=*/true);
+}
+
+void PackFolder::drop_retired(bool all) {
+  auto const now = std::chrono::steady_clock::now();
+  while (!retired_.empty() &&
+         (all || retired_.front().since + kRetiredFor <= now || packs_.size() + retired_.size() > kMostOnDisk)) {
+    remove_pack(folder_, retired_.front().name);
+    retired_.pop_front();
   }
 }
 
@@ -243,6 +259,7 @@ Result<void> PackFolder::scan() {
     if (file.extension() != ".idx") continue;
     Pack pack;
     pack.name = file.stem().string();
+    if (std::ranges::find(retired_, pack.name, &Retired::name) != retired_.end()) continue;
     pack.bytes = fs::file_size(folder_ / (pack.name + ".pack"), error);
     if (error) continue;  // its pack is being removed by somebody else
     pack.fixed = fs::exists(folder_ / (pack.name + ".keep"));
@@ -330,6 +347,8 @@ Result<void> PackFolder::collect(std::size_t slot, bool wait, std::string* suspe
   std::erase_if(packs_,
                 [&](Pack const& pack) { return std::ranges::find(done.replaced, pack.name) != done.replaced.end(); });
   packs_.push_back(std::move(*done.merged));
+  auto const now = std::chrono::steady_clock::now();
+  for (auto& name : done.replaced) retired_.push_back({std::move(name), now});
   return {};
 }
 
@@ -355,7 +374,6 @@ void PackFolder::start_merges() {
         done.error = merged.error();
         return done;
       }
-      for (auto const& name : done.replaced) remove_pack(folder, name);
       done.merged = std::move(*merged);
       return done;
     });
@@ -363,6 +381,11 @@ void PackFolder::start_merges() {
 }
 
 Result<void> PackFolder::maintain(std::string* suspect) {
+  if (failed_) {
+    auto const [error, name] = *std::exchange(failed_, std::nullopt);
+    *suspect = name;
+    return error;
+  }
   for (std::size_t slot = 0; slot < kSlots; ++slot) {
     if (auto const done = collect(slot, /*wait=*/false, suspect); !done) return done;
   }
@@ -375,6 +398,7 @@ Result<void> PackFolder::maintain(std::string* suspect) {
     if (auto const done = collect(slot, /*wait=*/true, suspect); !done) return done;
     start_merges();
   }
+  drop_retired(/*all=*/false);
   return {};
 }
 
@@ -384,7 +408,10 @@ void PackFolder::wait_for_maintenance() {
     again = false;
     for (std::size_t slot = 0; slot < kSlots; ++slot) {
       if (!merges_[slot].valid()) continue;
-      if (!collect(slot, /*wait=*/true, &suspect)) return;
+      if (auto const done = collect(slot, /*wait=*/true, &suspect); !done) {
+        failed_ = std::pair{done.error(), suspect};
+        return;
+      }
       start_merges();
       again = true;
     }

@@ -1,15 +1,20 @@
 // objects/pack: where batches go, one pack each, and where packs are merged so that there are never too many.
 //
 // A merge copies the packed bytes of several packs one after the other into a new one: deltas point backwards by a
-// distance within their own pack, so nothing has to be unpacked. The old packs go only once the new one is durable.
+// distance within their own pack, so nothing has to be unpacked. The old packs go only once the new one is durable, and
+// then not at once: a reader that has listed them (git clone, git fsck) still finds them for a minute, or as long as
+// there is room for them among kMaxPacks.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <future>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bot/core/error.hpp"
@@ -73,13 +78,20 @@ class PackFolder final : public BatchWriter {
   void drop_redundant();
   Result<void> collect(std::size_t slot, bool wait, std::string* suspect);
   void start_merges();
+  void drop_retired(bool all);
 
   std::filesystem::path folder_;
   FileOps* files_;
   std::vector<Pack> packs_;
   std::future<MergeDone> merges_[kSlots];
   std::vector<std::string> busy_;  // packs that a merge works on
+  struct Retired {
+    std::string name;
+    std::chrono::steady_clock::time_point since;
+  };
+  std::deque<Retired> retired_;  // replaced by a merge, still on disk
   bool rescan_ = false;
+  std::optional<std::pair<core::Error, std::string>> failed_;  // while waiting; for the next maintain() to say
 };
 
 }  // namespace ledger

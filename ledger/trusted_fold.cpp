@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "bot/core/archive.hpp"
 #include "ledger/commit_text.hpp"
 #include "ledger/signer.hpp"
+#include "ledger/snapshot.hpp"
 
 namespace ledger {
 
@@ -27,6 +29,37 @@ Result<std::unique_ptr<TrustedFold>> TrustedFold::open(std::filesystem::path con
 }
 
 TrustedFold::~TrustedFold() = default;
+
+Result<void> TrustedFold::resume(Snapshot const& snapshot) {
+  auto const doubt = [](std::string const& why) {
+    return core::make_error(core::Errc::corrupt, "the snapshot can't be used: " + why);
+  };
+  auto const raw = reader_.raw_commit(snapshot.head.commit);
+  if (!raw) return doubt(raw.error().message);
+  auto const commit = parse_commit(*raw);
+  auto const signature = parse_sshsig(commit.armor);
+  if (!commit.problems.empty() || !signature || signature->name_space != kGitNamespace ||
+      signature->key.fingerprint() != pin_ || !sshsig_matches(*signature, commit.payload))
+    return doubt("the entry that it ends with is not signed by the pinned key");
+  if (commit.trailer("Seq") != std::to_string(snapshot.head.seq)) return doubt("its head has another number");
+  // Walks no further than to the first entry behind it; an error when there is no way from the head of now to it.
+  auto const reached = reader_.walk(snapshot.head.commit, Files::names, [](core::StoredEntry&&) { return false; });
+  if (!reached) return doubt(reached.error().message);
+  auto state = core::decode_state(snapshot.state, [&](std::string_view path) -> Result<std::string> {
+    auto found = reader_.file(path);
+    if (!found) return found.error();
+    if (!*found) return core::make_error(core::Errc::not_found, "the ledger holds no file " + std::string(path));
+    return std::move(**found);
+  });
+  if (!state) return doubt(state.error().message);
+  if (state->entries != snapshot.head.seq + 1 || state->first_key != pin_ || state->keep != state_.keep)
+    return doubt("its state does not fit its head");
+  state_ = std::move(*state);
+  key_ = signature->key;
+  last_commit_ = snapshot.head.commit;
+  next_seq_ = snapshot.head.seq + 1;
+  return {};
+}
 
 Result<void> TrustedFold::advance() {
   if (broken_) return *broken_;
@@ -68,6 +101,7 @@ Result<void> TrustedFold::take(core::StoredEntry const& stored) {
   }
   last_commit_ = stored.commit;
   ++next_seq_;
+  ++taken_;
   return {};
 }
 

@@ -15,6 +15,8 @@
 
 namespace ledger {
 
+struct Snapshot;  // snapshot.hpp
+
 enum class Trust {
   checked,  // signature by the pinned key over the raw bytes, one parent, sequence, digest of all files: for each entry
   own,      // our own repository, whose head the Store has checked: the fold alone, with its rules on meaning
@@ -27,12 +29,18 @@ class TrustedFold {
                                                    std::string pin);
   ~TrustedFold();
 
+  // Before the first advance(): begins behind the snapshot's head. That one must be in the history of now, have the
+  // number that the snapshot says and a signature of the pinned key. On an error nothing was taken.
+  Result<void> resume(Snapshot const& snapshot);
+
   // Folds what came since the last call, up to the head of now. On an error the state is what it was before the entry
   // at fault, and every later call fails the same way.
   Result<void> advance();
 
   core::State const& state() const { return state_; }
   core::State take_state() { return std::move(state_); }
+  core::Receipt head() const { return {next_seq_ - 1, last_commit_}; }  // of the last entry taken, once there is one
+  std::uint64_t taken() const { return taken_; }  // entries folded one by one: those that no snapshot spared
 
  private:
   TrustedFold(Reader reader, Trust trust, std::string pin)
@@ -45,7 +53,7 @@ class TrustedFold {
   std::string pin_;
   std::optional<PublicKey> key_;
   std::string last_commit_;
-  std::uint64_t next_seq_ = 0;
+  std::uint64_t next_seq_ = 0, taken_ = 0;
   std::optional<core::Error> broken_;
   core::State state_;
 };

@@ -207,7 +207,9 @@ struct Api::Impl {
                  .reason = std::move(reason)},
                 [this, to](core::Reply const& reply) {
                   if (reply.code != core::Errc{} || !reply.request) return failed(to, reply.code, reply.text);
-                  send(to, 200, request_view(desk.state(), *desk.state().request(*reply.request)));
+                  auto const* cancelled = desk.state().request(*reply.request);
+                  if (!cancelled) return not_found(to);
+                  send(to, 200, request_view(desk.state(), *cancelled));
                 });
   }
 };

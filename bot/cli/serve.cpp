@@ -16,6 +16,7 @@
 #include "bot/cli/commands.hpp"
 #include "bot/cli/host.hpp"
 #include "bot/cli/runner_keeper.hpp"
+#include "bot/cli/snapshot_keeper.hpp"
 #include "bot/core/digest.hpp"
 #include "bot/core/noise.hpp"
 #include "bot/engine/engine.hpp"
@@ -34,7 +35,7 @@
 #include "config/loader.hpp"
 #include "ledger/async_ledger.hpp"
 #include "ledger/recovery.hpp"
-#include "ledger/trusted_fold.hpp"
+#include "ledger/snapshot.hpp"
 
 namespace cli {
 
@@ -95,6 +96,22 @@ collectors::Room::Collectors make_collectors(config::Config const& config) {
   return result;
 }
 
+// Keys that a reload leaves as they are although the file says something else now.
+std::string what_needs_a_restart(config::Config const& now, config::Config const& fresh) {
+  std::string keys;
+  auto const note = [&](bool differs, std::string_view key) {
+    if (differs) keys += (keys.empty() ? "" : ", ") + std::string(key);
+  };
+  note(now.ledger.path != fresh.ledger.path, "ledger.path");
+  note(now.ledger.key.name() != fresh.ledger.key.name(), "ledger.key");
+  note(now.state.path != fresh.state.path, "state.path");
+  note(now.state.side != fresh.state.side, "state.side");
+  note(now.api.host != fresh.api.host || now.api.port != fresh.api.port, "api.listen");
+  auto const chat = [](config::Config const& config) { return config::public_json(config)["wiring"]["chat"]; };
+  note(chat(now) != chat(fresh), "chat");
+  return keys;
+}
+
 class Service {
  public:
   Service(config::Config config, std::string config_file, runbooks::SpawnOptions spawn, pid_t runner)
@@ -142,6 +159,10 @@ class Service {
                           },
                       .rules_changed = {},
                       .redact = [this](std::string& text) { redactor_->redact(text); },
+                      .recorded =
+                          [this](core::State const& state, core::Receipt const& head) {
+                            stopping_ ? snapshots_->stopping(state, head) : snapshots_->recorded(state, head);
+                          },
                       .stop_service = [this](core::Error const& error) { stop_now(error); }},
         std::move(folded_));
     api_ = std::make_unique<api::Api>(io_, loop_, *engine_, *redactor_, *log_,
@@ -150,6 +171,7 @@ class Service {
     io_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { signal == SIGHUP ? reload() : stop(); });
     keeper_.start(*engine_);
     begin();
+    watch_clock();
     chats_->start(*engine_);
     start_triggers();
     io_.run();
@@ -175,17 +197,25 @@ class Service {
   void open_ledger() {
     auto key = or_throw(ledger::SigningKey::read(config_.ledger.key.name()));
     pin_ = key.public_key().fingerprint();
+    signer_ = key.public_key();
     auto store = or_throw(ledger::Store::open(config_.ledger.path, std::move(key)));
     folded_ = or_throw(refold());
+    snapshots_.emplace(snapshot_file(), or_throw(ledger::SigningKey::read(config_.ledger.key.name())),
+                       folded_.entries - folded_tail_, loop_, workers_, *log_);
     loop_.not_before(folded_.now);
     ledger_ = std::make_unique<ledger::AsyncLedger>(std::move(store), loop_,
                                                     ledger::AsyncOptions{.state = &state_dir_, .before_batch = {}});
   }
 
+  std::filesystem::path snapshot_file() const { return state_dir_.path() / "snapshot"; }
+
   core::Result<core::State> refold() {
-    auto fold = ledger::TrustedFold::open(config_.ledger.path, ledger::Trust::own, pin_);
+    auto fold = ledger::fold_with_snapshot(
+        config_.ledger.path, ledger::Trust::own, pin_, snapshot_file(), &signer_, [this](std::string const& why) {
+          log_->warn("the snapshot was deleted and the ledger is folded anew", {{"why", why}});
+        });
     if (!fold) return fold.error();
-    if (auto const advanced = (*fold)->advance(); !advanced) return advanced.error();
+    folded_tail_ = (*fold)->taken();
     return (*fold)->take_state();
   }
 
@@ -208,8 +238,22 @@ class Service {
                          {"port", std::int64_t{api_->port()}},
                          {"ledger", config_.ledger.path},
                          {"pin", pin_},
+                         {"entries_folded", folded_tail_},
                          {"version", std::string(kVersion)},
                          {"commit", std::string(kCommit)}});
+  }
+
+  // Timers run by the monotonic clock; what the wall clock made due meanwhile is seen here (F11).
+  void watch_clock() {
+    loop_.clock_was_set = [this](core::Duration by) {
+      log_->warn("the wall clock was set", {{"by_ms", std::int64_t{by.count()}}, {"forward", by.count() > 0}});
+      if (by.count() > 0) loop_.post([this] { engine_->look_at_clock(); });
+    };
+    look_again_at_clock();
+  }
+  void look_again_at_clock() {
+    static_cast<void>(loop_.now());
+    io_.call_after(std::chrono::seconds(1), [this] { look_again_at_clock(); });
   }
 
   void start_triggers() {
@@ -249,6 +293,8 @@ class Service {
     auto& fresh = *outcome.config;
     auto redactor = collectors::Redactor::make(extra_patterns(fresh));
     if (!redactor) return log_->error("the configuration was not reloaded", {{"problems", redactor.error().message}});
+    if (auto const fixed = what_needs_a_restart(config_, fresh); !fixed.empty())
+      log_->warn("changed in the file, but in force only after a restart", {{"keys", fixed}});
     fresh.ledger = config_.ledger;  // ledger, state and listeners don't reload
     fresh.state = config_.state;
     fresh.api = config_.api;
@@ -302,7 +348,9 @@ class Service {
   net::Io io_;
   IoLoop loop_;
   std::string pin_;
+  ledger::PublicKey signer_;
   core::State folded_;
+  std::uint64_t folded_tail_ = 0;  // entries that no snapshot spared
   bool recovered_ = false;
   std::vector<std::string> dropped_;
   core::Noise noise_;
@@ -313,6 +361,7 @@ class Service {
   std::unique_ptr<ports::Papers> papers_;
   std::unique_ptr<ports::SideFile> side_;
   std::unique_ptr<collectors::Room> room_;
+  std::optional<SnapshotKeeper> snapshots_;
   std::unique_ptr<ledger::AsyncLedger> ledger_;
   RunnerKeeper keeper_;
   std::unique_ptr<ports::Notebook> notebook_;

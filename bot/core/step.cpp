@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kMaxReasonBytes = 8000;          // 2,000 characters of a person
 constexpr std::size_t kMaxExplanationBytes = 1000;     // of the runner: more is in the output
 constexpr std::size_t kMaxSignalBytes = 64 * 1024;     // of a signal's text: it stands in case.json and on a page
+constexpr std::size_t kMaxSignalRecord = 8 * 1024;     // of it in case.json, which is to stay below 64 KiB (T67)
 constexpr auto kCaseWatched = std::chrono::hours(24);  // a case this old hears of no recovery any more
 }  // namespace
 
@@ -262,7 +263,10 @@ void on(Stepper& step, SignalFired const& event) {
   opened.channels = rule.post_to;
   auto const id = opened.id;
   auto const text = visible_text(utf8_prefix(event.text, kMaxSignalBytes));
-  step.append(entries::case_opened(opened, Actor::trigger(rule.name), text));
+  auto const head = utf8_prefix(text, kMaxSignalRecord);
+  step.append(
+      entries::case_opened(opened, Actor::trigger(rule.name),
+                           std::string(head) + (head.size() < text.size() ? " … (all of it: exhibit signal)" : "")));
   Exhibit signal{
       .name = "signal", .collector = "trigger", .bytes = text, .total_bytes = text.size(), .started = step.at};
   step.effects.push_back(CollectEvidence{.case_id = id,
@@ -487,6 +491,11 @@ Result<RequestId> find_request(State const& state, std::string_view text, std::s
   for (char const c : text.substr(0, 64)) upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   if (auto const full = RequestId::parse(upper)) {
     if (state.request(*full)) return *full;
+    if (!state.cases.contains(full->case_id()) && state.may_have_forgotten(full->case_id()))
+      return make_error(Errc::not_found, full->str() +
+                                             " is long over, if there ever was such a request; the ledger "
+                                             "tells it: countersign ledger show " +
+                                             full->str());
     return make_error(Errc::not_found, "There is no request " + full->str() + ".");
   }
   if (auto const whole = CaseId::parse(upper)) return find_request(state, whole->str() + "-R1", platform, channel);

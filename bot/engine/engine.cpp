@@ -162,6 +162,8 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
       if (found != state_.requests.end()) found->second.last_commit = (*result)[i].commit;
     }
   }
+  // What was only put aside is in state, but not in the ledger.
+  if (parts_.recorded && !degraded_ && aside_.empty() && !result->empty()) parts_.recorded(state_, result->back());
   bool const side_recorded = std::ranges::any_of(batch_, &Waiting::from_side);
   batch_.clear();
   batch_entries_.clear();

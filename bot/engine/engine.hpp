@@ -37,6 +37,8 @@ struct Parts {
   std::function<void(core::RequestId const&)> forget_started;  // its run.finished is durable
   std::function<void()> rules_changed;                         // triggers and adapters take the new rules
   std::function<void(std::string&)> redact;  // every text of a person or a program, before it goes anywhere (T32)
+  // A batch is durable, and state is exactly what the ledger holds up to this entry; may be empty.
+  std::function<void(core::State const&, core::Receipt const&)> recorded{};
   std::function<void(core::Error const&)> stop_service;  // the ledger may have lost data: write nothing more, stop
 };
 
@@ -51,6 +53,8 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void start(core::ServiceStarted started, std::function<void()> recorded = {});
   // `recorded` hears whether config.loaded is durable and in force: only then may anybody use it.
   void reload(core::Rules rules, std::string config_bytes, std::function<void(bool)> recorded = {});
+  // The clock may be further than the timers know: whatever is due now is done.
+  void look_at_clock() { enqueue(core::Tick{}); }
   // Records service.stopped; `done` when that is durable or has failed.
   void stop(std::function<void()> done);
 

@@ -23,16 +23,6 @@ constexpr int kDone = 0;
 constexpr int kCouldNotRun = 3;  // design, section 8
 constexpr std::size_t kMaxLogLine = 2'000;
 
-// The service's standard error, so a line of its form.
-void log_to_stderr(std::string_view line) {
-  auto const now = std::chrono::floor<core::Duration>(std::chrono::system_clock::now());
-  auto const text = core::dump(core::Json::object({{"time", core::format_time(now)},
-                                                   {"level", "info"},
-                                                   {"message", "runner: " + core::one_line(line, kMaxLogLine)}})) +
-                    "\n";
-  [[maybe_unused]] auto const written = ::write(STDERR_FILENO, text.data(), text.size());
-}
-
 core::Result<void> confine() {
   auto const failed = [](char const* what) {
     return core::make_error(core::Errc::io, std::string(what) + ": " + std::generic_category().message(errno) + ".");
@@ -78,6 +68,16 @@ core::Result<void> run(RunnerOptions const& options, LedgerView& view) {
 }
 
 }  // namespace
+
+// The service's standard error, so a line of its form.
+void log_to_stderr(std::string_view line) {
+  auto const now = std::chrono::floor<core::Duration>(std::chrono::system_clock::now());
+  auto const text = core::dump(core::Json::object({{"time", core::format_time(now)},
+                                                   {"level", "info"},
+                                                   {"message", "runner: " + core::one_line(line, kMaxLogLine)}})) +
+                    "\n";
+  [[maybe_unused]] auto const written = ::write(STDERR_FILENO, text.data(), text.size());
+}
 
 int run_runner(RunnerOptions const& given, LedgerView& view) {
   RunnerOptions options = given;

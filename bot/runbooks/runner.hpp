@@ -36,7 +36,12 @@ struct LedgerView {
   virtual core::Result<RunOrder> approved(core::RequestId const& id) = 0;
   // The same, if besides run.started is there, for this binding, and no run.finished.
   virtual core::Result<RunOrder> started(core::RequestId const& id) = 0;
+  // From time to time while nobody asks: reads on, so that the next start or order has less to read.
+  virtual void idle() {}
 };
+
+// A line on standard error in the form of the service's log.
+void log_to_stderr(std::string_view line);
 
 struct RunnerOptions {
   std::filesystem::path state_dir;

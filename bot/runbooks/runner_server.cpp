@@ -22,7 +22,8 @@ namespace {
 
 constexpr core::Duration kLastWords{1'000};  // for the client to read why the runner ends
 constexpr core::Duration kRunsEnd{5'000};    // for run processes to kill their steps and clean up by themselves
-constexpr core::Duration kSweep{10'000};     // for killing whatever is left then
+constexpr core::Duration kReadOn = std::chrono::minutes(10);
+constexpr core::Duration kSweep{10'000};  // for killing whatever is left then
 
 core::Error no(std::string why) { return core::make_error(core::Errc::forbidden, std::move(why)); }
 
@@ -83,6 +84,15 @@ void RunnerServer::open_ledger() {
     return;
   }
   tell(Ready{});
+  read_on();
+}
+
+void RunnerServer::read_on() {
+  io_.call_after(kReadOn, [this] {
+    if (ended_) return;
+    view_.idle();
+    read_on();
+  });
 }
 
 void RunnerServer::order(std::string const& line) {

@@ -33,6 +33,7 @@ class RunnerServer {
 
   void accept(int fd);
   void open_ledger();
+  void read_on();
   void order(std::string const& line);
   core::Result<RunOrder> vet(Order const& order);
   core::Result<void> check_request(core::Request const& request) const;

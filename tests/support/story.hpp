@@ -270,6 +270,16 @@ class Story {
       if (!path.starts_with("config/")) bytes.clear();
     }
   }
+  // Goes on with a ledger of which only the state is known here.
+  void go_on(core::State from, core::Time at) {
+    files.clear();
+    ledger.clear();
+    broken.clear();
+    folding = false;
+    state = std::move(from);
+    now = std::max(at, state.now);
+    start();
+  }
   bool folds_to_the_same() const { return dump_state(state) == dump_state(copy); }
 
   core::Rules rules;

@@ -1,0 +1,11 @@
+# cmake -DOUT=FILE -P fold_build.cmake: names the source text of this folder, for core::fold_build().
+file(GLOB sources ${CMAKE_CURRENT_LIST_DIR}/*.cpp ${CMAKE_CURRENT_LIST_DIR}/*.hpp)
+list(SORT sources)
+set(all "")
+foreach(source ${sources})
+  file(SHA256 ${source} digest)
+  get_filename_component(name ${source} NAME)
+  string(APPEND all "${name} ${digest}\n")
+endforeach()
+string(SHA256 build "${all}")
+file(WRITE ${OUT} "#include \"bot/core/archive.hpp\"\nchar const* core::fold_build() noexcept { return \"${build}\"; }\n")

@@ -1,0 +1,52 @@
+// The test's end of sweep_shim.c.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+
+#include "tests/faults/sweep_shim.h"
+
+namespace faults {
+
+class SweepPage {
+ public:
+  explicit SweepPage(std::filesystem::path const& file) {
+    int const fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || ::ftruncate(fd, sizeof(sweep_page)) != 0) throw std::runtime_error("no page for the shim");
+    auto* const address = ::mmap(nullptr, sizeof(sweep_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    ::close(fd);
+    if (address == MAP_FAILED) throw std::runtime_error("no page for the shim");
+    page_ = static_cast<sweep_page*>(address);
+    page_->index = -1;
+  }
+  SweepPage(SweepPage const&) = delete;
+  SweepPage& operator=(SweepPage const&) = delete;
+  ~SweepPage() { ::munmap(page_, sizeof(sweep_page)); }
+
+  // Counts from here on; the index-th call (-1: none) fails.
+  void arm(std::filesystem::path const& folder, long index, int error, bool for_ever) {
+    page_->watching = 0;
+    std::strncpy(page_->folder, folder.c_str(), sizeof page_->folder - 1);
+    page_->index = index;
+    page_->error = error;
+    page_->for_ever = for_ever ? 1 : 0;
+    page_->seen = page_->failed = 0;
+    page_->watching = 1;
+  }
+  void disarm() { page_->watching = 0; }
+  long seen() const { return page_->seen; }
+  long failed() const { return page_->failed; }
+  int kind(long index) const { return index < SWEEP_CALLS ? page_->kinds[index] : 0; }
+  void step_clock(long seconds) { page_->clock_step = seconds; }
+
+ private:
+  sweep_page* page_ = nullptr;
+};
+
+}  // namespace faults

@@ -1,0 +1,21 @@
+/* What a test and sweep_shim.c share: a page mapped by both (environment FAULTS_PAGE names its file). */
+#ifndef COUNTERSIGN_TESTS_FAULTS_SWEEP_SHIM_H
+#define COUNTERSIGN_TESTS_FAULTS_SWEEP_SHIM_H
+
+enum { SWEEP_OPEN = 1, SWEEP_WRITE, SWEEP_SYNC, SWEEP_RENAME, SWEEP_UNLINK };
+enum { SWEEP_SHORT = -1 }; /* instead of an errno: half of what was asked is written */
+enum { SWEEP_CALLS = 8192 };
+
+struct sweep_page {
+  char folder[512];                 /* calls on paths below it count; empty: none */
+  int watching;                     /* 1: calls are counted */
+  long seen;                        /* counted since the test set it to 0 */
+  unsigned char kinds[SWEEP_CALLS]; /* of each counted call, by index */
+  long index;                       /* the call that fails, from 0; -1: none */
+  int error;                        /* an errno, or SWEEP_SHORT */
+  int for_ever;                     /* every later call that can fail in this way fails, too */
+  long failed;                      /* how many did */
+  long clock_step;                  /* seconds added to the wall clock of whoever has the shim */
+};
+
+#endif
