@@ -52,7 +52,7 @@ Result<void> TrustedFold::resume(Snapshot const& snapshot) {
     return std::move(**found);
   });
   if (!state) return doubt(state.error().message);
-  if (state->entries != snapshot.head.seq + 1 || state->first_key != pin_)
+  if (state->entries != snapshot.head.seq + 1 || state->first_key != pin_ || state->keep != state_.keep)
     return doubt("its state does not fit its head");
   state_ = std::move(*state);
   key_ = signature->key;

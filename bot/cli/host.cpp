@@ -9,6 +9,7 @@
 #include <deque>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "bot/core/log_line.hpp"
 #include "bot/core/text.hpp"
@@ -17,6 +18,8 @@
 namespace cli {
 
 namespace {
+
+constexpr auto kClockStep = std::chrono::seconds(2);  // less is what time servers correct all the time
 
 core::Time wall_now() { return std::chrono::floor<core::Duration>(std::chrono::system_clock::now()); }
 
@@ -105,7 +108,8 @@ class StateSideFile final : public ports::SideFile {
 
 }  // namespace
 
-IoLoop::IoLoop(net::Io& io) : io_(io), last_(wall_now()), last_steady_(std::chrono::steady_clock::now()) {}
+IoLoop::IoLoop(net::Io& io)
+    : io_(io), last_(wall_now()), last_wall_(last_), last_steady_(std::chrono::steady_clock::now()) {}
 
 void IoLoop::not_before(core::Time time) { last_ = std::max(now(), time); }
 
@@ -113,7 +117,10 @@ core::Time IoLoop::now() const {
   auto const steady = std::chrono::steady_clock::now();
   auto const passed = std::chrono::floor<core::Duration>(steady - last_steady_);
   last_steady_ += passed;  // keeps the fraction of a millisecond for the next call
-  last_ = std::max(last_ + passed, wall_now());
+  auto const wall = wall_now();
+  auto const by = wall - std::exchange(last_wall_, wall) - passed;
+  last_ = std::max(last_ + passed, wall);
+  if (clock_was_set && (by >= kClockStep || by <= -kClockStep)) clock_was_set(by);
   return last_;
 }
 

@@ -20,6 +20,8 @@ namespace cli {
 class IoLoop final : public ports::Loop {
  public:
   explicit IoLoop(net::Io& io);
+  // Called by now() when the wall clock moved otherwise than time did, by two seconds or more (F11); may be empty.
+  std::function<void(core::Duration by)> clock_was_set;
   void not_before(core::Time time);
   core::Time now() const override;
   void post(std::function<void()> work) override { io_.post(std::move(work)); }
@@ -30,7 +32,7 @@ class IoLoop final : public ports::Loop {
 
  private:
   net::Io& io_;
-  mutable core::Time last_;
+  mutable core::Time last_, last_wall_;
   mutable std::chrono::steady_clock::time_point last_steady_;
 };
 

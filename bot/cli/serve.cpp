@@ -108,6 +108,8 @@ std::string what_needs_a_restart(config::Config const& now, config::Config const
   note(now.state.side != fresh.state.side, "state.side");
   note(now.sandbox.mode != fresh.sandbox.mode || now.sandbox.writable != fresh.sandbox.writable, "sandbox");
   note(now.api.host != fresh.api.host || now.api.port != fresh.api.port, "api.listen");
+  auto const chat = [](config::Config const& config) { return config::public_json(config)["wiring"]["chat"]; };
+  note(chat(now) != chat(fresh), "chat");
   return keys;
 }
 
@@ -194,6 +196,7 @@ class Service {
     io_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { signal == SIGHUP ? reload() : stop(); });
     runners_.start(*engine_);
     begin();
+    watch_clock();
     chats_->start(*engine_);
     sources_->use(config_, std::move(auths));
     config_watch_.emplace(ConfigWatch::Parts{.loop = loop_,
@@ -294,6 +297,19 @@ class Service {
                          {"sandbox", std::string(to_string(config_.sandbox.mode))},
                          {"version", std::string(kVersion)},
                          {"commit", std::string(kCommit)}});
+  }
+
+  // Timers run by the monotonic clock; what the wall clock made due meanwhile is seen here (F11).
+  void watch_clock() {
+    loop_.clock_was_set = [this](core::Duration by) {
+      log_->warn("the wall clock was set", {{"by_ms", std::int64_t{by.count()}}, {"forward", by.count() > 0}});
+      if (by.count() > 0) loop_.post([this] { engine_->look_at_clock(); });
+    };
+    look_again_at_clock();
+  }
+  void look_again_at_clock() {
+    static_cast<void>(loop_.now());
+    io_.call_after(std::chrono::seconds(1), [this] { look_again_at_clock(); });
   }
 
   // All or nothing: a file with mistakes changes nothing and is said.

@@ -27,6 +27,9 @@ class Application {
   // Every file of an entry stands in the folder that the entry is about; the main file's exact place each kind checks.
   void check_folder();
   void keep_indexes();
+  // forget.cpp: lets go of what nobody asks about any more (Keep).
+  void settle_cases();
+  void forget(CaseId const& id);
 
   // What every main file but request.json begins with must say the same as the entry around it.
   ObjectReader open(std::int64_t schema = 1);
@@ -34,6 +37,8 @@ class Application {
   CaseId case_id();
   RequestId request_id();
   RequestState& request();
+  // Nothing when the request was forgotten: what still comes of it (a late refusal, a late post) changes nothing.
+  RequestState* request_or_forgotten();
   void main_path(std::string const& path);
   static std::string four_digits(std::uint32_t number);
   void count_service_file();

@@ -55,6 +55,7 @@ void Application::run() {
   check_folder();
   (this->*handler->second)();
   keep_indexes();
+  settle_cases();
   state_.now = time_;
   ++state_.entries;
 }
@@ -132,6 +133,15 @@ RequestState& Application::request() {
   auto const found = state_.requests.find(request_id());
   require(found != state_.requests.end(), "it is about a request that was never accepted");
   return found->second;
+}
+
+RequestState* Application::request_or_forgotten() {
+  auto const id = request_id();
+  auto const found = state_.requests.find(id);
+  if (found != state_.requests.end()) return &found->second;
+  require(!state_.cases.contains(id.case_id()) && state_.may_have_forgotten(id.case_id()),
+          "it is about a request that was never accepted");
+  return nullptr;
 }
 
 void Application::main_path(std::string const& path) {
@@ -319,8 +329,9 @@ void Application::evidence_collected() {
   if (entry_.request_id.empty()) {
     auto const id = case_id();
     auto const found = state_.cases.find(id);
-    require(found != state_.cases.end(), "its case was never opened");
     main_path(id.folder() + "/evidence/manifest.json");
+    if (found == state_.cases.end() && state_.may_have_forgotten(id)) return;  // a collector that outlived its case
+    require(found != state_.cases.end(), "its case was never opened");
     require(found->second.evidence.empty(), "the case's evidence was collected already");
     found->second.evidence = digest;
     found->second.exhibits = std::move(items);

@@ -34,7 +34,9 @@ void Application::request_accepted() {
   if (again) {
     auto const earlier = RequestId::parse(reader.text("again_of"));
     auto const* ended = earlier ? state_.request(*earlier) : nullptr;
-    require(ended && is_final(ended->phase) && ended->phase != Phase::succeeded && ended->runbook == request.runbook,
+    bool const forgotten = earlier && !ended && state_.may_have_forgotten(earlier->case_id());
+    require(forgotten || (ended && is_final(ended->phase) && ended->phase != Phase::succeeded &&
+                          ended->runbook == request.runbook),
             "it asks again for something else than a request of its runbook that ended without success");
     request.again_of = *earlier;
   }
@@ -122,7 +124,9 @@ void Application::require_same_action(Request const& r, Runbook const& runbook, 
 }
 
 void Application::post_intent() {
-  auto& about = request();
+  auto* const known = request_or_forgotten();
+  if (!known) return static_cast<void>(open_request_file());
+  auto& about = *known;
   auto reader = open_request_file();
   PostState post;
   post.number = static_cast<std::uint32_t>(reader.integer("post"));
@@ -143,7 +147,9 @@ void Application::post_intent() {
 }
 
 void Application::posted() {
-  auto& about = request();
+  auto* const known = request_or_forgotten();
+  if (!known) return static_cast<void>(open_request_file());
+  auto& about = *known;
   auto reader = open_request_file();
   auto const number = reader.integer("post"), intent = reader.integer("intent");
   auto const platform = reader.text("platform");
@@ -234,7 +240,9 @@ void Application::vote_refused() {
     count_service_file();
     return;
   }
-  auto& about = request();
+  auto* const known = request_or_forgotten();
+  if (!known) return static_cast<void>(open_request_file());
+  auto& about = *known;
   auto reader = open_request_file();
   main_path_of_vote(about, "refused", entry_.actor.kind == Actor::Kind::person ? entry_.actor.key : "unknown");
   require(reader.integer("number") == std::int64_t{about.vote_files} + 1, "the refusal's number is not the next");

@@ -96,6 +96,11 @@ auto fields(T& value) {
   return std::tie(id, trigger, dedupe_key, title, labels, channels, opened_at, requests, evidence, highlights, exhibits,
                   closed, closed_at);
 }
+template <Is<PastCase> T>
+auto fields(T& value) {
+  auto& [opened_at, closed_at] = value;
+  return std::tie(opened_at, closed_at);
+}
 template <Is<Outcome> T>
 auto fields(T& value) {
   auto& [id, phase, at] = value;
@@ -106,17 +111,22 @@ auto fields(T& value) {
   auto& [day, last] = value;
   return std::tie(day, last);
 }
+template <Is<Keep> T>
+auto fields(T& value) {
+  auto& [cases, keys, targets, trigger_keys] = value;
+  return std::tie(cases, keys, targets, trigger_keys);
+}
 template <Is<State> T>
 auto fields(T& value) {
-  auto& [now, entries, instance, first_key, rules, config_digest, config_files, running, case_counter, service_counter,
+  auto& [keep, now, entries, instance, first_key, rules, config_digest, config_files, running, case_counter, service_counter,
          cases, requests, open_cases, open, active, due, idempotency, outcomes, decided_in, memberships, readings,
-         refusals] = value;
+         unsettled, settled, settled_of_triggers, past_cases, forgotten, refusals] = value;
   static_cast<void>(rules);     // from config/<digest>.json of the ledger; encode_state() says what else
   static_cast<void>(readings);  // not on record
   static_cast<void>(refusals);  // of the running minute
-  return std::tie(now, entries, instance, first_key, config_digest, config_files, running, case_counter,
+  return std::tie(keep, now, entries, instance, first_key, config_digest, config_files, running, case_counter,
                   service_counter, cases, requests, open_cases, open, active, due, idempotency, outcomes, decided_in,
-                  memberships);
+                  memberships, unsettled, settled, settled_of_triggers, past_cases, forgotten);
 }
 
 template <class T>
@@ -350,7 +360,15 @@ Result<State> decode_state(std::string_view bytes, FileLookup const& lookup) {
     for (auto const& [time, id] : state.due) {
       if (!state.requests.contains(id) || !state.requests.at(id).bound) broken();
     }
+    for (auto const* ids : {&state.settled, &state.settled_of_triggers}) {
+      for (auto const& id : *ids) {
+        if (!state.cases.contains(id)) broken();
+      }
+    }
     for (auto const& id : state.open_cases) {
+      if (!state.cases.contains(id)) broken();
+    }
+    for (auto const& [time, id] : state.unsettled) {
       if (!state.cases.contains(id)) broken();
     }
     for (auto const& [key, history] : state.outcomes) {

@@ -109,6 +109,14 @@ void Noise::put(Id const& id, Entry entry) {
 
 Noise noise_of(State const& state) {
   Noise noise;
+  std::vector<std::pair<Time, std::pair<std::string, std::string> const*>> past;  // openings are told in their order
+  past.reserve(state.past_cases.size());
+  for (auto const& [id, of] : state.past_cases) past.emplace_back(of.opened_at, &id);
+  std::ranges::sort(past);
+  for (auto const& [opened_at, id] : past) {
+    noise.note_opened(id->first, id->second, opened_at);
+    noise.note_ended(id->first, id->second, state.past_cases.at(*id).closed_at);
+  }
   for (auto const& [id, of] : state.cases) {  // in the order in which they were opened
     if (of.trigger.empty()) continue;
     noise.note_opened(of.trigger, of.dedupe_key, of.opened_at);

@@ -38,6 +38,11 @@ std::vector<RequestState const*> State::open_requests() const {
   return result;
 }
 
+bool State::may_have_forgotten(CaseId const& id) const {
+  auto const day = id.day();
+  return forgotten > 0 && (day < case_counter.day || (day == case_counter.day && id.counter() <= case_counter.last));
+}
+
 std::string outcome_key(RequestState const& request) {
   return request.runbook + '\n' + (request.bound ? request.bound->target() : std::string());
 }

@@ -145,6 +145,11 @@ struct CaseState {
   Time closed_at{};  // once closed
 };
 
+// The last case of a trigger and dedupe key among those that were forgotten: what noise control still asks about.
+struct PastCase {
+  Time opened_at, closed_at;
+};
+
 struct Outcome {  // of an earlier request for the same runbook and target
   RequestId id;
   Phase phase;
@@ -157,7 +162,19 @@ struct DayCounter {
   std::uint32_t next(std::string const& today) { return day == today ? last + 1 : 1; }
 };
 
+// What is kept of the past, so that memory is bounded however long the ledger grows. A case that is closed and settled
+// (whoever waits for its outcome was told, or a week has passed) makes room for newer ones: what is left of it is its
+// idempotency keys, its outcomes on their targets and, of a trigger's case, when it opened and closed.
+struct Keep {
+  std::size_t cases = 2'000;          // closed and settled; of triggers as many again
+  std::size_t keys = 20'000;          // idempotency keys; beyond it the oldest tenth goes
+  std::size_t targets = 10'000;       // with their last outcomes; likewise
+  std::size_t trigger_keys = 10'000;  // dedupe keys of forgotten cases; likewise
+  friend bool operator==(Keep const&, Keep const&) = default;
+};
+
 struct State {
+  Keep keep;
   Time now{};  // of the last entry applied; never goes back
   std::uint64_t entries = 0;
   std::string instance;
@@ -189,6 +206,12 @@ struct State {
   };
   std::map<std::string, Reading> readings;
 
+  std::set<std::pair<Time, CaseId>> unsettled;  // closed ones that somebody still waits to hear of, by closing
+  std::deque<CaseId> settled;                   // the others, in the order in which they will be forgotten
+  std::deque<CaseId> settled_of_triggers;       // never before they are an hour old: they count against max_per_hour
+  std::map<std::pair<std::string, std::string>, PastCase> past_cases;  // trigger, dedupe key → the last one forgotten
+  std::uint64_t forgotten = 0;                                         // cases
+
   // Refusals by account within the running minute, for the quota (design, section 10). Not in the ledger: a restart
   // begins a new minute.
   struct Refusals {
@@ -199,7 +222,12 @@ struct State {
 
   RequestState const* request(RequestId const& id) const;
   std::vector<RequestState const*> open_requests() const;
+  // Whether this case may have been here and was forgotten: the ledger alone still knows it.
+  bool may_have_forgotten(CaseId const& id) const;
 };
+
+// Posts, updates and outcomes of a request that failed are tried again for so long after the intent to post.
+inline constexpr auto kSettleWithin = std::chrono::hours(24 * 7);
 
 // Bytes of a file that an earlier or this entry added; only config/<sha256>.json is ever asked for.
 using FileLookup = std::function<Result<std::string>(std::string_view path)>;

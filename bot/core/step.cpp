@@ -449,6 +449,11 @@ Result<RequestId> find_request(State const& state, std::string_view text, std::s
   for (char const c : text.substr(0, 64)) upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   if (auto const full = RequestId::parse(upper)) {
     if (state.request(*full)) return *full;
+    if (!state.cases.contains(full->case_id()) && state.may_have_forgotten(full->case_id()))
+      return make_error(Errc::not_found, full->str() +
+                                             " is long over, if there ever was such a request; the ledger "
+                                             "tells it: countersign ledger show " +
+                                             full->str());
     return make_error(Errc::not_found, "There is no request " + full->str() + ".");
   }
   if (auto const whole = CaseId::parse(upper)) return find_request(state, whole->str() + "-R1", platform, channel);

@@ -8,7 +8,8 @@ namespace core {
 
 namespace {
 
-constexpr std::size_t kMaxSignalBytes = 64 * 1024;  // of a signal's text: it stands in case.json and on a page
+constexpr std::size_t kMaxSignalBytes = 64 * 1024;  // of a signal's text, in its exhibit
+constexpr std::size_t kMaxSignalRecord = 8 * 1024;  // of it in case.json, which is to stay below 64 KiB (T67)
 
 CaseState new_case(Stepper const& step, std::string title) {
   auto const day = format_day(step.at);
@@ -78,7 +79,10 @@ void on(Stepper& step, SignalFired const& event) {
   auto const id = opened.id;
   auto const labels = opened.labels;
   auto const text = visible_text(utf8_prefix(event.text, kMaxSignalBytes));
-  step.append(entries::case_opened(opened, Actor::trigger(rule.name), text));
+  auto const head = utf8_prefix(text, kMaxSignalRecord);
+  step.append(
+      entries::case_opened(opened, Actor::trigger(rule.name),
+                           std::string(head) + (head.size() < text.size() ? " … (all of it: exhibit signal)" : "")));
   Exhibit signal{
       .name = "signal", .collector = "trigger", .bytes = text, .total_bytes = text.size(), .started = step.at};
   step.effects.push_back(CollectEvidence{.case_id = id,

@@ -59,6 +59,8 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void start(core::ServiceStarted started, std::function<void()> recorded = {});
   // `recorded` hears whether config.loaded is durable and in force: only then may anybody use it.
   void reload(core::Rules rules, std::string config_bytes, std::function<void(bool)> recorded = {});
+  // The clock may be further than the timers know: whatever is due now is done.
+  void look_at_clock() { enqueue(core::Tick{}); }
   // Records service.stopped; `done` when that is durable or has failed.
   void stop(std::function<void()> done);
 

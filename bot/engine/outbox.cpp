@@ -15,7 +15,7 @@ constexpr core::Duration kDoubt = std::chrono::seconds(60);
 // What a platform refused or could not take is tried again, first after a minute, in the end each ten; a week later
 // nobody cares.
 constexpr core::Duration kRetryAfter = std::chrono::minutes(1), kRetryAtMost = std::chrono::minutes(10);
-constexpr core::Duration kCares = std::chrono::hours(24 * 7);
+constexpr core::Duration kCares = core::kSettleWithin;
 constexpr std::size_t kMaxWaiting = 1000;  // clicks a request that wait for a look-up
 
 std::string post_key(core::RequestId const& id, std::string const& purpose, std::string const& channel) {

@@ -38,6 +38,8 @@ struct LedgerView {
   virtual core::Result<RunOrder> started(core::RequestId const& id) = 0;
   // Whether run.finished of it is there: its marker has done its work. Unknown is no.
   virtual bool finished(core::RequestId const& id) = 0;
+  // From time to time while nobody asks: reads on, so that the next start or order has less to read.
+  virtual void idle() {}
 };
 
 struct RunnerOptions {

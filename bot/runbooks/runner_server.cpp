@@ -23,7 +23,8 @@ namespace {
 
 constexpr core::Duration kLastWords{1'000};  // for the client to read why the runner ends
 constexpr core::Duration kRunsEnd{5'000};    // for run processes to kill their steps and clean up by themselves
-constexpr core::Duration kSweep{10'000};     // for killing whatever is left then
+constexpr core::Duration kReadOn = std::chrono::minutes(10);
+constexpr core::Duration kSweep{10'000};  // for killing whatever is left then
 
 // A name for what belongs to this state directory, whose lock we hold.
 std::string owner_of(std::filesystem::path const& state_dir) {
@@ -103,6 +104,7 @@ void RunnerServer::open_ledger() {
   }
   forget_finished();
   tell(Ready{{why_no_strict_.empty() ? "strict" : "basic", cgroups_.word()}});
+  read_on();
 }
 
 // The service removes the markers of its own runner; nobody but us can remove another account's.
@@ -117,6 +119,14 @@ void RunnerServer::forget_finished() {
 
 core::Confinement RunnerServer::confinement_of(core::Request const& request) const {
   return {request.sandbox, cgroups_.word()};
+}
+
+void RunnerServer::read_on() {
+  io_.call_after(kReadOn, [this] {
+    if (ended_) return;
+    view_.idle();
+    read_on();
+  });
 }
 
 void RunnerServer::order(std::string const& line) {

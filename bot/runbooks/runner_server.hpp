@@ -37,6 +37,7 @@ class RunnerServer {
   void open_ledger();
   void forget_finished();
   core::Confinement confinement_of(core::Request const& request) const;
+  void read_on();
   void order(std::string const& line);
   core::Result<RunOrder> vet(Order const& order);
   core::Result<void> check_request(core::Request const& request) const;

@@ -134,6 +134,9 @@ void Watch::note_closing() {
     if (of->second.closed) parts_.noise.note_ended(rule_.name, key_, of->second.closed_at);
     return;
   }
+  auto const& past = parts_.desk.state().past_cases;
+  if (auto const of = past.find({rule_.name, key_}); of != past.end() && of->second.opened_at >= *opened)
+    parts_.noise.note_ended(rule_.name, key_, of->second.closed_at);
 }
 
 void Watch::arm(core::Duration delay) {

@@ -2,7 +2,8 @@
 // which it can, and then for ever; afterwards the next start must find everything that was acknowledged, in order, and
 // be able to go on. Judges: the verifier, stock git, and the list of what the writer acknowledged.
 //
-// The service's own writer runs in this process over sweep_shim.c.
+// The service's own writer runs in this process over sweep_shim.c; points on the released binary as a whole stand in
+// serve_sweep_test.cpp.
 #include <unistd.h>
 
 #include <cerrno>

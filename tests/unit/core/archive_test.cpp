@@ -1,4 +1,4 @@
-// The state as bytes and back: over random histories, a state that came back from bytes
+// The state as bytes and back, and what of it is forgotten: over random histories, a state that came back from bytes
 // and folded the rest must be the one that folded everything.
 #include "bot/core/archive.hpp"
 
@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr Keep kSmall{.cases = 2, .keys = 10, .targets = 3, .trigger_keys = 3};
+
 State folded(fixture::Story const& story, State state, std::size_t from, std::size_t to) {
   for (auto i = from; i < to; ++i) {
     auto stored = story.ledger[i];
@@ -22,6 +24,12 @@ State folded(fixture::Story const& story, State state, std::size_t from, std::si
     auto const applied = story.try_apply(state, stored);
     if (!applied) FAIL(applied.error().message);
   }
+  return state;
+}
+
+State fresh(Keep const& keep) {
+  State state;
+  state.keep = keep;
   return state;
 }
 
@@ -45,8 +53,9 @@ RequestId settled_case(fixture::Story& story) {
   return id;
 }
 
-fixture::Story random_history(std::uint32_t seed) {
+fixture::Story random_history(std::uint32_t seed, Keep const& keep) {
   fixture::Story story;
+  story.state.keep = story.copy.keep = keep;
   std::mt19937 random(seed);
   auto const pick = [&](std::size_t below) { return static_cast<std::size_t>(random() % below); };
   auto const any = [&]() -> std::optional<RequestId> {
@@ -111,16 +120,19 @@ fixture::Story random_history(std::uint32_t seed) {
 }  // namespace
 
 TEST_CASE("a state from bytes plus the rest of the ledger is the state of the whole ledger, over random histories") {
+  std::uint64_t forgotten = 0;
   for (std::uint32_t seed = 0; seed < support::rounds(200); ++seed) {
     CAPTURE(seed);
-    auto const story = random_history(seed);
+    auto const& keep = seed % 2 == 0 ? kSmall : Keep{};
+    auto const story = random_history(seed, keep);
     REQUIRE(story.broken == "");
     auto const entries = story.ledger.size();
-    auto const whole = encode_state(folded(story, State{}, 0, entries));
+    auto const whole = encode_state(folded(story, fresh(keep), 0, entries));
     REQUIRE(encode_state(story.state) == whole);  // what the service lives with is what a restart folds
+    forgotten += story.state.forgotten;
     for (auto const cut : {entries / 5, entries / 2, entries - 1, entries}) {
       CAPTURE(cut);
-      auto const bytes = encode_state(folded(story, State{}, 0, cut));
+      auto const bytes = encode_state(folded(story, fresh(keep), 0, cut));
       auto restored = back(story, bytes);
       REQUIRE(restored);
       REQUIRE(encode_state(*restored) == bytes);
@@ -129,6 +141,7 @@ TEST_CASE("a state from bytes plus the rest of the ledger is the state of the wh
       REQUIRE(fixture::dump_state(later) == fixture::dump_state(story.copy));  // written without the code it judges
     }
   }
+  CHECK(forgotten > support::rounds(200));
 }
 
 TEST_CASE("a damaged state is refused, whatever is wrong with it") {
@@ -145,4 +158,110 @@ TEST_CASE("a damaged state is refused, whatever is wrong with it") {
     refused += back(story, broken) ? 0U : 1U;  // some make another state: that is what signature and digest are for
   }
   CHECK(refused > bytes.size() / 4);
+}
+
+TEST_CASE("T67 the state does not grow with the ledger: what is over makes room, and what is still asked about stays") {
+  fixture::Story story;
+  story.state.keep = story.copy.keep = {.cases = 20, .keys = 50, .targets = 10, .trigger_keys = 5};
+  auto const waiting = story.open();  // its card is never told the end
+  story.cast("bob", waiting);
+  story.vote("carol", waiting, Verdict::deny);
+  auto const open = story.open("deploy", {{"version", "1"}, {"replicas", "1"}});
+  std::vector<RequestId> over;
+  std::size_t after_100 = 0;
+  std::optional<RequestState> old;
+  for (int i = 0; i < 300; ++i) {
+    over.push_back(settled_case(story));
+    if (i == 0) old = story.at(over.front());
+    if (i == 100) after_100 = encode_state(story.state).size();
+  }
+  CHECK(story.broken == "");
+  CHECK(story.state.requests.size() == 22);
+  CHECK(encode_state(story.state).size() < after_100 + after_100 / 10);
+  CHECK(story.state.request(waiting));  // somebody may still be told
+  CHECK(story.state.request(open));
+  CHECK_FALSE(story.state.request(over.front()));
+  CHECK(find_request(story.state, over.front().str(), "", "").error().message.find("ledger show") != std::string::npos);
+
+  SECTION("after a week nobody is told any more") {
+    story.pass(24h * 7 + 1min);
+    story.send(ServiceStopping{});
+    CHECK(story.state.unsettled.empty());
+  }
+  SECTION("late entries about a forgotten request still fold, as older ledgers hold them") {
+    auto late = entries::vote_refused(old.value(), {.at = story.now,
+                                                    .actor = Actor::person("carol"),
+                                                    .platform = "slack",
+                                                    .account = "U0CAROL",
+                                                    .verdict = "approve",
+                                                    .reason = "it is over",
+                                                    .via = "button",
+                                                    .envelope = digest_of("e"),
+                                                    .delivery = "late",
+                                                    .claimed = {}});
+    late.time = std::chrono::floor<std::chrono::seconds>(late.time);
+    auto const before = story.state.entries;
+    CHECK(story.try_apply(story.state, late));
+    CHECK(story.try_apply(story.copy, late));
+    CHECK(story.state.entries == before + 1);
+    late.request_id = late.case_id + "-R9";  // no case that was forgotten, but one that never was
+    late.case_id = CaseId::make("20991231", 1).str();
+    CHECK_FALSE(story.try_apply(story.state, late));
+  }
+  CHECK(story.folds_to_the_same());
+}
+
+TEST_CASE("idempotency keys, outcomes and dedupe keys are bounded, the newest stay") {
+  fixture::Story story;
+  story.state.keep = story.copy.keep = {.cases = 3, .keys = 20, .targets = 5, .trigger_keys = 4};
+  story.rules.triggers.at("web-down").propose.clear();
+  story.reload(story.rules);
+  std::optional<RequestId> last;
+  for (int i = 0; i < 100; ++i) {
+    auto ask = story.asked(Actor::person("alice"), "deploy", {{"version", std::to_string(i)}, {"replicas", "1"}});
+    ask.idempotency_key = "key " + std::to_string(i);
+    ask.body_digest = digest_of("body");
+    last = story.open(ask);
+    story.vote("bob", *last);
+    story.vote("carol", *last);
+    story.send(RunnerAccepted{*last});
+    story.send(RunEnded{*last, Json::object({{"state", "succeeded"}, {"cause", Json()}}), ""});
+    tell_outcome(story, *last);
+    story.send(SignalFired{"web-down", "down", "text", "key-" + std::to_string(i)});
+    story.send(SignalRecovered{"web-down", "up"});
+    story.now += 20min;
+    story.pass(1min);
+  }
+  CHECK(story.broken == "");
+  CHECK(story.state.idempotency.size() <= 20);
+  CHECK(story.state.outcomes.size() <= 5);
+  CHECK(story.state.past_cases.size() <= 4);
+  CHECK(story.state.past_cases.size() >= 1);
+  auto again = story.asked(Actor::person("alice"), "deploy", {{"version", "99"}, {"replicas", "1"}});
+  again.idempotency_key = "key 99";
+  again.body_digest = digest_of("body");
+  story.send(again);
+  CHECK(story.reply().replay);
+  CHECK(story.reply().request == last);
+  CHECK(story.folds_to_the_same());
+}
+
+TEST_CASE("noise control knows after a restart when a forgotten case of a trigger ended") {
+  fixture::Story story;
+  story.state.keep = story.copy.keep = {.cases = 1, .keys = 20, .targets = 5, .trigger_keys = 100};
+  story.rules.triggers.at("web-down").propose.clear();
+  story.reload(story.rules);
+  for (int i = 0; i < 6; ++i) {
+    story.send(SignalFired{"web-down", "down", "text", "key-" + std::to_string(i)});
+    story.now += 1min;
+    story.send(SignalRecovered{"web-down", "up"});
+    story.now += 30min;
+    story.pass(1min);
+  }
+  REQUIRE(story.state.past_cases.contains({"web-down", "key-1"}));
+  auto rule = story.rules.triggers.at("web-down");
+  rule.cooldown = 24h;
+  auto const noise = noise_of(story.state);
+  CHECK(noise.look(rule, "key-1", story.now).kind == NoiseAnswer::Kind::cooldown);
+  CHECK(noise.look(rule, "key-9", story.now).kind == NoiseAnswer::Kind::open);
 }

@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "bot/core/archive.hpp"
 #include "bot/core/digest.hpp"
 #include "bot/engine/engine.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/rules_fixture.hpp"
 #include "tests/support/story.hpp"
 #include "tests/support/virtual_loop.hpp"
@@ -55,6 +57,8 @@ struct FakeLedger : ports::Ledger {
       if (!applied && broken.empty()) broken = applied.error().message;
       durable.push_back(entry);
       receipts.push_back({folded.entries - 1, core::sha256_hex(std::to_string(durable.size())).substr(0, 40)});
+      if (auto const id = core::RequestId::parse(entry.request_id); id && core::is_turning_point(entry.kind))
+        folded.requests.at(*id).last_commit = receipts.back().commit;
     }
     loop.post([done = std::move(done), receipts = std::move(receipts)] { done(receipts); });
   }
@@ -199,6 +203,8 @@ class Rig {
     if (start_now) start();
   }
 
+  ~Rig() { CHECK(ledger.broken == ""); }
+
   // A fresh engine over what the ledger holds: a restart.
   void start(std::set<std::string> started = {}, std::function<void()> recorded = {}) {
     engine.reset();
@@ -220,6 +226,7 @@ class Rig {
                                  .has_room = [this] { return !ledger.full || room_lies; },
                                  .forget_started = [this](core::RequestId const& id) { forgotten.push_back(id.str()); },
                                  .rules_changed = {},
+                                 .recorded = [this](auto const&, auto const& receipts) { check_snapshot(receipts.back()); },
                                  .stop_service = [this](core::Error const& error) { stopped = error.code; },
                                  .groups = groups},
                    ledger.folded);
@@ -235,6 +242,13 @@ class Rig {
     settle();
   }
   void settle() { loop.run_posted(); }
+  // Whatever is on record may become a snapshot: while the ledger can be written, the state is what it holds.
+  void check_snapshot(core::Receipt const& head) {
+    if (!engine->writable() || !ledger.broken.empty()) return;
+    if (head.seq + 1 != ledger.folded.entries ||
+        core::encode_state(engine->state()) != core::encode_state(ledger.folded))
+      ledger.broken = "a snapshot would hold another state than the ledger";
+  }
 
   Replies ask(std::string runbook = "restart-service",
               std::map<std::string, std::string> parameters = {{"service", "web"}}) {

@@ -1,0 +1,57 @@
+// T67: however much somebody sends, an entry's main file stays within 64 KiB; what is long stands in exhibits.
+#include "tests/support/catch.hpp"
+#include "tests/support/story.hpp"
+
+using namespace core;
+
+namespace {
+
+constexpr std::size_t kMostBytes = 64 * 1024;
+
+std::string largest(fixture::Story const& story, std::size_t& bytes) {
+  std::string kind;
+  for (auto const& entry : story.ledger) {
+    if (entry.kind == "config.loaded") continue;  // the operator's own file
+    if (entry.files.front().bytes.size() <= bytes) continue;
+    bytes = entry.files.front().bytes.size();
+    kind = entry.kind;
+  }
+  return kind;
+}
+
+}  // namespace
+
+TEST_CASE("T67 signals, reasons, notes, results and refusals of any length make no entry above 64 KiB") {
+  fixture::Story story;
+  auto const flood = [](std::string_view piece, std::size_t bytes) {
+    std::string text;
+    while (text.size() < bytes) text += piece;
+    return text;
+  };
+  auto const piece = GENERATE(as<std::string>(), "x", "\"\\\n", "\xE2\x80\xAE\x01", "\xF0\x9F\x98\x80");
+  story.send(SignalFired{"web-down", flood(piece, 1 << 20), flood(piece, 1 << 20), flood(piece, 1 << 20)});
+  for (int i = 0; i < 20; ++i) {  // more than the quota of an account lets through
+    auto cast = story.cast("mallory", RequestId::parse("CS-20261121-000001-R1").value());
+    cast.note = cast.foreign = cast.via = cast.request = cast.channel = flood(piece, 1 << 18);
+    story.send(cast);
+  }
+  auto ask = story.asked(Actor::person("alice"), "deploy", {{"version", std::string(64, 'v')}, {"replicas", "1"}});
+  ask.reason = std::string(2000, '"');
+  auto const id = story.open(ask);
+  auto cast = story.cast("bob", id);
+  cast.note = std::string(2000, '\n');
+  story.send(cast);
+  story.vote("bob", id);
+  story.vote("carol", id);
+  REQUIRE(story.phase(id) == Phase::approved);
+  story.send(RunnerAccepted{id});
+  story.send(RunEnded{
+      id, Json::object({{"state", "failed"}, {"cause", "exit"}, {"exit_code", 1}, {"explanation", flood(piece, 1000)}}),
+      flood("line\n", 1 << 20)});
+  std::size_t bytes = 0;
+  auto const kind = largest(story, bytes);
+  CAPTURE(kind, bytes);
+  CHECK(bytes <= kMostBytes);
+  CHECK(story.broken == "");
+  CHECK(story.folds_to_the_same());
+}
