@@ -127,6 +127,15 @@ Json run() {
        {"finished_at", nullable(time("When its end was recorded."))}});
 }
 
+// In place of Run while an approved request waits for its turn.
+Json waiting() {
+  return closed(
+      {{"state", Json::object({{"const", "waiting"}})},
+       {"position", whole(1).set("description", "1: it is next.")},
+       {"behind", nullable(text("Id of the request whose run holds the same target; null: as many runs as may be "
+                                "are under way."))}});
+}
+
 Json request() {
   return closed(
       {{"id", id_schema()},
@@ -143,7 +152,7 @@ Json request() {
        {"binding", nullable(text("Digest of everything that is approved; null while evidence is collected."))},
        {"expires_at", nullable(time("Nothing is approved after it; null while evidence is collected."))},
        {"decision", or_null(ref("Decision"))},
-       {"run", or_null(ref("Run"))},
+       {"run", Json::object({{"anyOf", Json::array({ref("Run"), ref("Waiting"), Json::object({{"type", "null"}})})}})},
        {"ledger_path", text("The request's folder in the ledger.")},
        {"commit", nullable(text("The ledger's commit that decided or ended it, once known."))}});
 }
@@ -180,6 +189,7 @@ Json openapi_schemas() {
   schemas.emplace("Vote", vote());
   schemas.emplace("Decision", decision());
   schemas.emplace("Run", run());
+  schemas.emplace("Waiting", waiting());
   schemas.emplace("Request", request());
   schemas.emplace("Health", closed({{"status", Json::object({{"const", "ok"}})}}));
   schemas.emplace(

@@ -182,8 +182,10 @@ struct Rehearsal::Impl {
     auto const* request = id ? state.request(*id) : nullptr;
     if (!request) return;
     if (entry.kind == "request.accepted") return proposed(*request);
-    if (entry.kind == "request.expired" || entry.kind == "request.voided")
-      tell(event(entry.kind == "request.expired" ? "expired" : "voided")
+    if (entry.kind == "request.expired")  // why it would: nothing was posted and nobody asked
+      tell(event("expired").set("request", entry.request_id).set("text", "a rehearsal asks nobody"));
+    if (entry.kind == "request.voided")
+      tell(event("voided")
                .set("request", entry.request_id)
                .set("text", request->decision ? request->decision->reason : ""));
   }

@@ -118,9 +118,9 @@ auto fields(T& value) {
 }
 template <Is<State> T>
 auto fields(T& value) {
-  auto& [keep, now, entries, instance, first_key, rules, config_digest, config_files, running, case_counter, service_counter,
-         cases, requests, open_cases, open, active, due, idempotency, outcomes, decided_in, memberships, readings,
-         unsettled, settled, settled_of_triggers, past_cases, forgotten, refusals] = value;
+  auto& [keep, now, entries, instance, first_key, rules, config_digest, config_files, running, case_counter,
+         service_counter, cases, requests, open_cases, open, active, due, idempotency, outcomes, decided_in,
+         memberships, readings, unsettled, settled, settled_of_triggers, past_cases, forgotten, refusals] = value;
   static_cast<void>(rules);     // from config/<digest>.json of the ledger; encode_state() says what else
   static_cast<void>(readings);  // not on record
   static_cast<void>(refusals);  // of the running minute

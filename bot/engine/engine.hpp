@@ -111,6 +111,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void take_aside(Waiting waiting);
   void act_aside(Waiting waiting);  // an event that came while the ledger can't be written
   void try_again();
+  void forget_asked(std::string const& run_as);  // what an account's runner was asked
   void perform(std::vector<core::Effect> const& effects);
   void perform(core::Effect const& effect);
   void reply(core::Reply const& reply);

@@ -145,16 +145,23 @@ std::optional<core::Actor> Engine::actor_of(ports::Account const& account) const
 
 // --- runner ---------------------------------------------------------------------------------------------------------
 
+void Engine::forget_asked(std::string const& run_as) {
+  std::erase_if(asked_runner_, [&](core::RequestId const& id) {
+    auto const* request = state_.request(id);
+    return !request || !request->bound || request->bound->run_as == run_as;
+  });
+}
+
 void Engine::runner_ready(std::string const& run_as, core::Confinement const& can) {
   runners_[run_as] = can;
-  asked_runner_.clear();
+  forget_asked(run_as);
   enqueue(core::Tick{});  // asks about everything that is approved
 }
 
 void Engine::runner_gone(std::string const& run_as, std::string const& why) {
   parts_.log.error("the runner is gone", {{"run_as", run_as}, {"why", why}});
   runners_.erase(run_as);
-  asked_runner_.clear();
+  forget_asked(run_as);
   for (auto const* request : state_.open_requests()) {
     if (request->phase == core::Phase::running && request->bound->run_as == run_as)
       enqueue(core::RunLost{request->id, "the runner ended while it was running: " + why});

@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::size_t kChunk = 128u << 10;
 constexpr std::size_t kTail = 64;
-constexpr int kMaxNeighbours = 10'000;  // names in the folder that are looked at for a file that was renamed
+constexpr int kMaxNeighbours = 10'000;   // names in the folder that are looked at for a file that was renamed
+constexpr std::size_t kMaxBetween = 16;  // rotations while nobody looked
 
 std::string hex(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -51,6 +52,25 @@ process::Fd open_regular(std::string const& path, struct stat& status, std::stri
   if (S_ISREG(status.st_mode)) return file;
   problem = "It is no regular file.";
   return {};
+}
+
+// As rotation names what was `name`: error.log.1, error.log-20261121, error-1.log.
+bool is_rotated(std::string_view name, std::string_view candidate) {
+  auto const number = [](std::string_view text) {
+    return text.size() > 1 && (text[0] == '.' || text[0] == '-') && text[1] >= '0' && text[1] <= '9' &&
+           text.find_first_not_of("0123456789-_.:TZ", 1) == std::string_view::npos;
+  };
+  if (candidate.starts_with(name) && number(candidate.substr(name.size()))) return true;
+  auto const dot = name.rfind('.');
+  if (dot == std::string_view::npos || dot == 0) return false;
+  auto const stem = name.substr(0, dot), extension = name.substr(dot);
+  return candidate.size() > name.size() && candidate.starts_with(stem) && candidate.ends_with(extension) &&
+         number(candidate.substr(stem.size(), candidate.size() - name.size()));
+}
+
+bool newer(struct stat const& a, struct stat const& b) {
+  return a.st_mtim.tv_sec != b.st_mtim.tv_sec ? a.st_mtim.tv_sec > b.st_mtim.tv_sec
+                                              : a.st_mtim.tv_nsec > b.st_mtim.tv_nsec;
 }
 
 std::string read_at(int file, std::uint64_t offset, std::size_t most) {
@@ -122,29 +142,65 @@ bool LogReader::open_left_behind(Look& look) {
   auto const name = settings_.path.substr(slash + 1);
   std::unique_ptr<DIR, int (*)(DIR*)> const entries(::opendir(folder.c_str()), &::closedir);
   if (!entries) return false;
+  struct stat present {};
+  if (::stat(settings_.path.c_str(), &present) != 0) present.st_ino = 0;
+  std::vector<std::pair<struct stat, process::Fd>> rotated;
+  process::Fd found;
+  struct stat of_found {};
   for (int seen = 0; seen < kMaxNeighbours; ++seen) {
     auto const* entry = ::readdir(entries.get());
     if (!entry) break;
-    // As rotation names them: error.log.1, error.log-20261121, error-1.log.
     auto const stem = name.substr(0, name.find('.'));
     if (!std::string_view(entry->d_name).starts_with(stem)) continue;
     struct stat status {};
     std::string problem;
-    if (::stat((folder + entry->d_name).c_str(), &status) != 0 || status.st_ino != from_->inode) continue;
+    if (::stat((folder + entry->d_name).c_str(), &status) != 0) continue;
+    bool const left = status.st_ino == from_->inode;
+    if (!left && (status.st_ino == present.st_ino || !is_rotated(name, entry->d_name))) continue;
     auto file = open_regular(folder + entry->d_name, status, problem);
-    if (!file || status.st_dev != from_->device || status.st_ino != from_->inode) continue;
-    file_ = std::move(file);
-    device_ = status.st_dev;
-    inode_ = status.st_ino;
+    if (!file || status.st_dev != from_->device) continue;
+    if (status.st_ino != from_->inode) {
+      rotated.emplace_back(status, std::move(file));
+    } else if (static_cast<std::uint64_t>(status.st_size) >= from_->offset) {
+      found = std::move(file);
+      of_found = status;
+    }
+    // Only the newest matter, and no more of them are kept open than can be read.
+    std::ranges::sort(rotated, [](auto const& a, auto const& b) { return newer(a.first, b.first); });
+    if (rotated.size() > kMaxBetween) rotated.resize(kMaxBetween);
+  }
+  if (found) {
+    file_ = std::move(found);
+    device_ = of_found.st_dev;
+    inode_ = of_found.st_ino;
     begin_at(from_->offset, from_->in_long_line);
-    if (static_cast<std::uint64_t>(status.st_size) >= from_->offset && tail_.ends_with(from_->tail)) return true;
+    if (tail_.ends_with(from_->tail)) {
+      // Whoever was written to after it was begun after it.
+      for (auto& [status, file] : rotated) {
+        if (newer(status, of_found)) between_.push_back(std::move(file));
+      }
+      return true;
+    }
     file_.reset();
   }
   look.said.push_back("The file that was followed before is gone, and with it what was written to it since.");
   return false;
 }
 
+bool LogReader::open_next_between() {
+  if (between_.empty()) return false;
+  struct stat status {};
+  file_ = std::move(between_.back());
+  between_.pop_back();
+  if (::fstat(file_.get(), &status) != 0) return false;
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
+  begin_at(0, false);
+  return true;
+}
+
 bool LogReader::open_path(Look& look) {
+  if (open_next_between()) return true;
   struct stat status {};
   std::string problem;
   auto file = open_regular(settings_.path, status, problem);

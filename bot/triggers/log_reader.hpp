@@ -62,6 +62,7 @@ class LogReader {
  private:
   bool open_path(Look& look);
   bool open_left_behind(Look& look);  // the file of `from_`, renamed since
+  bool open_next_between();           // of those that were begun and renamed after it
   void begin_at(std::uint64_t offset, bool in_long_line);
   bool content_changed(std::uint64_t size) const;
   std::string tail_before(std::uint64_t offset) const;  // of the open file
@@ -71,6 +72,7 @@ class LogReader {
 
   LogReaderSettings settings_;
   std::optional<LogPosition> from_;
+  std::vector<process::Fd> between_;  // the oldest last
   bool first_ = true;  // no file was seen yet
   process::Fd file_;
   std::uint64_t device_ = 0, inode_ = 0, offset_ = 0;  // offset_: read so far

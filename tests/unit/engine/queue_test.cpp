@@ -128,6 +128,7 @@ TEST_CASE("run_as: the end of one account's runner ends its runs alone, and what
   rig.engine->runner_ready("deploy");
   rig.settle();
   CHECK(std::ranges::count(rig.runner.checks, theirs.str()) == 1);
+  CHECK(std::ranges::count(rig.runner.checks, ours.str()) == 1);  // of another runner: not asked once more
   starts(rig, theirs);
   starts(rig, ours);
   CHECK(core::make_card(rig.engine->state(), *rig.engine->state().request(theirs), rig.loop.now()).action.back() ==

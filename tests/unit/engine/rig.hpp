@@ -210,26 +210,27 @@ class Rig {
     engine.reset();
     runner.checks.clear();
     runner.runs.clear();
-    engine.emplace(engine::Parts{.loop = loop,
-                                 .ledger = ledger,
-                                 .papers = papers,
-                                 .evidence = room,
-                                 .programs = programs,
-                                 .runner = runner,
-                                 .side = side,
-                                 .log = log,
-                                 .adapters = adapters,
-                                 .refold = [this]() -> core::Result<core::State> {
-                                   if (refold_broken) return core::make_error(Errc::corrupt, "unreadable");
-                                   return ledger.folded;
-                                 },
-                                 .has_room = [this] { return !ledger.full || room_lies; },
-                                 .forget_started = [this](core::RequestId const& id) { forgotten.push_back(id.str()); },
-                                 .rules_changed = {},
-                                 .recorded = [this](auto const&, auto const& receipts) { check_snapshot(receipts.back()); },
-                                 .stop_service = [this](core::Error const& error) { stopped = error.code; },
-                                 .groups = groups},
-                   ledger.folded);
+    engine.emplace(
+        engine::Parts{.loop = loop,
+                      .ledger = ledger,
+                      .papers = papers,
+                      .evidence = room,
+                      .programs = programs,
+                      .runner = runner,
+                      .side = side,
+                      .log = log,
+                      .adapters = adapters,
+                      .refold = [this]() -> core::Result<core::State> {
+                        if (refold_broken) return core::make_error(Errc::corrupt, "unreadable");
+                        return ledger.folded;
+                      },
+                      .has_room = [this] { return !ledger.full || room_lies; },
+                      .forget_started = [this](core::RequestId const& id) { forgotten.push_back(id.str()); },
+                      .rules_changed = {},
+                      .recorded = [this](auto const&, auto const& receipts) { check_snapshot(receipts.back()); },
+                      .stop_service = [this](core::Error const& error) { stopped = error.code; },
+                      .groups = groups},
+        ledger.folded);
     engine->start({.version = "1",
                    .commit = "c",
                    .rules = rules,

@@ -248,6 +248,26 @@ TEST_CASE("log reader: a restart goes on where it stopped, once for each line, w
     LogReader reader({.path = log}, position);
     CHECK(drain(reader, &said, 40) == "begun before\nafter\n");
   }
+  SECTION("it was rotated more than once, and each file is read in its turn") {
+    append(dir.file("app.log.9"), "long ago\n");  // before what is followed was written to
+    fs::last_write_time(dir.file("app.log.9"), fs::file_time_type::clock::now() - std::chrono::hours(1));
+    append(log, " before\n");
+    auto const written = fs::last_write_time(log);
+    for (int i = 1; i <= 3; ++i) {  // as logrotate does: .1 is the newest
+      for (int n = 3; n >= 1; --n) {
+        auto const from = dir.file("app.log." + std::to_string(n));
+        if (fs::exists(from)) fs::rename(from, dir.file("app.log." + std::to_string(n + 1)));
+      }
+      fs::rename(log, dir.file("app.log.1"));
+      append(log, "file " + std::to_string(i) + "\n");
+      fs::last_write_time(log, written + std::chrono::seconds(i));
+    }
+    append(dir.file("app.log.tar"), "no rotation\n");
+    append(dir.file("app-other.log"), "of another program\n");
+    LogReader reader({.path = log}, position);
+    CHECK(drain(reader, &said, 80) == "begun before\nfile 1\nfile 2\nfile 3\n");
+    CHECK(said.empty());
+  }
   SECTION("it was rotated and the old one is gone") {
     fs::remove(log);
     append(log, "after\n");
