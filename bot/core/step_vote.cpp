@@ -79,7 +79,7 @@ class Ballot {
                         ? decided_words(*request_)
                         : "That does not name what stands on the message now; look at the message again.");
     if (request_->phase == Phase::pending && cast_.verdict == Verdict::approve) freshen();
-    if (already_so()) {
+    if (already_so() && !completes_now()) {
       remember();
       return answer(Errc{}, std::string("Your ") + (cast_.verdict == Verdict::approve ? "approval" : "denial") +
                                 " is recorded already.");
@@ -182,6 +182,18 @@ class Ballot {
       return request_->phase != Phase::pending || (person && vote.groups == person->groups);
     }
     return false;
+  }
+
+  // Approvals may come to suffice without a vote: a group of theirs that could not be read is known again. Nothing but
+  // a vote decides, and if none of those who voted could bring it about, the request would wait until it expires.
+  bool completes_now() const {
+    if (request_->phase != Phase::pending || cast_.verdict != Verdict::approve) return false;
+    auto const* runbook = step_.state.rules.runbook(request_->runbook);
+    auto const* in_force = runbook ? step_.state.rules.policy_of(*runbook) : nullptr;
+    auto const suffices = [&](Policy const& policy) {
+      return tally(policy, step_.state.rules, request_->behind(), request_->votes).satisfied;
+    };
+    return in_force && suffices(*request_->pinned) && suffices(*in_force);
   }
 
   // A repeated vote makes no entry (design, section 10), and yet must not count anew once the vote is taken back.

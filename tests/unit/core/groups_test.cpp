@@ -162,6 +162,55 @@ TEST_CASE("T30 groups: the role taken away at each step") {
   check_same(story);
 }
 
+TEST_CASE("groups: approvals that suffice once a group is known again are decided by one more tap of any of them") {
+  auto rules = sourced();
+  SECTION("two groups, one of them unknown while the other votes") {
+    // Bob is on call by what Slack says, Carol is sre by the file.
+    rules.people["carol"].groups.insert("ops");
+    rules.policies.at("one-sre").approve = {{"sre", 1}, {"ops", 1}};
+    Story story(rules);
+    story.send(read(story, {"U0BOB"}));
+    auto const id = story.open();
+    CHECK(story.vote("bob", id).code == Errc{});
+    story.now += 61s;
+    story.send(failed(story));
+    CHECK(story.vote("carol", id).code == Errc{});
+    CHECK(story.phase(id) == Phase::pending);
+    story.send(read(story, {"U0BOB"}));
+    CHECK(story.phase(id) == Phase::pending);
+    CHECK(make_card(story.state, story.at(id), story.now).status ==
+          "Approved by enough; to decide it, one of them has to press Approve once more");
+    auto const who = GENERATE("bob", "carol");
+    CHECK(story.vote(who, id).code == Errc{});
+    CHECK(story.phase(id) == Phase::approved);
+    CHECK(story.at(id).decision->by == std::vector<std::string>{"bob", "carol"});
+    check_same(story);
+  }
+  SECTION("one group, out of which somebody was for a while") {
+    Story story(rules);
+    story.send(read(story, kAll));
+    auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "2"}});
+    CHECK(story.vote("bob", id).code == Errc{});
+    story.send(read(story, {"U0CAROL"}));
+    CHECK(story.vote("carol", id).code == Errc{});
+    CHECK(story.vote("carol", id).text == "Your approval is recorded already.");  // one of two: a mere repeat
+    CHECK(story.phase(id) == Phase::pending);
+    story.send(read(story, kAll));
+    CHECK(story.vote("carol", id).code == Errc{});
+    CHECK(story.phase(id) == Phase::approved);
+    check_same(story);
+  }
+  SECTION("a repeat brings nothing about that the votes do not") {
+    Story story(rules);
+    story.send(read(story, kAll));
+    auto const id = story.open("deploy", {{"version", "1"}, {"replicas", "2"}});
+    CHECK(story.vote("bob", id).code == Errc{});
+    for (int n = 0; n < 3; ++n) CHECK(story.vote("bob", id).text == "Your approval is recorded already.");
+    CHECK(story.phase(id) == Phase::pending);
+    check_same(story);
+  }
+}
+
 TEST_CASE("groups: a reload keeps what is known of the same source, and forgets that of another") {
   Story story(sourced());
   story.send(read(story, kAll));
