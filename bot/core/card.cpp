@@ -34,10 +34,13 @@ std::string words_of(std::vector<std::string> const& argv) {
   return line;
 }
 
-// A body as it will be sent: JSON of one line stands as it is where nothing in it could hide, all else quoted.
+// A body as it will be sent: JSON of one line stands as it is where nothing in it could hide or pass for another letter
+// (T4, T35), all else quoted.
 std::string body_words(HttpCall const& call) {
-  bool const plain = call.json && visible_text(call.body) == call.body && call.body.find('\n') == std::string::npos;
-  return (call.json ? "the JSON " : "the text ") + (plain ? call.body : visible_text(dump(Json(call.body))));
+  bool const plain = call.json && visible_text(call.body) == call.body && expose_lookalikes(call.body) == call.body &&
+                     call.body.find('\n') == std::string::npos;
+  return (call.json ? "the JSON " : "the text ") +
+         (plain ? call.body : expose_lookalikes(visible_text(dump(Json(call.body)))));
 }
 
 std::string http_words(HttpCall const& call) {
@@ -133,7 +136,10 @@ std::string status_words(State const& state, RequestState const& request, Tally 
   };
   switch (request.phase) {
     case Phase::collecting: return "Collecting evidence";
-    case Phase::pending: return "Waiting for " + what_is_missing(tally);
+    case Phase::pending:
+      // Only a vote decides: when a group is known again after the last one, somebody has to vote once more.
+      return tally.satisfied ? "Approved by enough; to decide it, one of them has to press Approve once more"
+                             : "Waiting for " + what_is_missing(tally);
     case Phase::approved: {
       auto const place = queue_place(state, request);
       return "Approved by " + approvers(request) + "; " + (place ? queue_words(*place) : "about to start");

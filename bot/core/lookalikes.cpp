@@ -35,7 +35,7 @@ bool in(std::array<Range, N> const& ranges, std::uint32_t code) {
 }
 
 // Unicode blocks. IPA extensions and small capitals are Latin, but no part of anybody's everyday spelling.
-constexpr std::array<Range, 17> kOtherScripts{{{0x0250, 0x02af},
+constexpr std::array<Range, 18> kOtherScripts{{{0x0250, 0x02af},
                                                {0x0370, 0x03ff},
                                                {0x0400, 0x052f},
                                                {0x0530, 0x058f},
@@ -51,10 +51,19 @@ constexpr std::array<Range, 17> kOtherScripts{{{0x0250, 0x02af},
                                                {0xab30, 0xab6f},
                                                {0xab70, 0xabbf},
                                                {0x0131, 0x0131},
-                                               {0x2126, 0x212b}}};
-// Fullwidth forms, mathematical alphanumerics, ligatures, letterlike and circled or parenthesised letters.
-constexpr std::array<Range, 5> kForms{
-    {{0xff01, 0xff5e}, {0x1d400, 0x1d7ff}, {0xfb00, 0xfb06}, {0x249c, 0x24e9}, {0x1f130, 0x1f169}}};
+                                               {0x01c0, 0x01c3},
+                                               {0xa720, 0xa7ff}}};
+// Fullwidth forms, mathematical alphanumerics, ligatures, letterlike symbols (but № and ™, which pass for no
+// letter), Roman numerals, and circled or parenthesised letters.
+constexpr std::array<Range, 9> kForms{{{0xff01, 0xff5e},
+                                       {0x1d400, 0x1d7ff},
+                                       {0xfb00, 0xfb06},
+                                       {0x2100, 0x2115},
+                                       {0x2117, 0x2121},
+                                       {0x2123, 0x214f},
+                                       {0x2160, 0x2188},
+                                       {0x249c, 0x24e9},
+                                       {0x1f130, 0x1f169}}};
 // Cyrillic and Greek letters that look like one of ASCII in most typefaces (Unicode's confusables.txt).
 constexpr std::array<std::uint32_t, 52> kTwins{
     0x0430, 0x0435, 0x043e, 0x0440, 0x0441, 0x0443, 0x0445, 0x0455, 0x0456, 0x0458, 0x04bb, 0x0501, 0x051b,
@@ -94,7 +103,7 @@ std::string expose_lookalikes(std::string_view text) {
       while (at < line.size()) {
         auto const letter = front(line.substr(at));
         if (!in_word(letter.code)) break;
-        latin = latin || is_ascii_letter(letter.code);
+        latin = latin || is_ascii_letter(letter.code) || in(kForms, letter.code);
         bool const foreign = in(kOtherScripts, letter.code);
         other = other || foreign;
         if (letter.code >= 0x80) {

@@ -74,6 +74,16 @@ TEST_CASE("T4 T5 http: values are encoded where they stand, and all that is sent
   CHECK(other([](HttpCall& one) { one.max_bytes = 1; }) != binding);
 }
 
+TEST_CASE("T4 T35 http: a letter that passes for another does so in no body either") {
+  auto const line_of = [](HttpCall const& call) { return action_lines(bound_with(call, "1")).at(1); };
+  auto call = drain();
+  call.body = "{\"user\":\"\u0430dmin\"}";  // Cyrillic
+  CHECK(line_of(call).find("body the JSON \"{\\\"user\\\":\\\"\\u{0430}dmin\\\"}\"") != std::string::npos);
+  call.json = false;
+  call.body = "user=\u0430dmin";
+  CHECK(line_of(call).find("body the text \"user=\\u{0430}dmin\"") != std::string::npos);
+}
+
 TEST_CASE("T5 http: a value makes no dot segment, a host takes none, a text body takes none") {
   auto call = drain();
   for (auto const* value : {".", ".."}) CHECK_THROWS(bound_with(call, value));

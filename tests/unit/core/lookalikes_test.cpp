@@ -14,13 +14,17 @@ TEST_CASE("T35 mixed scripts: a letter that passes for another is shown as what 
         "service \\u{0430}\\u{0441}\\u{0435} is down");  // whole word of twins
   CHECK(expose_lookalikes("ｗｅｂ") == "\\u{FF57}\\u{FF45}\\u{FF42}");
   CHECK(expose_lookalikes("𝐰eb") == "\\u{1D430}eb");
+  CHECK(expose_lookalikes("ℂlear cℴst \u212Aill") == "\\u{2102}lear c\\u{2134}st \\u{212A}ill");
+  CHECK(expose_lookalikes("ⅽontrol ⅿ") == "\\u{217D}ontrol \\u{217F}");
+  CHECK(expose_lookalikes("aꞌb ꜱudo") == "a\\u{A78C}b \\u{A731}udo");
+  CHECK(expose_lookalikes("aǀb webǃ") == "a\\u{01C0}b web\\u{01C3}");
 }
 
 TEST_CASE("T35 mixed scripts: languages stay readable") {
   for (auto const* honest :
        {"", "plain ASCII", "Überprüfung läuft, à bientôt, señor, řeka", "служба не отвечает", "η υπηρεσία δεν απαντά",
         "再起動してください: web 次第", "다시 시작", "5µs at 20 °C — “quoted” … ✔ ≤ 3", "сервис web упал",
-        "naïve café\nсуть дела", "\U0001f600 fine"}) {
+        "naïve café\nсуть дела", "заявка № 5, Linux™", "\U0001f600 fine"}) {
     CAPTURE(honest);
     CHECK(expose_lookalikes(honest) == honest);
   }
@@ -31,8 +35,9 @@ TEST_CASE("property T35 mixed scripts: the result is final, valid and bounded, w
     std::string raw;
     for (unsigned n = 0; n < 60; ++n) {
       auto const pick = (seed * 2654435761u + n * 40503u) >> 7;
-      static constexpr char const* kPieces[] = {"a",   "о",   "α", " ",    "\n", "９", "\xf0\x9d", "\xd0", "é",
-                                                "web", "асе", "-", "\xff", "𝐰",  "日", "\u200b",   "м",    "_"};
+      static constexpr char const* kPieces[] = {"a", "о",   "α",   " ", "\n",   "９", "\xf0\x9d", "\xd0",
+                                                "é", "web", "асе", "-", "\xff", "𝐰",  "日",       "\u200b",
+                                                "м", "_",   "ⅽ",   "ℴ", "ǀ",    "ꜱ"};
       raw += kPieces[pick % std::size(kPieces)];
     }
     auto const text = core::visible_text(raw);
