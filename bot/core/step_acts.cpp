@@ -174,7 +174,7 @@ void on(Stepper& step, QuestionAsked const& event) {
                                        .envelope = ledger_id(event.act.envelope),
                                        .delivery = act.delivery()}));
   step.effects.push_back(SayQuestion{id, question.number});
-  act.answer(Errc{}, "Your question about " + id.short_name() + " is recorded and stands in its thread.");
+  act.answer(Errc{}, "Your question about " + id.short_name() + " is recorded and goes into its thread.");
 }
 
 }  // namespace core

@@ -23,11 +23,11 @@ CaseState new_case(Stepper const& step, std::string title) {
 // What the configuration says of the trigger, and beside it what the signal says: marked, so that nobody who decides
 // takes a stranger's words for the operator's.
 std::map<std::string, std::string> labels_of(TriggerRule const& rule, SignalFired const& event) {
-  constexpr std::size_t kMostLabels = 32, kMaxLabelBytes = 500;
+  constexpr std::size_t kMostLabels = 32, kMaxLabelBytes = 500;  // kFromSignal is one of them
   auto labels = rule.labels;
   std::string marked;
   for (auto const& [name, value] : event.labels) {
-    if (labels.size() >= kMostLabels || !is_name(name) || name == kFromSignal) continue;
+    if (labels.size() >= kMostLabels - 1 || !is_name(name) || name == kFromSignal) continue;
     if (!labels.emplace(name, one_line(value, kMaxLabelBytes)).second) continue;
     marked += (marked.empty() ? "" : ", ") + name;
   }

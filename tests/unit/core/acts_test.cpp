@@ -74,6 +74,23 @@ TEST_CASE("again: one tap asks for the same, by who taps, and says of what it is
   check_same(story);
 }
 
+TEST_CASE("again: what a signal with more labels than a request takes has proposed") {
+  Story story;
+  SignalFired signal{"web-down", "web is down", "503", "web"};
+  for (int n = 0; n < 40; ++n) signal.labels.emplace("label-" + std::to_string(n), "x");
+  story.send(signal);
+  auto const id = RequestId::make(story.state.cases.begin()->first, 1);
+  CHECK(story.at(id).labels.size() == 32);
+  CHECK(story.at(id).labels.contains(std::string(kFromSignal)));
+  story.send(story.collected(id));
+  story.vote("bob", id, Verdict::deny);
+  story.send(AgainAsked{act(story, "bob", id)});
+  CAPTURE(story.reply().text);
+  CHECK(story.reply().code == Errc{});
+  CHECK(story.kinds() == "case.opened request.accepted");
+  check_same(story);
+}
+
 TEST_CASE("again: what is open or succeeded is not asked again, and who may not ask is refused on record") {
   Story story;
   auto const id = story.open();
