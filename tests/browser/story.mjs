@@ -81,7 +81,7 @@ const kVoters = ["bob", "carol", "erin"];
 
 // The whole story, on the real thing. `limit` is for the slowest wait: until the trigger has seen enough failures.
 export async function wholeStory(url, { limit = 90_000, votes = 1, say = console.log, shots } = {}) {
-  const { page, close } = await open(url, shots ? { height: 1500 } : {});
+  const { page, close } = await open(url, shots ? { width: 1920, height: 1640 } : {});
   page.setDefaultTimeout(limit);
   const shot = async (name) => { if (shots) await page.screenshot({ path: join(shots, name + ".png") }); };
   await verified(page, limit);
@@ -118,6 +118,9 @@ export async function wholeStory(url, { limit = 90_000, votes = 1, say = console
       });
     }
   };
+  // A picture waits for the evidence in the threads: a list that was at its end stays there when something comes.
+  for (const platform of shots ? platforms : []) await reply(cards[platform], /timeline/).first().waitFor();
+  await page.waitForTimeout(shots ? 500 : 0);
   await showHeads();
   await shot("card");
   const everywhere = async (words) => { for (const other of platforms) await cards[other].getByText(words).first().waitFor(); };
