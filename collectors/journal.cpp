@@ -42,19 +42,23 @@ class JournalCollector final : public Collector {
     // The reader keeps to its limit; should it not, the kept ends are still bounded.
     spec.limits.max_output_bytes = 2 * (settings_.max_bytes + kCutContext) + 2 * kMaxComplaint;
     std::string text;
-    auto const most = settings_.max_bytes + kCutContext + kMaxJournalMessage;
+    auto const most = settings_.max_bytes + kCutContext;
     std::uint64_t total = 0;
     spec.on_output = [&](process::Stream stream, std::string_view bytes) {
-      auto& into = stream == process::Stream::out ? text : complaint;
-      if (stream == process::Stream::out) total += bytes.size();
-      auto const room = stream == process::Stream::out ? most : kMaxComplaint;
-      into += bytes.substr(0, room - std::min(room, into.size()));
+      if (stream == process::Stream::err) {
+        complaint += bytes.substr(0, kMaxComplaint - std::min(kMaxComplaint, complaint.size()));
+        return;
+      }
+      total += bytes.size();
+      text += bytes;
+      if (text.size() > 2 * most) text.erase(0, text.size() - most);  // the newest entries come last
     };
     auto const outcome = process::run(spec);
     if (!outcome) {
       exhibit.error = "The journal's reader can't be started: " + outcome.error().text;
       return exhibit;
     }
+    exhibit.truncated = total > text.size();
     fill_text(exhibit, std::move(text), total, context, settings_.max_bytes, Keep::tail);
     using Kind = process::Outcome::Kind;
     if (outcome->kind == Kind::timed_out || outcome->kind == Kind::cancelled) {
@@ -129,16 +133,21 @@ std::string journal_lines(JournalEntry const& entry) {
     line += " " + std::string(kLevels[static_cast<std::size_t>(entry.priority)]);
   }
   line += ": ";
-  std::string_view raw = entry.message;
-  bool const cut = raw.size() > kMaxJournalMessage;
-  auto message = core::visible_text(raw.substr(0, kMaxJournalMessage));
-  while (message.ends_with('\n')) message.pop_back();
-  if (cut) message += "…";
-  for (char const c : message) {
-    line += c;
-    if (c == '\n') line += "    ";
+  auto raw = std::string_view(entry.message);
+  while (raw.ends_with('\n')) raw.remove_suffix(1);
+  std::string message;
+  for (char const c : core::visible_text(raw.substr(0, kMaxJournalMessage + 1))) {
+    message += c;
+    if (c == '\n') message += "    ";
   }
-  return line + "\n";
+  if (message.size() > kMaxJournalMessage) {
+    // Not within a word: of a secret that is cut in two nobody would know the first half as one (T32).
+    message.resize(kMaxJournalMessage);
+    message.resize(message.find_last_of(" \n\t") + 1);  // npos + 1: one word and nothing else
+    while (message.ends_with(' ') || message.ends_with('\n')) message.pop_back();
+    message += message.empty() ? "(" + std::to_string(raw.size()) + " bytes without a blank are not shown)" : " …";
+  }
+  return line + message + "\n";
 }
 
 std::optional<std::string> unit_name(std::string_view text) {

@@ -42,8 +42,8 @@ struct JournalEntry {
   int priority = 6;
 };
 // Lines "2026-11-21T10:15:30.250Z host web[812] err: message"; further lines of the message are indented. Levels from
-// notice on are left out. At most kMaxJournalMessage bytes of the message; no control but line feeds stays unescaped.
-// Pure.
+// notice on are left out. At most kMaxJournalMessage bytes of the message as it is shown, cut between words; no control
+// but line feeds stays unescaped. Pure.
 inline constexpr std::size_t kMaxJournalMessage = 8u << 10;
 std::string journal_lines(JournalEntry const& entry);
 

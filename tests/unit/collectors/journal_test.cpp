@@ -73,8 +73,16 @@ TEST_CASE("journal: an entry as lines") {
   entry.identifier = entry.pid = "";
   entry.message = std::string("a\0\xff\x1b[2J", 6);
   CHECK(journal_lines(entry) == "2026-11-21T10:00:00.250Z web-1 -: a\\x00\\xff\\x1b[2\n");
-  entry.message = std::string(20'000, 'x');
-  CHECK(journal_lines(entry).size() < kMaxJournalMessage + 100);
+  for (auto const& flood : {std::string(20'000, 'x'), std::string(8'000, '\x01'), std::string(8'000, '\n') + "x",
+                            std::string(8'191, ' ')}) {
+    entry.message = flood;
+    CHECK(journal_lines(entry).size() < kMaxJournalMessage + 100);
+  }
+  // The cut is between words: half a secret would be known as none.
+  entry.message = "began with " + std::string(kMaxJournalMessage - 30, '-') + " password=hunter2hunter2";
+  CHECK(journal_lines(entry).ends_with("-- …\n"));
+  entry.message = "password=" + std::string(kMaxJournalMessage, 'x');
+  CHECK(journal_lines(entry) == "2026-11-21T10:00:00.250Z web-1 -: (8201 bytes without a blank are not shown)\n");
   entry.microseconds = ~std::uint64_t{0};
   CHECK(journal_lines(entry).starts_with("9999-12-31T23:59:59"));
   CHECK(journal_field("MESSAGE=x=y", "MESSAGE") == std::optional<std::string_view>("x=y"));
@@ -163,6 +171,22 @@ TEST_CASE("F30 T65 journal: floods and fields that inflate are bounded") {
   made.max_bytes = 1 << 20;
   auto const large = collect(made);
   CHECK(large.bytes.find(std::string(kMaxJournalMessage + 100, 'x')) == std::string::npos);
+}
+
+TEST_CASE("F30 journal: the newest lines stay, whatever somebody logged before them") {
+  if (!have_remote()) return;
+  Folder const folder;
+  std::vector<Written> entries{{.message = std::string(8 << 10, '\x01')}};  // shown as four times as much
+  for (int n = 0; n < 700; ++n) entries.push_back({.message = "line " + std::to_string(n) + std::string(30, '.')});
+  write_journal(folder, entries);
+  auto made = settings(folder);
+  for (std::size_t const most : {std::size_t{16} << 10, std::size_t{38} << 10, std::size_t{44} << 10}) {
+    CAPTURE(most);
+    made.max_bytes = most;
+    auto const exhibit = collect(made);
+    CHECK(exhibit.error.empty());
+    CHECK(exhibit.bytes.ends_with("line 699" + std::string(30, '.') + "\n"));
+  }
 }
 
 TEST_CASE("F29 journal: what is missing, damaged or hangs is said and costs nothing else") {
