@@ -16,13 +16,16 @@ namespace {
 
 constexpr std::size_t kMaxLine = 4096;  // of a line that is scored
 constexpr std::size_t kMaxShape = 200;
-constexpr std::size_t kMaxShapes = 2000;  // told apart in one text; beyond that new ones are dropped
-constexpr std::size_t kSurgeLeast = 5;    // in the window
-constexpr double kSurgeFactor = 4;        // in lines a minute
-constexpr int kSurgeScore = 2;            // for a line that is no trouble by its words, and on top for one that is
-constexpr int kMissingScore = 2;          // of evidence that could not be had
+// Told apart in one text, of lines of trouble and of all others each: beyond that new ones are dropped. An access log
+// with a path a line must not hide the one panic in it.
+constexpr std::size_t kMaxShapes = 2000;
+constexpr std::size_t kSurgeLeast = 5;  // in the window
+constexpr double kSurgeFactor = 4;      // in lines a minute
+constexpr int kSurgeScore = 2;          // for a line that is no trouble by its words, and on top for one that is
+constexpr int kMissingScore = 2;        // of evidence that could not be had
 constexpr auto kRecent = std::chrono::minutes(10);
-constexpr auto kLead = std::chrono::minutes(2);  // before the first sign: what led to it
+constexpr auto kAhead = std::chrono::minutes(5);  // clocks differ; what claims to be later than that tells no time
+constexpr auto kLead = std::chrono::minutes(2);   // before the first sign: what led to it
 
 std::string shape_of(std::string_view line) {
   std::string shape;
@@ -63,6 +66,10 @@ struct Frequency {
   std::size_t recent = 0, before = 0;
 };
 
+std::optional<core::Time> believable(std::optional<core::Time> at, core::Time now) {
+  return at && *at <= now + kAhead ? at : std::nullopt;
+}
+
 // "12 × as often as before": when it is, by lines a minute.
 std::string surge_words(Frequency const& seen, core::Duration recent, core::Duration before) {
   if (seen.recent < kSurgeLeast || recent.count() <= 0) return {};
@@ -100,30 +107,44 @@ Window window_of(core::Time since, core::Time now) {
 }
 
 std::vector<Candidate> candidates_of(std::string_view text, std::optional<Window> const& window) {
-  std::map<std::string, Candidate> by_shape;
-  std::map<std::string, Frequency> often;
+  struct Seen {
+    Candidate candidate;
+    Frequency often;
+  };
+  std::map<std::string, Seen> by_shape;
+  std::size_t calm = 0;  // of these, shapes that came as no trouble
   std::optional<core::Time> first, last;
   each_line(text, [&](std::string_view line, std::size_t number) {
     auto const score = score_of(line);
-    auto const at = window ? line_time(line, window->now) : std::nullopt;
-    if (score <= 0 && !at) return;
-    auto shape = shape_of(line);
-    if (at && (often.contains(shape) || often.size() < kMaxShapes)) {
-      ++(*at >= window->recent_from ? often[shape].recent : often[shape].before);
+    auto const at = window ? believable(line_time(line, window->now), window->now) : std::nullopt;
+    if (at) {
       if (!first) first = at;
       last = at;
     }
-    auto const known = by_shape.find(shape);
-    if (known == by_shape.end() && by_shape.size() >= kMaxShapes) return;
-    auto& candidate = known == by_shape.end() ? by_shape[shape] : known->second;
-    auto const count = known == by_shape.end() ? 1 : candidate.count + 1;
+    if (score <= 0 && !at) return;
+    auto shape = shape_of(line);
+    auto known = by_shape.find(shape);
+    if (known == by_shape.end()) {
+      if ((score > 0 ? by_shape.size() - calm : calm) >= kMaxShapes) return;
+      known = by_shape.emplace(shape, Seen{}).first;
+      known->second.candidate.count = 0;
+      if (score <= 0) ++calm;
+    }
+    auto& [candidate, often] = known->second;
+    if (at) ++(*at >= window->recent_from ? often.recent : often.before);
+    auto const count = candidate.count + 1;
+    if (count > 1 && score <= 0 && candidate.score > 0) {  // "0 errors" is no news against the 7 before
+      candidate.count = count;
+      return;
+    }
     candidate = {core::one_line(line, kMaxHighlightBytes), std::move(shape), score, number, count};
   });
   std::vector<Candidate> found;
-  for (auto& [shape, candidate] : by_shape) {
+  for (auto& [shape, seen] : by_shape) {
+    auto& [candidate, often] = seen;
     if (first && window) {
       auto const recent = std::max(*last, window->recent_from) - window->recent_from;
-      candidate.surge = surge_words(often[shape], recent, window->recent_from - *first);
+      candidate.surge = surge_words(often, recent, window->recent_from - *first);
       if (!candidate.surge.empty()) candidate.score = std::max(candidate.score, 0) + kSurgeScore;
     }
     if (candidate.score > 0) found.push_back(std::move(candidate));
@@ -165,14 +186,14 @@ Digested digest_of(core::Exhibit const& exhibit, Kind kind, Window const& window
   if (kind == Kind::changes) {
     digested.changes = changes_of(exhibit.bytes, window.now);
     for (auto const& change : digested.changes) {
-      if (change.at) digested.timed.push_back({*change.at, change.text, 0});
+      if (believable(change.at, window.now)) digested.timed.push_back({*change.at, change.text, 0});
     }
     return digested;
   }
   digested.candidates = candidates_of(exhibit.bytes, window);
   std::deque<TimedLine> timed;
   each_line(exhibit.bytes, [&](std::string_view line, std::size_t) {
-    auto const at = line_time(line, window.now);
+    auto const at = believable(line_time(line, window.now), window.now);
     if (!at) return;
     timed.push_back({*at, core::one_line(line, kMaxHighlightBytes), score_of(line)});
     if (timed.size() > kMaxTimedLines) timed.pop_front();

@@ -79,7 +79,8 @@ std::vector<core::Highlight> pick_highlights(std::vector<core::Exhibit> const& e
 
 // All timed lines of all exhibits in one order, each with its exhibit's name and a mark ("!!" severe, "!" trouble, "~"
 // a change); the worst once more on top. Empty when fewer than two exhibits tell times: then there is nothing to merge.
-// At most kMaxTimelineBytes; the oldest are left out, and their number is said.
+// At most kMaxTimelineBytes; the oldest are left out, and their number is said. What a caller attached has the room
+// that the others leave, and comes last among the worst.
 std::string timeline_of(std::vector<core::Exhibit> const& exhibits, std::vector<Digested> const& found);
 
 }  // namespace collectors

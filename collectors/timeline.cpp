@@ -14,7 +14,7 @@ struct Line {
   core::Time at;
   std::size_t exhibit, place;  // which, and where in it
   TimedLine const* line;
-  bool change;
+  bool change, attached;
 };
 
 std::string text_of(Line const& line, std::vector<core::Exhibit> const& exhibits) {
@@ -34,7 +34,7 @@ std::string timeline_of(std::vector<core::Exhibit> const& exhibits, std::vector<
     bool const change = !found[i].changes.empty();
     for (std::size_t place = 0; place < found[i].timed.size(); ++place) {
       auto const& line = found[i].timed[place];
-      lines.push_back({line.at, i, place, &line, change});
+      lines.push_back({line.at, i, place, &line, change, is_attached(exhibits[i])});
     }
     if (!found[i].timed.empty()) ++sources;
   }
@@ -46,26 +46,38 @@ std::string timeline_of(std::vector<core::Exhibit> const& exhibits, std::vector<
   for (auto const& line : lines) {
     if (line.line->score >= kTrouble) worst.push_back(&line);
   }
-  // The worst, and among equals the first: it is nearer to the cause.
-  std::ranges::stable_sort(worst, [](Line const* a, Line const* b) { return a->line->score > b->line->score; });
+  // The worst, and among equals the first: it is nearer to the cause. What a caller attached, with the times and words
+  // that it likes, comes behind all that was collected.
+  std::ranges::stable_sort(worst, [](Line const* a, Line const* b) {
+    return std::tuple(a->attached, -a->line->score) < std::tuple(b->attached, -b->line->score);
+  });
   if (worst.size() > kWorst) worst.resize(kWorst);
   std::string top = "Lines of " + std::to_string(sources) +
                     " exhibits in the order of their times (!! severe, ! trouble, ~ a change).\n";
   if (!worst.empty()) top += "\nThe worst first:\n";
   for (auto const* line : worst) top += text_of(*line, exhibits);
   top += "\nAll:\n";
-  std::vector<std::string> texts;
-  auto room = kMaxTimelineBytes - std::min(kMaxTimelineBytes, top.size() + 100);
-  std::size_t left_out = lines.size();
-  for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
-    auto text = text_of(*line, exhibits);
-    if (text.size() > room) break;
-    room -= text.size();
-    texts.push_back(std::move(text));
-    --left_out;
+  // The newest that there is room for, and of what was attached what then still fits.
+  auto room = kMaxTimelineBytes - std::min(kMaxTimelineBytes, top.size() + 200);
+  std::vector<std::string> texts(lines.size());
+  std::size_t earlier = 0, attached = 0;
+  for (bool const of_caller : {false, true}) {
+    bool full = false;
+    for (auto at = lines.size(); at-- > 0;) {
+      if (lines[at].attached != of_caller) continue;
+      auto text = text_of(lines[at], exhibits);
+      full = full || text.size() > room;
+      if (full) {
+        ++(of_caller ? attached : earlier);
+        continue;
+      }
+      room -= text.size();
+      texts[at] = std::move(text);
+    }
   }
-  if (left_out > 0) top += "(" + std::to_string(left_out) + " earlier lines are left out)\n";
-  for (auto text = texts.rbegin(); text != texts.rend(); ++text) top += *text;
+  if (earlier > 0) top += "(" + std::to_string(earlier) + " earlier lines are left out)\n";
+  if (attached > 0) top += "(" + std::to_string(attached) + " lines of what was attached are left out)\n";
+  for (auto const& text : texts) top += text;
   return top;
 }
 

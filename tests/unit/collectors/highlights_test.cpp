@@ -18,6 +18,21 @@ TEST_CASE("highlights: severe first, later first, one a shape, calm lines never"
   CHECK(found[3].text == "10:20 warn: slow");
 }
 
+TEST_CASE("highlights: thousands of calm lines hide no trouble, and one of the same shape does not either") {
+  auto const now = core::parse_time("2026-11-21T10:00:00Z").value();
+  std::string text;
+  for (int n = 0; n < 3000; ++n) {
+    std::string path;
+    for (int left = n + 26; left > 0; left /= 26) path += static_cast<char>('a' + left % 26);
+    text += "2026-11-21T09:59:00Z GET /" + path + " ok\n";
+  }
+  text += "2026-11-21T09:59:01Z panic: nil map\n2026-11-21T09:59:02Z 7 errors\n2026-11-21T09:59:03Z 0 errors\n";
+  auto const found = candidates_of(text, window_of({}, now));
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].text == "2026-11-21T09:59:01Z panic: nil map");
+  CHECK(found[1].text == "2026-11-21T09:59:02Z 7 errors");
+}
+
 TEST_CASE("highlights: five at most over all exhibits, each one short line, errors of collectors among them") {
   std::vector<core::Exhibit> exhibits(2);
   exhibits[0].name = "web-log";

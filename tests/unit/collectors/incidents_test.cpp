@@ -169,6 +169,32 @@ TEST_CASE("timeline: lines of all exhibits in one order, the worst on top, chang
   CHECK(text.ends_with(" the end\n"));
 }
 
+TEST_CASE("timeline: what a caller attached takes no room and no first place from what was collected") {
+  auto const attach = [](Incident& night, std::string bytes) {
+    night.add("plan", std::move(bytes));
+    night.exhibits.back().collector = "attachment";
+  };
+  Incident night("09:55:00");
+  night.add("log", at(20) + " error: refused\n");
+  std::string old, future, many;
+  for (int n = 0; n < 10; ++n) old += "2000-01-01T00:00:00Z kernel panic\n";
+  for (int n = 0; n < 1000; ++n) future += "2099-01-01T00:00:00Z " + std::string(280, 'x') + "\n";
+  for (int n = 0; n < 1500; ++n) many += at(5) + " " + std::string(250, 'y') + "\n";
+  attach(night, old + future + many.substr(0, 900 * 250));
+  night.add("other", many + at(1) + " the end\n");
+  auto const text = timeline_of(night.exhibits, night.digested);
+  CHECK(text.size() <= kMaxTimelineBytes);
+  CHECK(text.find("The worst first:\n" + at(20) + " !  log: ") != std::string::npos);
+  CHECK(text.find("2099") == std::string::npos);
+  CHECK(text.ends_with(" the end\n"));
+  CHECK(text.find("earlier lines are left out)\n(") != std::string::npos);
+  CHECK(text.find("lines of what was attached are left out)\n") != std::string::npos);
+  Incident quiet("09:55:00");
+  quiet.add("log", at(20) + " error: refused\n");
+  attach(quiet, future);
+  CHECK(timeline_of(quiet.exhibits, quiet.digested).empty());  // it tells no time that anybody could believe
+}
+
 TEST_CASE("highlights: a surge needs a time before to compare with") {
   auto const window = window_of(core::Time{}, kNow);
   std::string text;
