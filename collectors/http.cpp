@@ -94,19 +94,24 @@ class HttpCollector final : public Collector {
     } else if (!*answer) {
       exhibit.error = answer->error().text;
     } else {
-      show(std::move(**answer), answered_by, context, exhibit);
+      // Before anything is cut: half a token would not be known as one.
+      auto& given = **answer;
+      auto const size = given.body.size();
+      blank_out(given.body, bearer);
+      for (auto& [name, value] : given.headers) blank_out(value, bearer);
+      show(std::move(given), size, answered_by, context, exhibit);
     }
   }
 
-  void show(net::HttpResponse answer, std::string const& address, Context const& context,
+  void show(net::HttpResponse answer, std::size_t size, std::string const& address, Context const& context,
             core::Exhibit& exhibit) const {
     auto text = "HTTP " + std::to_string(answer.status) + " (" + reason_of(answer.status) + "), from " + address;
     auto const type = std::string(answer.header("Content-Type").value_or("no content type"));
-    text += ", " + core::one_line(type, 100) + ", " + std::to_string(answer.body.size()) + " bytes\n";
+    text += ", " + core::one_line(type, 100) + ", " + std::to_string(size) + " bytes\n";
     if (auto const place = answer.header("Location"); place && answer.status / 100 == 3)
       text += "Location: " + core::one_line(*place, 300) + "\n";
     auto const coding = answer.header("Content-Encoding");
-    auto const total = text.size() + answer.body.size();
+    auto const total = text.size() + size;
     if (coding && *coding != "identity" && !coding->empty()) {
       // Asked for none: what inflates without a limit of its own choosing is not inflated at all (T65).
       exhibit.error = "The answer is compressed (" + core::one_line(*coding, 40) +

@@ -124,6 +124,24 @@ TEST_CASE("http: status, address and body: JSON is indented, labels are encoded,
   CHECK(echo.connections() == 1);
 }
 
+TEST_CASE("T32 http: a token that the peer sends back is blanked before anything is cut") {
+  std::string const token = "s3cr3t-token-of-ours";
+  auto const fill = std::string((8 << 10) - 70, '.');
+  for (std::size_t shift = 0; shift < 60; shift += 10) {
+    Peer const peer(answer(fill + std::string(shift, '.') + token + "\n" + fill,
+                           "Content-Type: text/" + std::string(75 + shift % 20, 'c') + token + "\r\nLocation: /" +
+                               std::string(240 + shift, 'b') + token + "\r\n",
+                           "302 Found"));
+    HttpSettings settings{.url = peer.at("127.0.0.1"), .allow = allow({"127.0.0.1"})};
+    settings.bearer = [&] { return core::Result<std::string>(token); };
+    settings.max_bytes = 8 << 10;
+    auto const exhibit = get(settings);
+    CAPTURE(exhibit.error, exhibit.bytes);
+    CHECK(exhibit.truncated);
+    CHECK(exhibit.bytes.find("s3cr") == std::string::npos);
+  }
+}
+
 TEST_CASE("http: what a URL takes from labels") {
   CHECK(expand_url("https://h/{{a}}", {{"a", "x y/z"}}).value() == "https://h/x%20y%2Fz");
   CHECK(expand_url("https://h?a={{a}}", {{"a", "\xff"}}).value() == "https://h?a=%FF");
