@@ -12,7 +12,7 @@ TEST_CASE("a reload is on record before its effects, voids what it changed alone
   auto const port = kit.port();
   edit(kit, "  one-sre:\n    request: [dev, sre, pipelines, triggers]",
        "  one-sre:\n    request: [dev, sre, triggers]");
-  edit(kit, "api: {listen: \"127.0.0.1:0\"}", "api: {listen: \"127.0.0.1:1\"}");
+  edit(kit, "listen: \"127.0.0.1:0\"", "listen: \"127.0.0.1:1\"");
   edit(kit, "/ledger.git\"", "/another.git\"");
   REQUIRE(reload(kit));
   REQUIRE(kit.wait([&] { return kit.state(changed) == "voided"; }));  // and so the listener is where it was
