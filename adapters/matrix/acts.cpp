@@ -20,7 +20,7 @@ void Interactions::acted(Event const& event, OwnMessage const& message, Sign sig
   act.rendering = meaning.rendering;
   admit(event.room, event.sender,
         alive_.guard([this, act, sign, turn, digest = event.digest](std::string const& foreign, bool) {
-          if (foreign.empty() && sign == Sign::ask) return ask_what(act, turn);
+          if (foreign.empty() && sign == Sign::ask && may_ask(act)) return ask_what(act, turn);
           ports::IncomingCommand incoming;
           incoming.account = {"matrix", act.user};
           incoming.words = {sign == Sign::again ? "again" : "ask", act.request};
@@ -34,6 +34,13 @@ void Interactions::acted(Event const& event, OwnMessage const& message, Sign sig
           incoming.rendering = act.rendering;
           command(std::move(incoming), {act.room, act.card, {}, act.reaction, true}, turn);
         }));
+}
+
+// Who is nobody here, or comes when it is closed, is asked nothing: the engine refuses it, on record.
+bool Interactions::may_ask(Act const& act) const {
+  if (!configured(act.user)) return false;
+  auto const view = sink_.view({"matrix", act.user}, act.request, act.binding, core::Verdict::deny);
+  return view || view.error().code == core::Errc::forbidden;  // who may not vote may ask
 }
 
 void Interactions::ask_what(Act const& act, Turn const& turn) {

@@ -76,6 +76,7 @@ class Interactions {
   void clicked(Event const& event, OwnMessage const& message, Sign sign, Turn const& turn);
   // acts.cpp: reactions that vote for nothing
   void acted(Event const& event, OwnMessage const& message, Sign sign, Turn const& turn);
+  bool may_ask(Act const& act) const;
   void ask_what(Act const& act, Turn const& turn);
   void command(ports::IncomingCommand incoming, Place const& place, Turn const& turn, std::string const& asked = {});
   void redacted(Event const& event, Turn const& turn);
@@ -88,6 +89,7 @@ class Interactions {
   void replied(Event const& event, Ask const& ask, std::string_view body, Turn const& turn);
   void commanded(Event const& event, std::string const& text, Turn const& turn);
 
+  bool configured(std::string const& user) const;
   // Why the platform's facts forbid what this person did; empty: they don't. `final`: they will tomorrow, too.
   void admit(std::string const& room, std::string const& user,
              std::function<void(std::string foreign, bool final)> then);

@@ -68,11 +68,14 @@ void Interactions::once_room_is_known(Event const& event, Turn const& turn, unsi
   turn.finish();
 }
 
+bool Interactions::configured(std::string const& user) const {
+  return std::ranges::any_of(settings_.people, [&](auto const& item) { return item.second == user; });
+}
+
 // Unknown is no: who can't be seen in the room, or comes from elsewhere without being known to us, does not count.
 void Interactions::admit(std::string const& room, std::string const& user,
                          std::function<void(std::string foreign, bool final)> then) {
-  bool const mapped = std::ranges::any_of(settings_.people, [&](auto const& item) { return item.second == user; });
-  if (!mapped && server_of(user) != server_of(settings_.user))
+  if (!configured(user) && server_of(user) != server_of(settings_.user))
     return then(
         "Your account belongs to another homeserver and is not in the configuration. Nothing was counted: ask an "
         "approver of this room to decide.",

@@ -81,6 +81,47 @@ TEST_CASE("matrix acts: what ended without success has something to tap, which a
   CHECK_THAT(bench.last()["body"].text(), Catch::Contains("CS-2 is accepted"));
 }
 
+TEST_CASE("matrix acts: T39 who is nobody in the configuration, or comes to a closed card, is asked nothing") {
+  Bench bench;
+  bench.connected();
+  auto const event = bench.post(cards::waiting());
+  bench.hs.join("@local:example.org");
+  bench.loop.advance(1s);
+  auto const before = bench.hs.sent().size();
+  SECTION("a member of the room who is nobody: refused on record each time, told once") {
+    for (int n = 0; n < 3; ++n) {
+      auto const reaction = bench.hs.react("@local:example.org", event, kAsk);
+      bench.loop.advance(1s);
+      REQUIRE(bench.engine.commands.size() == static_cast<std::size_t>(n + 1));
+      CHECK(bench.engine.commands.back().words == std::vector<std::string>{"ask", cards::waiting().request_id, "?"});
+      bench.engine.answers.back()({ports::Answer::State::refused, "You are not known here."});
+      bench.hs.redact("@local:example.org", reaction);
+      bench.loop.advance(1s);
+    }
+    CHECK(bench.hs.sent().size() == before + 1);
+    CHECK_FALSE(bench.last()["m.mentions"]["user_ids"] == Json::array({"@local:example.org"}));
+  }
+  SECTION("who may not decide may ask all the same") {
+    bench.engine.view_answer = core::make_error(core::Errc::forbidden, "You are not in a group that approves this.");
+    bench.hs.react(kCarol, event, kAsk);
+    CHECK(bench.engine.commands.empty());
+    CHECK_THAT(bench.last()["body"].text(), Catch::Contains("what do you want to know"));
+  }
+  SECTION("a card that is closed swallows nobody's next words") {
+    bench.update(event, cards::Request().vote("carol", core::Verdict::deny, "not now").updated());
+    bench.loop.advance(1s);
+    bench.engine.view_answer = core::make_error(core::Errc::conflict, "CS-1 is no longer open: it is denied.");
+    bench.hs.react(kBob, event, kAsk);
+    bench.loop.advance(1s);
+    REQUIRE(bench.engine.commands.size() == 1);
+    CHECK(bench.engine.commands[0].words == std::vector<std::string>{"ask", cards::waiting().request_id, "?"});
+    bench.engine.answers.at(0)({ports::Answer::State::refused, "It was already denied."});
+    bench.hs.text(kBob, "I see", event);
+    bench.loop.advance(1s);
+    CHECK(bench.engine.commands.size() == 1);
+  }
+}
+
 TEST_CASE("matrix acts: T39 who is not of the room or from elsewhere is handed over as such, and asked nothing") {
   Bench bench;
   bench.connected();
