@@ -69,6 +69,7 @@ void Accounts::give_up() {
 void Accounts::configured() {
   if (!started_ || given_up_) return;
   std::erase_if(known_, [&](auto const& one) { return !is_ours(one.first); });
+  std::erase_if(not_before_, [&](auto const& one) { return !is_ours(one.first); });
   waiting_.clear();
   std::size_t burst = 0;
   for (auto const& [person, user] : settings_.people) {
@@ -84,22 +85,32 @@ void Accounts::configured() {
   ready();
 }
 
-// One after the other; those whose answer is young wait for their turn.
+core::Time Accounts::due(std::string const& user) const {
+  auto const known = known_.find(user);
+  auto const failed = not_before_.find(user);
+  return std::max(known == known_.end() ? core::Time{} : known->second.asked_at + kEvery,
+                  failed == not_before_.end() ? core::Time{} : failed->second);
+}
+
+void Accounts::later(core::Duration wait) {
+  auto const at = parts_.loop.now() + wait;
+  if (timer_ != 0 && timer_at_ <= at) return;
+  parts_.loop.cancel(timer_);
+  timer_at_ = at;
+  timer_ = parts_.loop.call_after(wait, alive_.guard([this] { next(); }));
+}
+
+// One after the other, who is due first: one of whom Slack says nothing holds no other up.
 void Accounts::next() {
   timer_ = 0;
   if (waiting_.empty()) return;
-  auto const user = waiting_.front();
-  auto const known = known_.find(user);
-  auto const due = known == known_.end() ? core::Time{} : known->second.asked_at + kEvery;
+  auto const first = std::ranges::min_element(waiting_, {}, [this](std::string const& user) { return due(user); });
+  auto const user = *first;
   auto const now = parts_.loop.now();
-  core::Duration wait = kPause;
-  if (due <= now) {
-    waiting_.pop_front();
-    ask(user);
-  } else {
-    wait = std::max<core::Duration>(kPause, due - now);
-  }
-  if (!waiting_.empty()) timer_ = parts_.loop.call_after(wait, alive_.guard([this] { next(); }));
+  if (due(user) > now) return later(std::max<core::Duration>(kPause, due(user) - now));
+  waiting_.erase(first);
+  ask(user);
+  if (!waiting_.empty()) later(kPause);
 }
 
 void Accounts::ask(std::string const& user) {
@@ -111,8 +122,9 @@ void Accounts::ask(std::string const& user) {
   auto const asked_at = parts_.loop.now();
   api_.call(std::move(call), alive_.guard([this, user, asked_at](WebApi::Outcome const& outcome) {
     asking_.erase(user);
-    auto const gone =
-        outcome.answer && (outcome.answer->error == "user_not_found" || outcome.answer->error == "users_not_found");
+    auto const said = outcome.answer ? outcome.answer->error : std::string();
+    // What the token may not see is as good as gone: that does not pass by itself.
+    bool const gone = said == "user_not_found" || said == "users_not_found" || said == "user_not_visible";
     bool const tells = outcome.ok() && outcome.answer->body["user"]["id"].text() == user;
     if (tells) {
       known_[user] = {asked_at, why_of(outcome.answer->body["user"], settings_.workspace)};
@@ -127,12 +139,14 @@ void Accounts::ask(std::string const& user) {
     if (tells) trouble_.clear();
     ready();
     if (given_up_ || !is_ours(user)) return;
-    bool const answered = tells || gone;
+    if (tells || gone) {
+      not_before_.erase(user);
+    } else {
+      not_before_[user] = parts_.loop.now() + kRetry;
+    }
     std::erase(waiting_, user);
-    answered ? waiting_.push_back(user) : waiting_.push_front(user);
-    if (answered && timer_ != 0) return;
-    parts_.loop.cancel(timer_);
-    timer_ = parts_.loop.call_after(answered ? kPause : kRetry, alive_.guard([this] { next(); }));
+    waiting_.push_back(user);
+    later(kPause);
   }));
 }
 

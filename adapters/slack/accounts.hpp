@@ -36,17 +36,21 @@ class Accounts {
 
   void ask(std::string const& user);
   void next();
+  void later(core::Duration wait);  // next(), then or earlier
+  core::Time due(std::string const& user) const;
   void ready();
   bool is_ours(std::string const& user) const;
 
   Parts parts_;
   Settings const& settings_;
   WebApi& api_;
-  std::map<std::string, Known> known_;  // by user id
-  std::map<std::string, bool> asking_;  // under way
-  std::deque<std::string> waiting_;     // to be asked about, one after the other
-  std::string trouble_;                 // said last, so that a lasting one is said once
+  std::map<std::string, Known> known_;            // by user id
+  std::map<std::string, bool> asking_;            // under way
+  std::map<std::string, core::Time> not_before_;  // after an asking that failed
+  std::deque<std::string> waiting_;               // to be asked about, one after the other
+  std::string trouble_;                           // said last, so that a lasting one is said once
   ports::Loop::TimerId timer_ = 0, patience_ = 0;
+  core::Time timer_at_{};
   std::function<void()> warm_;
   bool started_ = false, given_up_ = false;
   Alive alive_;

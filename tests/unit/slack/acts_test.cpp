@@ -230,6 +230,27 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("T39 slack: an account of which Slack says nothing keeps nobody else from being asked about again") {
+  Bench bench;
+  bench.settings.people = {{"alice", "U0ALICE"}, {"bob", "U0BOB"}, {"carol", "U0CAROL"}};
+  auto const said = GENERATE(as<std::string>(), "user_not_visible", "internal_error");
+  bench.http.otherwise = [inner = bench.http.otherwise,
+                          said](FakeHttp::Seen const& call) -> net::Result<net::HttpResponse> {
+    if (call.method == "users.info" && call.body.find("U0ALICE") != std::string::npos)
+      return net::HttpResponse{200, {}, R"({"ok":false,"error":")" + said + R"("})"};
+    return inner(call);
+  };
+  bench.connected();
+  bench.loop.advance(20min);
+  bench.receive(0, frames::click({}));
+  CHECK(bench.sink.votes.at(0).foreign.empty());
+  bench.receive(0, frames::click({.envelope = "env-2", .user = "U0ALICE", .action_ts = "2"}));
+  CHECK_THAT(bench.sink.votes.at(1).foreign,
+             Catch::Contains(said == "user_not_visible" ? "no such account" : "try again"));
+  CHECK(bench.http.count("users.info") > 10);
+  CHECK(bench.http.count("users.info") < 150);  // one that fails is asked about each 10 s at most
+}
+
 TEST_CASE("slack usergroups: who is in one, or why nobody can say") {
   Bench bench;
   auto& adapter = bench.connected();
