@@ -13,7 +13,8 @@
 namespace collectors {
 namespace {
 
-constexpr std::size_t kInlineBytes = 64u << 10;  // attachments up to this are redacted at once, workers or not
+// So much of an order's attachments is redacted at once, workers or not: on the event loop, which waits for it.
+constexpr std::size_t kInlineBytes = 64u << 10;
 constexpr std::size_t kMaxError = 1000;
 
 struct Produced {
@@ -159,10 +160,12 @@ void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence
   // Every exhibit has its place before anybody starts: a worker may be done at once.
   std::vector<std::pair<std::size_t, Place>> starting;
   std::vector<std::pair<std::size_t, std::string>> refused;
+  auto at_once = kInlineBytes;
   for (auto& given : asked.attachments) {
     auto const media_type = is_text_type(given.media_type) ? given.media_type : plain.media_type;
     auto const index = add(given.name, given.collector, media_type);
-    bool const small = given.bytes.size() <= kInlineBytes;
+    bool const small = given.bytes.size() <= at_once;
+    if (small) at_once -= given.bytes.size();
     auto attachment = std::make_shared<Attachment>(std::move(given.bytes), media_type, settings_.max_total_bytes);
     if (small) {
       order->put(index, run_collector(*attachment, order->context));

@@ -152,6 +152,22 @@ TEST_CASE("room: what a caller attaches crowds out neither the configured eviden
   CHECK(house.evidence->highlights.front().exhibit == "host");
 }
 
+TEST_CASE("T69 room: however many a caller attaches, the event loop redacts no more than 64 KiB of it") {
+  House house({});
+  std::vector<core::Exhibit> given(16);
+  for (auto& attachment : given) {
+    attachment.name = "plan";
+    attachment.collector = "attachment";
+    attachment.bytes = std::string(20u << 10, 'x');
+  }
+  house.ask({}, given);
+  CHECK(house.workers.waiting() == 13);
+  house.workers.run_all();
+  house.loop.run_posted();
+  REQUIRE(house.evidence);
+  for (auto const& exhibit : house.evidence->exhibits) CHECK(exhibit.bytes.size() == 20u << 10);
+}
+
 TEST_CASE("F35 room: bytes that are no text in any field of an exhibit are shown as escapes or refused") {
   struct Odd final : Collector {
     std::string piece;
