@@ -69,14 +69,14 @@ Json mention_entities(std::vector<Mentioned> const& people) {
   return entities;
 }
 
-Json note_input(bool required) {
+Json note_input(bool required, bool enforced) {
   auto made = Json::object(
       {{"type", "Input.Text"},
        {"id", kNoteInput},
        {"label", required ? "Why? Goes into the signed record." : "A note, if you like. Goes into the signed record."},
        {"isMultiline", true},
        {"maxLength", kMaxNote}});
-  if (required) made.set("isRequired", true).set("errorMessage", "Say why: this policy requires a note.");
+  if (required && enforced) made.set("isRequired", true).set("errorMessage", "Say why: this policy requires a note.");
   return made;
 }
 

@@ -35,7 +35,8 @@ struct Mentioned {
 core::Json mention_line(std::vector<Mentioned> const& people);
 core::Json mention_entities(std::vector<Mentioned> const& people);
 
-core::Json note_input(bool required);
+// `enforced`: the client lets no button of the card go without it; else the core refuses a vote that needs one.
+core::Json note_input(bool required, bool enforced);
 core::Json question_input();
 
 struct Button {

@@ -216,7 +216,8 @@ ports::Rendered render_card(core::Card const& card, People const& people, std::v
   add_text(list, elements::labelled("unanswered", "If nobody answers", unanswered), unanswered);
   add_text(list, elements::rich_text("votes", votes), votes);
   auto const choices = choices_of(card, whole_action);
-  if (choices.takes_note) list.push_back(elements::note_input(choices.needs_note));
+  // Enforced by the client it would be asked of who only has a question, too: a button sends all inputs of its card.
+  if (choices.takes_note) list.push_back(elements::note_input(choices.needs_note, /*enforced=*/!card.ask_question));
   std::vector<Json> actions;
   for (auto const& choice : choices.buttons) actions.push_back(elements::button(choice));
   if (!actions.empty()) list.push_back(elements::buttons(std::move(actions)));

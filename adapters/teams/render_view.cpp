@@ -100,7 +100,7 @@ Json render_page(core::VoteView const& view, ActionData const& from, std::size_t
   std::vector<Json> actions;
   if (last) {
     bool const asks = view.ask_note || view.note_required;
-    if (asks) list.push_back(elements::note_input(view.note_required));
+    if (asks) list.push_back(elements::note_input(view.note_required, /*enforced=*/true));
     auto vote = button("Approve", kApprove, 0);
     vote.data.in_view = true;
     vote.style = "positive";

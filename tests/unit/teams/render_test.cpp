@@ -102,9 +102,16 @@ TEST_CASE("teams render: the note is an input of the card, needed only where the
   CHECK(element(optional, "decide")["actions"].if_array()->size() == 2);  // no second pair "with a note"
 
   auto const required = card_in(render(cards::Scene("restart-why").card()).body);
-  CHECK(element(required, "note")["isRequired"] == Json(true));
-  CHECK_FALSE(element(required, "note")["errorMessage"].text().empty());
+  CHECK_THAT(element(required, "note")["label"].text(), Catch::StartsWith("Why?"));
   CHECK(action(required, "deny")["associatedInputs"].text() == "auto");
+  // A button sends all inputs of its card: the client must not ask for a vote's reason of who has a question.
+  CHECK(element(required, "ask-set")["actions"].at_index(0)["associatedInputs"].text() == "auto");
+  CHECK(element(required, "note")["isRequired"].is_null());
+  auto unasked = cards::Scene("restart-why").card();
+  unasked.ask_question = false;
+  auto const alone = card_in(render(unasked).body);
+  CHECK(element(alone, "note")["isRequired"] == Json(true));
+  CHECK_FALSE(element(alone, "note")["errorMessage"].text().empty());
 
   auto silent = cards::waiting();
   std::erase_if(silent.buttons, [](auto const& button) { return button.form != core::Button::Form::direct; });
