@@ -41,6 +41,15 @@ bool LogGroups::add(std::string_view line, LineMatcher::Groups const& groups) {
   return true;
 }
 
+// A line is redacted as a whole: what a title or a window cuts off may be what shows a secret to be one (T32).
+std::map<std::string, LogGroups::Group> LogGroups::all() const {
+  auto all = all_;
+  for (auto& [key, group] : all) {
+    for (auto& line : group.lines) redactor_.redact(line);
+  }
+  return all;
+}
+
 std::size_t LogCounter::take(std::map<std::string, LogGroups::Group> const& groups,
                              std::function<void()> const& recorded) {
   std::size_t opened = 0;
@@ -87,7 +96,9 @@ std::size_t LogCounter::take(std::map<std::string, LogGroups::Group> const& grou
     auto const labels = tally.labels;
     if (tally.times.empty()) tallies_.erase(found);
     auto const became =
-        occurrences_.raised(labels, std::move(signal), signals, "", [recorded](core::Reply const&) { recorded(); });
+        occurrences_.raised(labels, std::move(signal), signals, "", [recorded](core::Reply const& reply) {
+          if (reply.code == core::Errc{}) recorded();  // else the lines are still to be read again
+        });
     if (became.what == Became::What::opened) ++opened;
   }
   if (!groups.empty()) arm();

@@ -38,7 +38,7 @@ class LogGroups {
       : key_of_(std::move(key_of)), redactor_(redactor) {}
   // False: no room for another occurrence than those of this look.
   bool add(std::string_view line, LineMatcher::Groups const& groups);
-  std::map<std::string, Group> const& all() const noexcept { return all_; }
+  std::map<std::string, Group> all() const;  // the lines redacted
   bool full() const noexcept { return all_.size() >= kMostGroups; }
 
  private:
@@ -56,7 +56,8 @@ class LogCounter {
   LogCounter(LogCounter const&) = delete;
   LogCounter& operator=(LogCounter const&) = delete;
 
-  // `recorded` is called once for each case that this opens, when it is on record; how many those are.
+  // `recorded` is called once for each case that this opens, when it is on record (not if it can't be recorded); how
+  // many those are.
   std::size_t take(std::map<std::string, LogGroups::Group> const& groups, std::function<void()> const& recorded);
   // Lines that wait for others within their window: an earlier process's.
   core::Json pending() const;

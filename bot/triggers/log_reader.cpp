@@ -73,15 +73,20 @@ bool newer(struct stat const& a, struct stat const& b) {
                                               : a.st_mtim.tv_nsec > b.st_mtim.tv_nsec;
 }
 
-std::string read_at(int file, std::uint64_t offset, std::size_t most) {
+// `error`: errno of a read that failed, which is not the end of the file.
+std::string read_at(int file, std::uint64_t offset, std::size_t most, int& error) {
   std::string bytes(most, '\0');
+  if (most == 0) return bytes;
   ssize_t got = 0;
   do {
     got = ::pread(file, bytes.data(), most, static_cast<off_t>(offset));
   } while (got < 0 && errno == EINTR);
+  if (got < 0) error = errno;
   bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
   return bytes;
 }
+
+std::string cant_read(int error) { return "It can't be read: " + std::generic_category().message(error) + "."; }
 
 }  // namespace
 
@@ -117,13 +122,35 @@ std::optional<LogPosition> LogReader::position() const {
   }
   LogPosition at{device_, inode_, offset_, {}, splitter_.skipping()};
   at.offset -= std::min<std::uint64_t>(splitter_.pending() + waiting_.size(), at.offset);  // read, but not taken
-  at.tail = tail_before(at.offset);
-  return at;
+  int error = 0;
+  at.tail = tail_before(at.offset, error);
+  return error == 0 ? std::optional(std::move(at)) : std::nullopt;
 }
 
-std::string LogReader::tail_before(std::uint64_t offset) const {
+std::string LogReader::tail_before(std::uint64_t offset, int& error) const {
   auto const back = std::min<std::uint64_t>(offset, kTail);
-  return read_at(file_.get(), offset - back, static_cast<std::size_t>(back));
+  return read_at(file_.get(), offset - back, static_cast<std::size_t>(back), error);
+}
+
+// The file can't be read, and is not to be taken for another because of that: it is opened again and goes on where it
+// was, what was not taken yet included.
+void LogReader::lose(Look& look, std::string problem) {
+  auto const back = std::min<std::uint64_t>(splitter_.pending() + waiting_.size(), offset_);
+  LogPosition at{device_, inode_, offset_ - back, {}, splitter_.skipping()};
+  if (back < tail_.size()) at.tail = tail_.substr(0, tail_.size() - static_cast<std::size_t>(back));
+  from_ = std::move(at);
+  between_.clear();  // they are found again
+  waiting_.clear();
+  file_.reset();
+  look.more = false;
+  look.problem = std::move(problem);
+  tell(look);
+}
+
+void LogReader::tell(Look& look) {
+  if (look.problem == last_problem_) return;
+  last_problem_ = look.problem;
+  look.said.push_back(look.problem);
 }
 
 void LogReader::begin_at(std::uint64_t offset, bool in_long_line) {
@@ -131,10 +158,12 @@ void LogReader::begin_at(std::uint64_t offset, bool in_long_line) {
   still_polls_ = 0;
   static_cast<void>(splitter_.finish());
   if (in_long_line) splitter_.skip_first();
-  tail_ = tail_before(offset);
+  tail_ = tail_before(offset, error_);
 }
 
-bool LogReader::content_changed(std::uint64_t size) const { return size < offset_ || tail_before(offset_) != tail_; }
+bool LogReader::content_changed(std::uint64_t size) {
+  return size < offset_ || (tail_before(offset_, error_) != tail_ && error_ == 0);
+}
 
 bool LogReader::open_left_behind(Look& look) {
   auto const slash = settings_.path.rfind('/');
@@ -174,6 +203,7 @@ bool LogReader::open_left_behind(Look& look) {
     device_ = of_found.st_dev;
     inode_ = of_found.st_ino;
     begin_at(from_->offset, from_->in_long_line);
+    if (error_ != 0) return false;
     if (tail_.ends_with(from_->tail)) {
       // Whoever was written to after it was begun after it.
       for (auto& [status, file] : rotated) {
@@ -200,6 +230,19 @@ bool LogReader::open_next_between() {
 }
 
 bool LogReader::open_path(Look& look) {
+  auto const from = from_;
+  bool const first = first_;
+  bool const opened = open_any(look);
+  if (error_ == 0) return opened;
+  look.problem = cant_read(std::exchange(error_, 0));
+  from_ = from;
+  first_ = first;
+  between_.clear();
+  file_.reset();
+  return false;
+}
+
+bool LogReader::open_any(Look& look) {
   if (open_next_between()) return true;
   struct stat status {};
   std::string problem;
@@ -217,7 +260,7 @@ bool LogReader::open_path(Look& look) {
     from_ = from;
     bool const found = open_left_behind(look);
     from_.reset();
-    if (found) return true;
+    if (found || error_ != 0) return found;
   }
   file_ = std::move(file);
   device_ = status.st_dev;
@@ -232,6 +275,7 @@ bool LogReader::open_path(Look& look) {
     return true;
   }
   begin_at(std::min(from->offset, size), from->in_long_line);
+  if (error_ != 0) return false;
   if (from->offset > size || !tail_.ends_with(from->tail)) {
     look.said.push_back("The file was truncated while nobody looked; it is read from its beginning.");
     begin_at(0, false);
@@ -247,23 +291,21 @@ LogReader::Look LogReader::read(std::function<std::size_t(std::string_view)> con
     if (!waiting_.empty()) return look;
   }
   if (!file_ && !open_path(look)) {
-    if (look.problem == last_problem_) return look;
-    last_problem_ = look.problem;
-    look.said.push_back(look.problem);
+    tell(look);
     return look;
-  }
-  if (!last_problem_.empty()) {
-    last_problem_.clear();
-    look.said.push_back("It can be followed again.");
   }
   struct stat status {};
   if (::fstat(file_.get(), &status) != 0) {
-    look.problem = "It can't be looked at: " + std::generic_category().message(errno) + ".";
-    file_.reset();
+    lose(look, "It can't be looked at: " + std::generic_category().message(errno) + ".");
     return look;
   }
   auto const size = static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0));
-  if (content_changed(size)) {
+  bool const changed = content_changed(size);
+  if (error_ != 0) {
+    lose(look, cant_read(std::exchange(error_, 0)));
+    return look;
+  }
+  if (changed) {
     look.said.push_back("The file was truncated; it is read from its beginning.");
     begin_at(0, false);
   }
@@ -274,7 +316,7 @@ LogReader::Look LogReader::read(std::function<std::size_t(std::string_view)> con
     begin_at(size - settings_.max_catch_up, /*in_long_line=*/true);
   }
   while (look.bytes < settings_.max_read && waiting_.empty()) {
-    auto const bytes = read_at(file_.get(), offset_, std::min(kChunk, settings_.max_read - look.bytes));
+    auto const bytes = read_at(file_.get(), offset_, std::min(kChunk, settings_.max_read - look.bytes), error_);
     if (bytes.empty()) break;
     offset_ += bytes.size();
     look.bytes += bytes.size();
@@ -282,6 +324,14 @@ LogReader::Look LogReader::read(std::function<std::size_t(std::string_view)> con
     tail_.append(bytes, bytes.size() - std::min(bytes.size(), kTail));
     tail_.erase(0, tail_.size() - std::min(tail_.size(), kTail));
     take(lines);
+  }
+  if (error_ != 0) {
+    lose(look, cant_read(std::exchange(error_, 0)));
+    return look;
+  }
+  if (!last_problem_.empty()) {
+    last_problem_.clear();
+    look.said.push_back("It can be followed again.");
   }
   look.more = look.bytes >= settings_.max_read || !waiting_.empty();
   if (look.bytes == 0) look_for_rotation(look, lines);

@@ -56,16 +56,20 @@ class LogReader {
   // many of those bytes it took: if not all, the rest comes again with the next read().
   Look read(std::function<std::size_t(std::string_view)> const& lines);
 
-  // After read(): everything before it was taken. Nothing before the path was looked at for the first time.
+  // After read(): everything before it was taken. Nothing before the path was looked at for the first time, and while
+  // the file can't be read.
   std::optional<LogPosition> position() const;
 
  private:
   bool open_path(Look& look);
+  bool open_any(Look& look);
   bool open_left_behind(Look& look);  // the file of `from_`, renamed since
   bool open_next_between();           // of those that were begun and renamed after it
   void begin_at(std::uint64_t offset, bool in_long_line);
-  bool content_changed(std::uint64_t size) const;
-  std::string tail_before(std::uint64_t offset) const;  // of the open file
+  bool content_changed(std::uint64_t size);
+  std::string tail_before(std::uint64_t offset, int& error) const;  // of the open file
+  void lose(Look& look, std::string problem);
+  void tell(Look& look);  // its problem, once
   void take(std::function<std::size_t(std::string_view)> const& lines);
   void let_go(std::function<std::size_t(std::string_view)> const& lines);
   void look_for_rotation(Look& look, std::function<std::size_t(std::string_view)> const& lines);
@@ -73,7 +77,7 @@ class LogReader {
   LogReaderSettings settings_;
   std::optional<LogPosition> from_;
   std::vector<process::Fd> between_;  // the oldest last
-  bool first_ = true;  // no file was seen yet
+  bool first_ = true;                 // no file was seen yet
   process::Fd file_;
   std::uint64_t device_ = 0, inode_ = 0, offset_ = 0;  // offset_: read so far
   std::string tail_;                                   // the last bytes before offset_, at most 64
@@ -81,6 +85,7 @@ class LogReader {
   std::string waiting_;  // whole lines that were not taken yet
   std::uint64_t told_skipped_ = 0;
   unsigned still_polls_ = 0;
+  int error_ = 0;  // of a read that failed
   std::string last_problem_;
 };
 

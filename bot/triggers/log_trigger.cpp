@@ -66,9 +66,10 @@ struct LogTrigger::Seen {
 };
 
 struct LogTrigger::Shared {
-  Shared(LogReaderSettings settings, std::optional<LogPosition> from, std::unique_ptr<LineMatcher> by,
+  Shared(ports::Loop& to, LogReaderSettings settings, std::optional<LogPosition> from, std::unique_ptr<LineMatcher> by,
          core::TriggerRule of, std::shared_ptr<ports::Redactor const> with)
-      : reader(std::move(settings), std::move(from)),
+      : loop(&to),
+        reader(std::move(settings), std::move(from)),
         matcher(std::move(by)),
         rule(std::move(of)),
         redactor(std::move(with)) {}
@@ -95,6 +96,18 @@ struct LogTrigger::Shared {
     return seen;
   }
 
+  void post(std::function<void()> work) {  // on the thread
+    std::lock_guard const lock(gate);
+    if (loop) loop->post(std::move(work));
+  }
+  void close() {  // on the loop
+    std::lock_guard const lock(gate);
+    loop = nullptr;
+  }
+
+  // A look that comes back after the trigger has gone may find no loop either: nobody waits for the thread.
+  std::mutex gate;
+  ports::Loop* loop;
   LogReader reader;
   std::unique_ptr<LineMatcher> matcher;
   core::TriggerRule rule;
@@ -125,8 +138,9 @@ LogTrigger::LogTrigger(LogParts parts, WatchParts watch, core::TriggerRule rule,
       counter_.restore((*json)["pending"]);
     }
   }
-  shared_ = std::make_shared<Shared>(LogReaderSettings{.path = settings_.path, .max_line = settings_.max_line},
-                                     position_, std::move(matcher), std::move(rule), parts_.redactor);
+  shared_ =
+      std::make_shared<Shared>(parts_.loop, LogReaderSettings{.path = settings_.path, .max_line = settings_.max_line},
+                               position_, std::move(matcher), std::move(rule), parts_.redactor);
   shared_->owner = this;
   counter_.begin();
   look();
@@ -134,6 +148,7 @@ LogTrigger::LogTrigger(LogParts parts, WatchParts watch, core::TriggerRule rule,
 
 LogTrigger::~LogTrigger() {
   shared_->owner = nullptr;
+  shared_->close();
   for (auto const timer : {timer_, save_timer_, stuck_timer_}) parts_.loop.cancel(timer);
   save();
 }
@@ -145,9 +160,9 @@ void LogTrigger::look() {
     parts_.log.warn("a followed log does not answer: is its file system dead?",
                     {{"trigger", occurrences_.rule().name}, {"path", settings_.path}});
   });
-  parts_.thread->run([&loop = parts_.loop, shared = shared_] {
+  parts_.thread->run([shared = shared_] {
     auto seen = std::make_shared<Seen>(shared->look());
-    loop.post([shared, seen] {
+    shared->post([shared, seen] {
       if (shared->owner) shared->owner->looked(std::move(*seen));
     });
   });

@@ -20,6 +20,7 @@ struct StoryDesk final : ports::RequestDesk {
   std::vector<std::pair<std::string, core::Note>> told;  // purpose and note, one for each channel
   std::vector<std::function<void()>> unanswered;         // while `slow`
   bool writes = true, slow = false;
+  bool fails = false;  // a signal can't be recorded: nothing happens, and that is what is answered
 
   StoryDesk(ports::Loop& of, fixture::Story& by) : loop(of), story(by) {}
   void step(decltype(core::Event::what) what) {
@@ -29,9 +30,11 @@ struct StoryDesk final : ports::RequestDesk {
   void signal(core::SignalFired signal, std::function<void(core::Reply const&)> done) override {
     fired.push_back(signal);
     signal.ticket = done ? ++story.ticket : 0;
-    step(std::move(signal));
+    if (!fails) step(std::move(signal));
     if (!done) return;
-    auto answer = [done = std::move(done), reply = story.reply()] { done(reply); };
+    auto answer = [done = std::move(done),
+                   reply = fails ? core::Reply{.code = core::Errc::unavailable, .text = {}, .request = {}}
+                                 : story.reply()] { done(reply); };
     slow ? unanswered.push_back(std::move(answer)) : loop.post(std::move(answer));
   }
   void recovered(core::SignalRecovered signal) override {

@@ -1,5 +1,6 @@
 // Following a log: lines, expressions, files that are rotated, truncated, deleted and found again.
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -15,6 +16,14 @@
 using namespace triggers;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
+
+// In place of the C library's: a disk that gives nothing back while the test says so.
+static int reads_fail_with = 0;
+extern "C" ssize_t pread(int file, void* to, size_t size, off_t offset) {
+  if (reads_fail_with == 0) return ::syscall(SYS_pread64, file, to, size, offset);
+  errno = reads_fail_with;
+  return -1;
+}
 
 namespace {
 
@@ -213,6 +222,59 @@ TEST_CASE("log reader: begins at the end, takes whole lines, over rotation, trun
     REQUIRE(said.size() == 1);
     CHECK(said[0] == "It is no regular file.");
   }
+}
+
+TEST_CASE("log reader: a read error is no truncation: said once, and nothing is read twice or lost") {
+  Folder const dir;
+  auto const log = dir.file();
+  append(log, "old\n");
+  LogReader reader({.path = log}, std::nullopt);
+  std::vector<std::string> said;
+  SECTION("from the first look on") {
+    reads_fail_with = EIO;
+    CHECK(drain(reader, &said).empty());
+    CHECK_FALSE(reader.position());
+    reads_fail_with = 0;
+    CHECK(drain(reader, &said).empty());  // what stands there is no news
+    append(log, "one\n");
+    CHECK(drain(reader, &said) == "one\n");
+  }
+  SECTION("in the middle of a line") {
+    drain(reader);
+    append(log, "one\nbegun");
+    CHECK(drain(reader) == "one\n");
+    reads_fail_with = ESTALE;
+    append(log, " and ended\n");
+    CHECK(drain(reader, &said).empty());
+    CHECK(reader.position()->offset == 8);
+    CHECK(reader.position()->tail == "old\none\n");
+    SECTION("the same file") {}
+    SECTION("rotated meanwhile") {
+      fs::rename(log, dir.file("app.log.1"));
+      append(log, "next\n");
+    }
+    reads_fail_with = 0;
+    CHECK(drain(reader, &said, 30) ==
+          (fs::exists(dir.file("app.log.1")) ? "begun and ended\nnext\n" : "begun and ended\n"));
+  }
+  SECTION("while lines wait to be taken") {
+    drain(reader);
+    append(log, "one\ntwo\n");
+    reader.read([](std::string_view) { return std::size_t{4}; });
+    append(log, "three\n");
+    reads_fail_with = EIO;
+    std::string all;
+    reader.read([&](std::string_view lines) {
+      all += lines;
+      return lines.size();
+    });
+    reads_fail_with = 0;
+    CHECK(all + drain(reader) == "two\nthree\n");
+    said = {"It can't be read", "It can be followed again."};  // not asked for above
+  }
+  REQUIRE(said.size() == 2);
+  CHECK(said[0].starts_with("It can't be read"));
+  CHECK(said[1] == "It can be followed again.");
 }
 
 TEST_CASE("log reader: a restart goes on where it stopped, once for each line, wherever the file went meanwhile") {
@@ -437,6 +499,50 @@ TEST_CASE("log trigger: a line written while nobody looked is seen once, one who
   house.start();
   CHECK(house.cases() == 3);  // read again, and its case is open
   CHECK(house.noise.look(house.rule(), house.desk.fired.back().dedupe_key, house.loop.now()).suppressed == 1);
+}
+
+TEST_CASE("log trigger: a line whose case can't be recorded is read again after the restart") {
+  House house;
+  house.start();
+  house.line("error pid 1");
+  house.loop.advance(1s);
+  house.desk.fails = true;  // a failed fsync: everybody is told, and the service stops
+  house.line("error pid 2");
+  house.loop.advance(5s);
+  house.trigger.reset();
+  CHECK(house.cases() == 1);
+  house.desk.fails = false;
+  house.noise = core::noise_of(house.story.copy);
+  house.start();
+  CHECK(house.cases() == 2);
+}
+
+TEST_CASE("log trigger: a look that comes back when the trigger has gone touches no loop") {
+  House house;
+  auto const thread = std::make_shared<support::ManualWorkers>();
+  house.story.reload(house.story.rules);
+  auto trigger =
+      LogTrigger::make({.loop = house.loop,
+                        .log = house.log,
+                        .notebook = house.notebook,
+                        .redactor = std::make_shared<NoRedactor>(),
+                        .thread = thread},
+                       {house.loop, house.desk, house.log, house.noise, &house.held}, house.rule(), house.settings)
+          .value();
+  REQUIRE(thread->waiting() == 1);
+  trigger.reset();
+  thread->run_one();
+  CHECK(house.loop.posted() == 0);
+}
+
+TEST_CASE("T32 log trigger: a line is redacted before its title is cut") {
+  House house;
+  house.start();
+  house.line("error pid 1 " + std::string(100, '.') + " hunter2");  // the title has 120 bytes of it
+  REQUIRE(house.cases() == 1);
+  CHECK(house.desk.fired[0].title.find("hunt") == std::string::npos);
+  CHECK(house.desk.fired[0].title.find("[re") != std::string::npos);
+  CHECK(house.desk.fired[0].text.find("[redacted]") != std::string::npos);
 }
 
 TEST_CASE("T55 a log line's values are data: typed, marked, never an option, never a choice of the runbook") {
