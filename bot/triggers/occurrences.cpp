@@ -11,7 +11,6 @@ namespace triggers {
 namespace {
 
 constexpr std::size_t kMaxLabelBytes = 200;
-constexpr char const* kTooMany = "too many occurrences";
 
 }  // namespace
 
@@ -104,18 +103,38 @@ Became Occurrences::over(std::string const& key, std::string const& instance, Si
   return {stood ? Became::What::recovered : Became::What::nothing};
 }
 
-void Occurrences::heard_of(std::string const& key) {
-  if (auto const found = all_.find(key); found != all_.end()) found->second.last = parts_.loop.now();
+void Occurrences::heard_of(std::string const& key, std::optional<Signal> signal) {
+  auto const found = all_.find(key);
+  if (found == all_.end()) return;
+  found->second.last = parts_.loop.now();
+  if (signal) found->second.watch->still(std::move(*signal));
+}
+
+void Occurrences::standing(std::string const& key, std::set<std::string> const& instances) {
+  auto const found = all_.find(key);
+  if (found == all_.end()) return;
+  for (auto const& instance : instances) {
+    if (found->second.instances.size() < kMostInstances) found->second.instances.insert(instance);
+  }
+}
+
+void Occurrences::was_over(std::string const& key, core::Time at, Signal const& signal) {
+  auto const opened = parts_.noise.open_since(rule_.name, key);
+  if (!opened || *opened > at) return;
+  parts_.noise.note_ended(rule_.name, key, at);  // the cooldown is from then
+  over(key, "", signal, /*all=*/true);
 }
 
 std::optional<core::Time> Occurrences::end_quiet(core::Duration quiet,
-                                                 std::function<Signal(core::Duration)> const& signal) {
+                                                 std::function<Signal(core::Duration)> const& signal,
+                                                 std::set<std::string>* ended) {
   std::optional<core::Time> next;
   auto const now = parts_.loop.now();
   for (auto it = all_.begin(); it != all_.end();) {
     auto const due = it->second.last + quiet;
     if (now >= due) {
       it->second.watch->over(signal(now - it->second.last));
+      if (ended) ended->insert(it->first);
       it = all_.erase(it);
     } else {
       if (!next || due < *next) next = due;

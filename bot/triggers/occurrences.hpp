@@ -33,6 +33,8 @@ struct Became {
   std::string case_id{};  // of the case, where it is known
 };
 char const* to_string(Became::What what) noexcept;
+// Why a signal is held back by nobody: no watch asks for it again, so it has to be taken anew when it comes again.
+inline constexpr char const* kTooMany = "too many occurrences";
 
 // Loop thread only.
 class Occurrences {
@@ -55,10 +57,16 @@ class Occurrences {
   // `all`: whatever instances it has.
   Became over(std::string const& key, std::string const& instance, Signal const& signal, bool all = false);
   bool known(std::string const& key) const { return all_.contains(key); }
-  void heard_of(std::string const& key);  // it was said once more what is known already: it is not quiet
+  // It was said once more what is known already: it is not quiet, and this is what it looks like now.
+  void heard_of(std::string const& key, std::optional<Signal> signal = std::nullopt);
+  // What an earlier process knew to stand of an occurrence whose case is open.
+  void standing(std::string const& key, std::set<std::string> const& instances);
+  // What it knew to be over since `at`, which the ledger does not say while its case is open: a case of before is.
+  void was_over(std::string const& key, core::Time at, Signal const& signal);
 
-  // Ends every occurrence that was not heard of for `quiet`; the next moment at which one may be.
-  std::optional<core::Time> end_quiet(core::Duration quiet, std::function<Signal(core::Duration)> const& signal);
+  // Ends every occurrence that was not heard of for `quiet`, and says which; the next moment at which one may be.
+  std::optional<core::Time> end_quiet(core::Duration quiet, std::function<Signal(core::Duration)> const& signal,
+                                      std::set<std::string>* ended = nullptr);
 
  private:
   struct Occurrence {

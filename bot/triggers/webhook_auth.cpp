@@ -19,15 +19,12 @@ constexpr std::size_t kMaxToken = 512, kMinSecret = 16, kMinDifferent = 6;
 
 std::string hmac_hex(std::string_view secret, std::string_view first, std::string_view second) {
   std::string joined;
-  if (!first.empty()) {
-    joined.reserve(first.size() + second.size());
-    joined.append(first).append(second);
-    second = joined;
-  }
+  joined.reserve(first.size() + second.size());
+  joined.append(first).append(second);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
-  auto const* bytes = reinterpret_cast<unsigned char const*>(second.data());
-  if (!HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), bytes, second.size(), digest.data(), &length))
+  auto const* bytes = reinterpret_cast<unsigned char const*>(joined.data());
+  if (!HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), bytes, joined.size(), digest.data(), &length))
     throw std::runtime_error("HMAC-SHA256 is not available in this OpenSSL");
   static constexpr char kHex[] = "0123456789abcdef";
   std::string text;
@@ -53,15 +50,23 @@ std::optional<std::string_view> only_header(WebhookHeaders const& headers, std::
   return many == 1 ? found : std::nullopt;
 }
 
+std::string signature_of(WebhookAuth const& auth, WebhookHeaders const& headers) {
+  auto const given = only_header(headers, auth.signature_header);
+  if (!given || !given->starts_with(auth.signature_prefix)) return {};
+  return lower(given->substr(auth.signature_prefix.size()));
+}
+
 bool authentic(WebhookAuth const& auth, WebhookHeaders const& headers, std::string_view body, core::Time now) {
-  if (!auth.token_sha256.empty()) {
+  if (!auth.token_sha256.empty() || auth.secret.empty()) {
+    // Costs what a signature does, or a clock would tell which sources have a secret and which names are none (T45).
+    static_cast<void>(hmac_hex("no secret at all", "", body));
+    if (auth.token_sha256.empty()) return false;
     constexpr std::string_view kScheme = "Bearer ";
     auto const value = only_header(headers, "authorization");
     bool const fits = value && value->size() <= kScheme.size() + kMaxToken && value->starts_with(kScheme);
     auto const digest = core::sha256_hex(fits ? value->substr(kScheme.size()) : "");
     return core::equal_in_constant_time(digest, auth.token_sha256) && fits;
   }
-  if (auth.secret.empty()) return false;
   std::string signed_first;
   bool fresh = true;
   if (!auth.timestamp_header.empty()) {
@@ -76,11 +81,8 @@ bool authentic(WebhookAuth const& auth, WebhookHeaders const& headers, std::stri
     fresh = fresh && off <= auth.window && off >= -auth.window;
     signed_first = std::string(stamp.value_or("")) + ".";
   }
-  auto const given = only_header(headers, auth.signature_header);
-  bool const has_form = given && given->starts_with(auth.signature_prefix);
-  auto const hex = lower(has_form ? given->substr(auth.signature_prefix.size()) : "");
   auto const wanted = hmac_hex(auth.secret, signed_first, body);
-  return core::equal_in_constant_time(hex, wanted) && has_form && fresh;
+  return core::equal_in_constant_time(signature_of(auth, headers), wanted) && fresh;
 }
 
 std::optional<std::string> why_weak_secret(std::string_view secret) {

@@ -30,6 +30,9 @@ struct WebhookAuth {
 // they differ (T45).
 bool authentic(WebhookAuth const& auth, WebhookHeaders const& headers, std::string_view body, core::Time now);
 
+// The signature that a delivery shows, without its prefix, in lower case; empty: none.
+std::string signature_of(WebhookAuth const& auth, WebhookHeaders const& headers);
+
 // The value of the only header of that name.
 std::optional<std::string_view> only_header(WebhookHeaders const& headers, std::string_view name);
 

@@ -1,5 +1,7 @@
 #include "bot/triggers/webhook_payload.hpp"
 
+#include <algorithm>
+
 #include "bot/core/digest.hpp"
 #include "bot/core/text.hpp"
 
@@ -10,15 +12,25 @@ using core::Errc;
 using core::Json;
 
 constexpr std::size_t kMaxText = 16u << 10;  // of an item's evidence
+constexpr std::size_t kMaxLine = 4096;       // of its lines
+constexpr std::size_t kMaxRedacted = 16 * kMaxText;
 constexpr std::size_t kMaxTitle = 200, kMaxValue = 4096, kMaxName = 512;
 
 core::Error bad(std::string why) { return core::make_error(Errc::bad_input, std::move(why)); }
 
-std::string cut(std::string text) {
-  if (text.size() <= kMaxText) return text;
-  auto const whole = text.size();
-  text = std::string(core::utf8_prefix(text, kMaxText));
-  return text + "\n… cut: it has " + std::to_string(whole) + " bytes\n";
+// One long value is not to take the place of all others.
+std::string cut(std::string_view text, std::size_t whole) {
+  std::string kept;
+  for (std::size_t at = 0; at < text.size() && kept.size() <= kMaxText;) {
+    auto const end = std::min(text.find('\n', at), text.size());
+    auto const line = text.substr(at, end - at);
+    kept += core::utf8_prefix(line, kMaxLine);
+    if (line.size() > kMaxLine) kept += "…";
+    if (end < text.size()) kept += '\n';
+    at = end + 1;
+  }
+  if (kept.size() <= kMaxText && whole <= kMaxRedacted) return kept;
+  return std::string(core::utf8_prefix(kept, kMaxText)) + "\n… cut: it has " + std::to_string(whole) + " bytes\n";
 }
 
 void add_members(std::string& text, char const* heading, Json const& members) {
@@ -26,8 +38,7 @@ void add_members(std::string& text, char const* heading, Json const& members) {
   if (!object || object->empty()) return;
   text += std::string(heading) + "\n";
   for (auto const& [name, value] : *object) {
-    if (text.size() > kMaxText) return;
-    text += "  " + name + ": " + core::scalar_text(value).substr(0, kMaxValue) + "\n";
+    text += "  " + name + ": " + core::scalar_text(value) + "\n";
   }
 }
 
@@ -54,7 +65,7 @@ core::Result<WebhookItem> alert_item(WebhookForm const& form, Json const& alert,
   auto const name = alert["labels"]["alertname"].text();
   auto summary = alert["annotations"]["summary"].text();
   if (summary.empty()) summary = alert["annotations"]["description"].text();
-  item.title = core::one_line((name.empty() ? "an alert" : name) + (summary.empty() ? "" : ": " + summary), kMaxTitle);
+  item.title = (name.empty() ? "an alert" : name) + (summary.empty() ? "" : ": " + summary);
   item.labels = labels_of(form.labels, alert);
   for (auto const* usual : {"alertname", "severity"}) {
     auto const value = alert["labels"][usual].text();
@@ -63,9 +74,8 @@ core::Result<WebhookItem> alert_item(WebhookForm const& form, Json const& alert,
   std::string text = "status: " + status + "\nsince: " + starts + "\n";
   add_members(text, "labels:", alert["labels"]);
   add_members(text, "annotations:", alert["annotations"]);
-  if (auto const source = alert["generatorURL"].text(); !source.empty())
-    text += "source: " + source.substr(0, kMaxValue) + "\n";
-  item.text = cut(std::move(text));
+  if (auto const source = alert["generatorURL"].text(); !source.empty()) text += "source: " + source + "\n";
+  item.text = std::move(text);
   // Each part with its length, so that none can pose as another.
   for (std::string const* part : std::initializer_list<std::string const*>{&group, &item.instance, &starts, &status})
     item.once += std::to_string(part->size()) + ":" + *part + ";";
@@ -100,9 +110,9 @@ core::Result<std::vector<WebhookItem>> json_items(WebhookForm const& form, Json 
                   : form.resolved.contains(value) ? WebhookItem::Status::resolved
                                                   : WebhookItem::Status::neither;
   }
-  if (form.title) item.title = core::one_line(core::scalar_text(form.title->in(document)), kMaxTitle);
+  if (form.title) item.title = core::scalar_text(form.title->in(document));
   item.labels = labels_of(form.labels, document);
-  item.text = cut(core::dump_pretty(document));
+  item.text = core::dump_pretty(document);
   std::string delivery(delivery_header);
   if (form.delivery) {
     delivery = core::scalar_text(form.delivery->in(document));
@@ -123,6 +133,19 @@ core::Result<std::vector<WebhookItem>> parse_webhook(WebhookForm const& form, st
   if (!document->if_object() && !document->if_array()) return bad("The body must be a JSON object.");
   return form.kind == WebhookForm::Kind::alertmanager ? alertmanager_items(form, *document)
                                                       : json_items(form, *document, delivery_header);
+}
+
+void redact_and_cut(WebhookItem& item, ports::Redactor const& redactor) {
+  item.title = std::string(core::utf8_prefix(item.title, kMaxText));
+  redactor.redact(item.title);
+  item.title = core::one_line(item.title, kMaxTitle);
+  auto const whole = item.text.size();
+  bool const long_one = whole > kMaxRedacted;
+  if (long_one) item.text = std::string(core::utf8_prefix(item.text, kMaxRedacted));
+  redactor.redact(item.text);
+  // Its end may be half of a secret; none is longer than that.
+  if (long_one) item.text.resize(item.text.size() - std::min(item.text.size(), kMaxLine));
+  item.text = cut(item.text, whole);
 }
 
 }  // namespace triggers

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bot/core/json_pointer.hpp"
+#include "bot/ports.hpp"
 
 namespace triggers {
 
@@ -26,8 +27,8 @@ struct WebhookForm {
 struct WebhookItem {
   enum class Status { firing, resolved, neither };
   Status status = Status::firing;
-  std::string title;                          // one line, untrusted
-  std::string text;                           // evidence, not redacted
+  std::string title;                          // whole, untrusted, not redacted: redact_and_cut()
+  std::string text;                           // evidence, likewise
   std::map<std::string, std::string> labels;  // as the payload has them
   std::string instance;                       // an alert's fingerprint: what of an occurrence it is about
   std::string once;  // what makes two items the same occurrence told twice; empty: nothing does
@@ -40,6 +41,10 @@ inline constexpr std::size_t kMaxAlerts = 1000;  // of one delivery
 // a sentence for the sender that quotes nothing of the body.
 core::Result<std::vector<WebhookItem>> parse_webhook(WebhookForm const& form, std::string_view body,
                                                      std::string_view delivery_header);
+
+// The title becomes one line of at most 200 bytes, the text at most 16 KiB. Redacted before it is cut: what is cut off
+// may be what shows a secret to be one (T32).
+void redact_and_cut(WebhookItem& item, ports::Redactor const& redactor);
 
 // Labels that an alert has without any configuration: "alertname" and "severity". "fingerprint" tells occurrences apart
 // where the trigger has no `dedupe`, and is not shown.

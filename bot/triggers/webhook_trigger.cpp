@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bot/core/digest.hpp"
 #include "bot/core/text.hpp"
 
 namespace triggers {
@@ -22,6 +23,16 @@ bool is_json(std::string_view type) {
   return lower == "application/json" || (lower.starts_with("application/") && lower.ends_with("+json"));
 }
 
+// Who asks for a source that does not exist costs and learns what a wrong signature does (T44, T45).
+WebhookAuth const& nobody() {
+  static WebhookAuth const auth{.token_sha256 = std::string(64, '-')};
+  return auth;
+}
+
+ports::DeliveryAnswer not_authentic() {
+  return {.status = 401, .detail = "There is no such source, or this delivery does not prove that it comes from it."};
+}
+
 Json became_json(Became const& became) {
   auto json = Json::object({{"became", to_string(became.what)}});
   if (!became.why.empty()) json.set("why", became.why);
@@ -34,7 +45,7 @@ Json became_json(Became const& became) {
 struct WebhookTrigger::Round {
   // What became of one item; shared where the same item was told twice.
   struct Item {
-    std::string once, occurrence;
+    std::string occurrence, instance;
     Became became;
   };
   struct Answer {
@@ -42,10 +53,16 @@ struct WebhookTrigger::Round {
     std::vector<std::shared_ptr<Item>> items;
   };
   std::vector<Answer> answers;
-  std::map<std::string, std::shared_ptr<Item>> fresh;  // by once
+  std::map<std::string, std::shared_ptr<Item>> fresh;  // by name
+  std::vector<std::string> names;                      // of them, as they came
   std::size_t unrecorded = 1;                          // cases that are not on record yet, and the round's own filling
   ports::Loop::TimerId timer = 0;
+  bool failed = false;  // one of them can't be recorded
   bool ended = false;
+
+  void add(std::string const& name, std::shared_ptr<Item> item) {
+    if (fresh.emplace(name, std::move(item)).second) names.push_back(name);
+  }
 };
 
 WebhookTrigger::WebhookTrigger(WebhookParts parts, WatchParts watch, core::TriggerRule rule, WebhookSettings settings)
@@ -53,7 +70,25 @@ WebhookTrigger::WebhookTrigger(WebhookParts parts, WatchParts watch, core::Trigg
       watch_(watch),
       settings_(std::move(settings)),
       signals_(parts_.loop, parts_.redactor, watch, std::move(rule), settings_.quiet),
-      known_(parts_.file, parts_.loop, parts_.workers, parts_.log) {}
+      known_(parts_.file, parts_.loop, parts_.workers, parts_.log) {
+  // Of an alert that still fires and whose case is closed nobody speaks any more: when it is repeated it is news.
+  std::set<std::string> silent;
+  for (auto const& [occurrence, left] : known_.take_left()) {
+    if (left.recovered_at)
+      signals_.was_over(occurrence, *left.recovered_at);
+    else if (signals_.stands(occurrence))
+      signals_.standing(occurrence, left.instances);
+    else if (!left.instances.empty())
+      silent.insert(occurrence);
+  }
+  known_.over(silent, /*forget=*/true);
+  // Alertmanager repeats what still fires, perhaps less often than `quiet`. Not for json, whose deliveries are not
+  // repeated but replayed (T12).
+  signals_.when_quiet([this](std::set<std::string> const& ended) {
+    known_.over(ended, /*forget=*/settings_.form.kind == WebhookForm::Kind::alertmanager);
+    known_.write([](bool) {});
+  });
+}
 
 WebhookTrigger::~WebhookTrigger() {
   *alive_ = false;
@@ -103,7 +138,7 @@ void WebhookTrigger::next_round() {
   }
   round->timer = parts_.loop.call_after(kAnswerLimit, [this, round] {
     round->timer = 0;
-    finish(round);
+    finish(round, false);
   });
   settle(round);
 }
@@ -118,48 +153,81 @@ void WebhookTrigger::take(Round& round, Waiting waiting) {
   auto const items = parse_webhook(settings_.form, waiting.delivery.body, *header);
   if (!items) return waiting.done({.status = 422, .detail = core::printable_ascii(items.error().message, 500)});
   Round::Answer answer{std::move(waiting.done), {}};
+  auto const signature = signature_name(waiting.delivery);
   for (auto const& item : *items) {
+    std::vector<std::string> names;
+    for (auto const& name : {item.once, signature}) {
+      if (!name.empty()) names.push_back(name);
+    }
+    Became const* known = nullptr;
+    std::shared_ptr<Round::Item> again;
+    for (auto const& name : names) {
+      if (!known) known = known_.find(name);
+      if (auto const found = round.fresh.find(name); !again && found != round.fresh.end()) again = found->second;
+    }
     auto made = std::make_shared<Round::Item>();
-    made->once = item.once;
-    made->occurrence = signals_.occurrence_of(item);
-    if (auto const* known = item.once.empty() ? nullptr : known_.find(item.once)) {
+    bool const other_name = known && !item.once.empty() && !known_.find(item.once);
+    if (known) {
       made->became = *known;
-      signals_.heard_again(item);
-    } else if (auto const again = round.fresh.find(item.once); !item.once.empty() && again != round.fresh.end()) {
-      made = again->second;
+      // By its signature alone: replayed, or from a sender whose bodies don't differ. Nobody can tell, so people hear
+      // it.
+      if (!other_name)
+        signals_.heard_again(item);
+      else if (watch_.held)
+        watch_.held->note(signals_.rule(), "signed before under another id", "", 1);
+      // Signed anew, it could come once more under another name. (Another name under a signature that is known is not
+      // kept: it costs nothing to think of one, and it would push out others.)
+      if (!signature.empty() && !known_.find(signature)) round.add(signature, made);
+    } else if (again) {
+      made = again;
     } else {
-      if (!item.once.empty()) round.fresh.emplace(item.once, made);
+      made->occurrence = signals_.occurrence_of(item);
+      made->instance = item.instance;
+      for (auto const& name : names) round.add(name, made);
       ++round.unrecorded;
       auto became = signals_.take(item, [this, made, of = round_](core::Reply const& reply) {
         if (reply.case_id) made->became.case_id = reply.case_id->str();
-        if (reply.code != core::Errc{}) made->became = {Became::What::nothing, "it could not be recorded"};
+        if (reply.code != core::Errc{}) of->failed = true;
         if (!of->ended) settle(of);
       });
       if (became.what != Became::What::opened) --round.unrecorded;  // nobody will say so
       became.case_id = made->became.case_id;
-      if (made->became.why.empty()) made->became = std::move(became);
+      made->became = std::move(became);
     }
     answer.items.push_back(std::move(made));
   }
   round.answers.push_back(std::move(answer));
 }
 
-void WebhookTrigger::settle(std::shared_ptr<Round> const& round) {
-  if (--round->unrecorded > 0) return;
-  for (auto const& [once, item] : round->fresh) known_.remember(once, item->occurrence, item->became);
-  known_.write([this, round] { finish(round); });
+// A captured delivery may come again under another name, which is not signed; its signature is a name, too (T12).
+// Empty: what it says names it, or nothing tells two deliveries apart.
+std::string WebhookTrigger::signature_name(ports::Delivery const& delivery) const {
+  auto const& auth = settings_.auth;
+  bool const counts = !settings_.delivery_header.empty() || !auth.timestamp_header.empty();
+  if (auth.secret.empty() || settings_.form.delivery || !counts) return {};
+  return core::sha256_hex("signature\n" + signature_of(auth, delivery.headers));
 }
 
-// All is on record; or the limit has passed: nothing of it is remembered then, so that it is taken when it comes again.
-void WebhookTrigger::finish(std::shared_ptr<Round> const& round) {
+void WebhookTrigger::settle(std::shared_ptr<Round> const& round) {
+  if (--round->unrecorded > 0) return;
+  if (round->failed) return finish(round, false);
+  for (auto const& name : round->names) {
+    auto const& item = *round->fresh.at(name);
+    if (item.became.why == kTooMany) continue;
+    known_.remember(name, {item.occurrence, item.instance, item.became, parts_.loop.now()});
+  }
+  known_.write([this, round](bool durable) { finish(round, durable); });
+}
+
+// All is on record; or it can't be, or the limit has passed: then it is to come again.
+void WebhookTrigger::finish(std::shared_ptr<Round> const& round, bool recorded) {
   if (round->ended) return;
   round->ended = true;
-  bool const recorded = round->timer != 0;
   parts_.loop.cancel(round->timer);
-  for (auto& answer : round->answers) {
+  for (auto& answer : std::exchange(round->answers, {})) {
     if (!recorded) {
       answer.done({.status = 503,
-                   .detail = "It could not be recorded in time; send it again.",
+                   .detail = "It could not be recorded (in time); send it again.",
                    .retry_after = kComeAgainLater});
       continue;
     }
@@ -175,12 +243,27 @@ void WebhookTrigger::finish(std::shared_ptr<Round> const& round) {
   });
 }
 
+void Webhooks::close() {
+  closed_ = true;
+  all_.clear();
+}
+
+Webhooks::Look Webhooks::look(std::string_view source, WebhookHeaders const& headers) const {
+  if (closed_) return {};
+  auto const found = all_.find(std::string(source));
+  auto const& auth = found == all_.end() ? nobody() : found->second->auth();
+  if (auth.token_sha256.empty()) return {};  // a signature is over the body
+  bool const fine = authentic(auth, headers, /*body=*/{}, loop_.now());
+  if (!fine || found == all_.end()) return {.refusal = not_authentic()};
+  return {.known = true};
+}
+
 void Webhooks::deliver(ports::Delivery delivery, std::function<void(ports::DeliveryAnswer)> done) {
+  if (closed_)
+    return done({.status = 503, .detail = "The service is stopping; send it again.", .retry_after = kComeAgainLater});
   if (delivery.body.size() > kMaxWebhookBody) return done({.status = 413, .detail = "A delivery has at most 1 MiB."});
   auto const found = all_.find(delivery.source);
-  // Who asks for a source that does not exist costs and learns what a wrong signature does (T44, T45).
-  static WebhookAuth const nobody{.token_sha256 = std::string(64, '-')};
-  auto const& auth = found == all_.end() ? nobody : found->second->auth();
+  auto const& auth = found == all_.end() ? nobody() : found->second->auth();
   bool const fine = authentic(auth, delivery.headers, delivery.body, loop_.now());
   if (!fine || found == all_.end()) {
     desk_.refused({.platform = "api",
@@ -191,8 +274,7 @@ void Webhooks::deliver(ports::Delivery delivery, std::function<void(ports::Deliv
                    .envelope = {},
                    .delivery = {},
                    .by = {}});
-    return done(
-        {.status = 401, .detail = "There is no such source, or this delivery does not prove that it comes from it."});
+    return done(not_authentic());
   }
   found->second->deliver(std::move(delivery), std::move(done));
 }

@@ -50,6 +50,14 @@ class WebhookSignals {
   Became take(WebhookItem const& item, std::function<void(core::Reply const&)> recorded);
   void heard_again(WebhookItem const& item);  // the same item told once more
   std::string occurrence_of(WebhookItem const& item) const;
+  // What an earlier process knew of an occurrence: what of it stands; or when it was over.
+  bool stands(std::string const& occurrence) const { return occurrences_.known(occurrence); }
+  void standing(std::string const& occurrence, std::set<std::string> const& instances) {
+    occurrences_.standing(occurrence, instances);
+  }
+  void was_over(std::string const& occurrence, core::Time at);
+  // Hears of each occurrence that ended because nothing more was heard of it.
+  void when_quiet(std::function<void(std::set<std::string> const&)> then) { quiet_then_ = std::move(then); }
   core::TriggerRule const& rule() const noexcept { return occurrences_.rule(); }
 
  private:
@@ -57,12 +65,14 @@ class WebhookSignals {
     std::map<std::string, std::string> shown, key;
   };
   Labels labels_of(WebhookItem const& item) const;
+  Signal signal_of(WebhookItem item) const;
   void arm();
 
   ports::Loop& loop_;
   ports::Redactor const& redactor_;
   Occurrences occurrences_;
   core::Duration quiet_;
+  std::function<void(std::set<std::string> const&)> quiet_then_;
   ports::Loop::TimerId timer_ = 0;
 };
 
@@ -91,8 +101,9 @@ class WebhookTrigger {
   struct Round;
   void next_round();
   void take(Round& round, Waiting waiting);
+  std::string signature_name(ports::Delivery const& delivery) const;
   void settle(std::shared_ptr<Round> const& round);
-  void finish(std::shared_ptr<Round> const& round);
+  void finish(std::shared_ptr<Round> const& round, bool recorded);
 
   WebhookParts parts_;
   WatchParts watch_;
@@ -110,12 +121,21 @@ class Webhooks final : public ports::SignalDesk {
  public:
   Webhooks(ports::Loop& loop, ports::RequestDesk& desk) : loop_(loop), desk_(desk) {}
   void deliver(ports::Delivery delivery, std::function<void(ports::DeliveryAnswer)> done) override;
+  // What is certain before the body is there.
+  struct Look {
+    bool known = false;                              // it is this source, by its token
+    std::optional<ports::DeliveryAnswer> refusal{};  // no such source, or one with a token that is not this
+  };
+  Look look(std::string_view source, WebhookHeaders const& headers) const;
+  // The service ends: from now on every delivery is to come again.
+  void close();
   std::map<std::string, std::unique_ptr<WebhookTrigger>>& all() noexcept { return all_; }
 
  private:
   ports::Loop& loop_;
   ports::RequestDesk& desk_;
   std::map<std::string, std::unique_ptr<WebhookTrigger>> all_;
+  bool closed_ = false;
 };
 
 }  // namespace triggers

@@ -39,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     return 0;
   }
   require(items->size() <= triggers::kMaxAlerts);
-  for (auto const& item : *items) {
+  for (auto item : *items) {
+    triggers::redact_and_cut(item, NoRedactor());
     require(item.title == core::one_line(item.title, 200));
     require(item.text.size() <= (17u << 10));
     require(item.once.size() == 64);

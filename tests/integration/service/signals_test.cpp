@@ -162,6 +162,7 @@ TEST_CASE("T8 T12 T44 a signed webhook through the real service: once, also over
   kit.kill();
   kit.start(start);
   CHECK(sender.deliver("hook", down, "d-1").body == first.body);
+  CHECK(sender.deliver("hook", down, "d-of-a-thief").body == first.body);
   auto const wrong = sender.deliver("hook", down, "d-2", "sha256=" + std::string(64, '0'));
   auto const absent = sender.deliver("nowhere", down, "d-2");
   CHECK(wrong.status == 401);
@@ -195,7 +196,8 @@ TEST_CASE("T69 T67 a storm of signals: clicks are answered, memory and ledger st
   auto const rss = resident(kit.pid());
   bool pressed = false;
   for (int i = 0; i < 3000; ++i) {
-    auto const body = R"({"title": "down", "state": "down", "host": "h)" + std::to_string(i % 50) + "\"}";
+    auto const body = R"({"title": "down", "state": "down", "host": "h)" + std::to_string(i % 50) + R"(", "n": )" +
+                      std::to_string(i) + "}";
     sender.send("hook", body, {{"X-Hub-Signature-256", sign(body)}, {"X-Delivery", std::to_string(i)}});
     if (i % 1000 == 0) append(log, lines);
     if (i == 2000) pressed = kit.press("U0BOB", id, "deny");
