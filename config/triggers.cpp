@@ -173,6 +173,12 @@ void read_webhook(Map const& map, std::string const& name, Config& config) {
       if (source.has(key)) source.error(key, "belongs to format json only", "leave it out");
     }
   }
+  if (source.has("secret") && !source.has("timestamp") && !source.has("delivery"))
+    map.reading().problems.warning(source.place("secret"),
+                                   source.path("secret") +
+                                       ": without \"timestamp\" or \"delivery\" a delivery that somebody has caught "
+                                       "counts each time it is sent again",
+                                   "name the header in which the sender gives each delivery its id");
   for (auto const& [label, text] : source.text_map("labels", Map::KeyRule::name)) {
     auto pointer = core::JsonPointer::parse(text);
     if (!pointer)

@@ -78,6 +78,18 @@ TEST_CASE("values: a webhook of each format, its defaults, and nothing of its se
   CHECK(least.quiet == 10min);  // nothing says that it is over
 }
 
+TEST_CASE("T12 a webhook whose captured deliveries could be sent again is warned of") {
+  auto const warned = [](std::string const& more) {
+    auto const outcome = load(with("webhook: {format: json, secret: {env: HOOK}" + more + "}"), "good.yaml");
+    REQUIRE(outcome.config);
+    return check_report(outcome).find("counts each time it is sent again") != std::string::npos;
+  };
+  CHECK(warned(""));
+  CHECK_FALSE(warned(", delivery: {header: X-Id}"));
+  CHECK_FALSE(warned(", delivery: {pointer: /id}"));
+  CHECK_FALSE(warned(", timestamp: {header: X-Time}"));
+}
+
 TEST_CASE("bad files: log and webhook triggers") {
   std::string const log = "probe: {http: \"http://127.0.0.1:8081/healthz\", every: 5s, timeout: 2s, failures: 3}";
   std::vector<std::pair<std::string, std::string>> const rows{
