@@ -64,6 +64,10 @@ std::string words_after_id(ports::IncomingCommand const& command) {
 
 ports::Answer refused(std::string text) { return {.state = ports::Answer::State::refused, .text = std::move(text)}; }
 
+ports::Answer too_much() {
+  return {.state = ports::Answer::State::not_recorded, .text = "Not recorded, try again: too much is going on."};
+}
+
 ports::Answer answer_of(core::Reply const& reply) {
   auto const state = reply.code == core::Errc{}              ? ports::Answer::State::recorded
                      : reply.code == core::Errc::unavailable ? ports::Answer::State::not_recorded
@@ -79,14 +83,14 @@ void CommandDesk::handle(ports::IncomingCommand command, ports::Answered answere
   if (verb == "approve") return vote(command, core::Verdict::approve, std::move(answered));
   if (verb == "deny") return vote(command, core::Verdict::deny, std::move(answered));
   if (!who) {
-    engine_.enqueue(core::CommandRefused{
-        .platform = command.account.platform,
-        .account = command.account.id,
-        .channel = command.channel,
-        .reason = command.foreign.empty() ? "no person of the configuration has this account" : command.foreign,
-        .envelope = command.envelope,
-        .delivery = command.delivery,
-        .by = {}});
+    engine_.refused(
+        {.platform = command.account.platform,
+         .account = command.account.id,
+         .channel = command.channel,
+         .reason = command.foreign.empty() ? "no person of the configuration has this account" : command.foreign,
+         .envelope = command.envelope,
+         .delivery = command.delivery,
+         .by = {}});
     return answered(refused(command.foreign.empty()
                                 ? "You are not known here: no person in the configuration has this account."
                                 : command.foreign));
@@ -134,13 +138,13 @@ void CommandDesk::run(ports::IncomingCommand const& command, core::Actor const& 
   ask.body_digest = "sha256:" + std::string(64, '0');
   engine_.ask(std::move(ask), [&engine = engine_, command, answered = std::move(answered)](core::Reply const& reply) {
     if (reply.code == core::Errc::forbidden) {  // who asks for what is not theirs is on record (T71)
-      engine.enqueue(core::CommandRefused{.platform = command.account.platform,
-                                          .account = command.account.id,
-                                          .channel = command.channel,
-                                          .reason = reply.text,
-                                          .envelope = command.envelope,
-                                          .delivery = command.delivery,
-                                          .by = {}});
+      engine.refused({.platform = command.account.platform,
+                      .account = command.account.id,
+                      .channel = command.channel,
+                      .reason = reply.text,
+                      .envelope = command.envelope,
+                      .delivery = command.delivery,
+                      .by = {}});
     }
     answered(answer_of(reply));
   });
@@ -181,6 +185,7 @@ void CommandDesk::cancel(ports::IncomingCommand const& command, core::Actor cons
 
 void CommandDesk::again(ports::IncomingCommand const& command, ports::Answered answered) {
   if (command.words.size() != 2) return answered(refused("Name the request that ended: again CS-42"));
+  if (engine_.takes_no_more()) return answered(too_much());
   core::AgainAsked asked{act_of(command)};
   auto const ticket =
       engine_.open_ticket([answered = std::move(answered)](core::Reply const& reply) { answered(answer_of(reply)); });
@@ -190,6 +195,7 @@ void CommandDesk::again(ports::IncomingCommand const& command, ports::Answered a
 
 void CommandDesk::question(ports::IncomingCommand const& command, ports::Answered answered) {
   if (command.words.size() < 3) return answered(refused("Name the request and ask: ask CS-42 why at this hour?"));
+  if (engine_.takes_no_more()) return answered(too_much());
   core::QuestionAsked asked{act_of(command), words_after_id(command)};
   engine_.clean(asked.text);
   auto const ticket =

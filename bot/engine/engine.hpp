@@ -103,6 +103,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   using Replied = std::function<void(core::Reply const&)>;
 
   void clean(std::string& text) const;
+  bool takes_no_more() const;  // of what may come again later (T69)
   core::Ticket open_ticket(Replied replied);
   void enqueue(decltype(core::Event::what) what, core::Ticket ticket = 0);
   void pump();

@@ -95,6 +95,8 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
         {.ticket = ticket, .code = core::Errc::unavailable, .text = "Not recorded, try again: too much is going on."});
 }
 
+bool Engine::takes_no_more() const { return stopping_ || queue_.size() >= kMaxQueue; }
+
 void Engine::command(ports::IncomingCommand command, ports::Answered answered) {
   core::reached(core::Failpoint::K1_event_received, "command");
   CommandDesk(*this).handle(std::move(command), std::move(answered));
@@ -108,7 +110,9 @@ core::Result<core::VoteView> Engine::view(ports::Account const& account, std::st
   if (!person)
     return core::make_error(core::Errc::forbidden,
                             "You are not known here: no person in the configuration has this account.");
-  if (!found) return core::make_error(core::Errc::not_found, "This request is not known here.");
+  if (!found)  // in the words of find_request: there is none, or it is long over
+    return core::make_error(core::Errc::not_found, id ? core::find_request(state_, id->str(), {}, {}).error().message
+                                                      : "This request is not known here.");
   if (found->phase != core::Phase::pending || found->binding != binding)
     return core::make_error(core::Errc::conflict, found->id.short_name() + " is no longer open: it is " +
                                                       core::to_string(found->phase) + ".");
@@ -199,8 +203,7 @@ void Engine::runner_finished(std::string const& request, core::Json const& resul
 // --- desk -----------------------------------------------------------------------------------------------------------
 
 void Engine::ask(core::Asked ask, std::function<void(core::Reply)> done) {
-  if (stopping_ || queue_.size() >= kMaxQueue)
-    return done({.code = core::Errc::unavailable, .text = "Too much is going on; try again."});
+  if (takes_no_more()) return done({.code = core::Errc::unavailable, .text = "Too much is going on; try again."});
   clean(ask.reason);
   for (auto& [name, value] : ask.labels) clean(value);
   ask.ticket = open_ticket([done = std::move(done)](core::Reply const& reply) { done(reply); });

@@ -18,8 +18,20 @@ constexpr core::Duration kRetryAfter = std::chrono::minutes(1), kRetryAtMost = s
 constexpr core::Duration kCares = core::kSettleWithin;
 constexpr std::size_t kMaxWaiting = 1000;  // clicks a request that wait for a look-up
 
+// What comes in front of the keys of all that is said of a request.
+std::string keys_of(core::RequestId const& id) { return id.str() + ":"; }
+
+bool may_succeed_later(core::Error const& error) {
+  return error.code == core::Errc::unavailable || error.code == core::Errc::forbidden ||
+         error.code == core::Errc::timed_out;
+}
+
+core::Duration wait_of(unsigned failures) {
+  return std::min<core::Duration>(kRetryAtMost, kRetryAfter * (1U << std::min(failures, 4U)));
+}
+
 std::string post_key(core::RequestId const& id, std::string const& purpose, std::string const& channel) {
-  return id.str() + ":" + purpose + ":" + channel;
+  return keys_of(id) + purpose + ":" + channel;
 }
 
 }  // namespace
@@ -27,6 +39,7 @@ std::string post_key(core::RequestId const& id, std::string const& purpose, std:
 Outbox::~Outbox() {
   for (auto const& [post, timer] : next_looks_) loop_.cancel(timer);
   for (auto const& [post, retry] : retries_) loop_.cancel(retry.timer);
+  for (auto const& [question, retry] : unsaid_) loop_.cancel(retry.timer);
 }
 
 ports::ChatAdapter* Outbox::adapter(std::string const& platform) const {
@@ -46,6 +59,10 @@ core::PostState const* Outbox::card_on(core::RequestState const& request, std::s
 void Outbox::refresh(core::RequestId const& id) {
   auto const* request = state_.request(id);
   if (!request || request->phase == core::Phase::collecting) return;
+  if (request->phase != core::Phase::pending) {  // its questions are over
+    auto const keys = keys_of(id);
+    for (auto at = said_.lower_bound(keys); at != said_.end() && at->starts_with(keys);) at = said_.erase(at);
+  }
   for (auto const& [of, platform] : std::set(unmentioned_)) {
     if (of == id) mention_elsewhere(id, platform);
   }
@@ -121,7 +138,10 @@ void Outbox::look(core::RequestId const& id, std::uint32_t number, unsigned look
   auto const* request = state_.request(id);
   auto const post = request ? std::ranges::find(request->posts, number, &core::PostState::number)
                             : std::vector<core::PostState>::const_iterator{};
-  if (!request || post == request->posts.end()) return;
+  if (!request || post == request->posts.end()) {  // long over, and forgotten meanwhile
+    sending_.erase({id, number});
+    return settled(id, number);
+  }
   auto const* card = post->purpose == "card" ? nullptr : card_on(*request, post->platform, post->channel);
   auto const asked = loop_.now();
   adapter(post->platform)
@@ -156,6 +176,7 @@ void Outbox::looked(core::RequestId const& id, std::uint32_t number,
   sending_.erase({id, number});
   if (found) return static_cast<void>(retries_.erase({id, number}));
   auto const* request = state_.request(id);
+  if (!request) return;  // forgotten meanwhile
   auto const post = std::ranges::find(request->posts, number, &core::PostState::number);
   if (post != request->posts.end()) try_later(id, *post, found.error());
 }
@@ -173,7 +194,10 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
   auto const* request = state_.request(id);
   auto const post = request ? std::ranges::find(request->posts, number, &core::PostState::number)
                             : std::vector<core::PostState>::const_iterator{};
-  if (!request || post == request->posts.end()) return;
+  if (!request || post == request->posts.end()) {
+    sending_.erase({id, number});
+    return settled(id, number);
+  }
   auto* const to = adapter(post->platform);
   auto const copy_key = post->key + post->platform;
   bool const mentions = mentioning_.erase(copy_key) > 0;
@@ -228,7 +252,7 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
 // platform does it in its place, now or once that card stands.
 void Outbox::mention_elsewhere(core::RequestId const& id, std::string const& platform) {
   auto const* request = state_.request(id);
-  if (!request || request->phase != core::Phase::pending) return;
+  if (!request || request->phase != core::Phase::pending) return static_cast<void>(unmentioned_.erase({id, platform}));
   auto const card = std::ranges::find_if(request->posts, [&](core::PostState const& post) {
     return post.purpose == "card" && post.platform == platform && post.ref;
   });
@@ -276,16 +300,14 @@ void Outbox::update(core::RequestState const& request, core::PostState const& po
 }
 
 void Outbox::try_later(core::RequestId const& id, core::PostState const& post, core::Error const& error) {
-  bool const may_succeed = error.code == core::Errc::unavailable || error.code == core::Errc::forbidden ||
-                           error.code == core::Errc::timed_out;
-  if (!may_succeed || loop_.now() - post.at >= kCares) return static_cast<void>(retries_.erase({id, post.number}));
+  if (!may_succeed_later(error) || loop_.now() - post.at >= kCares)
+    return static_cast<void>(retries_.erase({id, post.number}));
   auto& retry = retries_[{id, post.number}];
   if (retry.timer != 0) return;
-  auto const wait = std::min<core::Duration>(kRetryAtMost, kRetryAfter * (1U << std::min(retry.failures++, 4U)));
-  retry.timer = loop_.call_after(wait, [this, id, number = post.number] {
+  retry.timer = loop_.call_after(wait_of(retry.failures++), [this, id, number = post.number] {
     retries_[{id, number}].timer = 0;
     auto const* request = state_.request(id);
-    if (!request) return;
+    if (!request) return static_cast<void>(retries_.erase({id, number}));
     auto const again = std::ranges::find(request->posts, number, &core::PostState::number);
     if (again == request->posts.end()) return;
     // Looked for first: of a call that failed in the end nobody knows what it did on the way.
@@ -352,20 +374,42 @@ void Outbox::say_question_at(core::RequestId const& id, core::Question const& qu
   said_.insert(key + card.platform);
   auto note = core::make_question_note(*state_.request(id), question);
   if (!mention) note.mention.clear();
-  auto post = [this, to, id, key, address = card.address, ref = *card.ref, at = question.at,
-               body = to->render(note, key).body] {
-    to->post(address, ref, body, key, at, [this, id](core::Result<ports::MessageRef> const& result) {
-      if (!result)
-        log_.warn("a question could not be put into a thread",
-                  {{"request", id.str()}, {"why", result.error().message}});
+  auto failed = [this, id, number = question.number, platform = card.platform, channel = card.channel,
+                 mention](core::Error const& error) { question_failed(id, number, platform, channel, mention, error); };
+  auto post = [this, to, key, failed, address = card.address, ref = *card.ref, platform = card.platform,
+               at = question.at, body = to->render(note, key).body] {
+    to->post(address, ref, body, key, at, [this, key, failed, platform](core::Result<ports::MessageRef> const& result) {
+      result ? static_cast<void>(unsaid_.erase(key + platform)) : failed(result.error());
     });
   };
   if (!in_doubt) return post();
   if (!to->can_find()) return;
   to->find(card.address, *card.ref, key, question.at,
-           [post = std::move(post)](core::Result<std::optional<ports::MessageRef>> const& found) {
-             if (found && !*found) post();
+           [this, post = std::move(post), failed,
+            way = key + card.platform](core::Result<std::optional<ports::MessageRef>> const& found) {
+             if (!found) return failed(found.error());
+             *found ? static_cast<void>(unsaid_.erase(way)) : post();
            });
+}
+
+void Outbox::question_failed(core::RequestId const& id, std::uint32_t number, std::string const& platform,
+                             std::string const& channel, bool mention, core::Error const& error) {
+  log_.warn("a question could not be put into a thread",
+            {{"request", id.str()}, {"platform", platform}, {"why", error.message}});
+  auto const way = post_key(id, "question-" + std::to_string(number), channel) + platform;
+  auto const* request = state_.request(id);
+  if (!request || request->phase != core::Phase::pending || !may_succeed_later(error))
+    return static_cast<void>(unsaid_.erase(way));
+  auto& retry = unsaid_[way];
+  if (retry.timer != 0) return;
+  retry.timer = loop_.call_after(wait_of(retry.failures++), [this, id, number, platform, channel, mention, way] {
+    unsaid_[way].timer = 0;
+    auto const* now = state_.request(id);
+    auto const* card = now ? card_on(*now, platform, channel) : nullptr;
+    if (!card || !card->ref || now->phase != core::Phase::pending) return static_cast<void>(unsaid_.erase(way));
+    // Looked for first where that is possible: of a call that failed nobody knows what it did on the way.
+    say_question_at(id, now->questions.at(number - 1), *card, mention, adapter(platform)->can_find());
+  });
 }
 
 void Outbox::say_in_thread(core::CaseId const& of, std::string const& purpose, std::string const& text) {

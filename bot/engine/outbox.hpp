@@ -72,6 +72,9 @@ class Outbox {
   void post_now(core::RequestId const& id, std::uint32_t number);
   void say_question_at(core::RequestId const& id, core::Question const& question, core::PostState const& card,
                        bool mention, bool in_doubt);
+  // Not put there: tried again like a message while the request is open.
+  void question_failed(core::RequestId const& id, std::uint32_t number, std::string const& platform,
+                       std::string const& channel, bool mention, core::Error const& error);
   void mention_elsewhere(core::RequestId const& id, std::string const& platform);
   void settled(core::RequestId const& id, std::uint32_t number);
   // The platform took neither a post nor an update and may take it later (it is down, or an operator has to mend
@@ -99,8 +102,9 @@ class Outbox {
     ports::Loop::TimerId timer = 0;  // 0: under way
   };
   std::map<std::pair<core::RequestId, std::uint32_t>, Retry> retries_;  // of what failed last time
-  std::set<std::string> said_;        // keys and platforms of questions of this process
-  std::set<std::string> mentioning_;  // post keys of this process's cards that mention people
+  std::set<std::string> said_;           // keys and platforms of questions of this process, while their request is open
+  std::map<std::string, Retry> unsaid_;  // of them, those that could not be put there, by the same
+  std::set<std::string> mentioning_;     // post keys of this process's cards that mention people
   std::set<std::pair<core::RequestId, std::string>>
       unmentioned_;             // by platform: their card failed, no other stands yet
   core::Time reconciled_at_{};  // when this process began to look

@@ -1,4 +1,6 @@
 // T67: however much somebody sends, an entry's main file stays within 64 KiB; what is long stands in exhibits.
+#include "bot/core/archive.hpp"
+#include "bot/core/card.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/story.hpp"
 
@@ -20,6 +22,44 @@ std::string largest(fixture::Story const& story, std::size_t& bytes) {
 }
 
 }  // namespace
+
+TEST_CASE("T67 a request that repeats one which was forgotten stays as it is, also in a state that comes from bytes") {
+  fixture::Story story;
+  story.state.keep = story.copy.keep = {.cases = 1, .keys = 20, .targets = 5, .trigger_keys = 5};
+  auto const over = [&](RequestId const& id) {
+    story.vote("bob", id, Verdict::deny);
+    story.send(PostRendered{id, "outcome", "slack", "incidents", "C0INC", "key2", digest_of("outcome"), Json("")});
+    if (story.state.request(id)) story.send(Posted{id, story.at(id).posts.back().number, Json::object({{"ts", "2"}})});
+  };
+  auto const first = story.open();
+  over(first);
+  auto const click = story.cast("carol", first);
+  story.send(AgainAsked{{.ticket = 1,
+                         .platform = "slack",
+                         .account = click.account,
+                         .channel = "C0INC",
+                         .request = first.str(),
+                         .binding = click.binding,
+                         .rendering = click.rendering,
+                         .via = "button",
+                         .envelope = click.envelope,
+                         .delivery = "tap",
+                         .foreign = {}}});
+  auto const again = story.reply().request.value();
+  for (int n = 0; n < 3; ++n) over(story.open());
+  REQUIRE_FALSE(story.state.request(first));
+  story.send(story.collected(again));
+  REQUIRE(story.phase(again) == Phase::pending);
+  auto const back = decode_state(encode_state(story.copy), [&](std::string_view path) { return story.file(path); });
+  REQUIRE(back.has_value());
+  CHECK(back->request(again)->again_of == first);
+  CHECK(make_card(*back, *back->request(again), story.now).status == "Waiting for 1 from sre");
+  CHECK(story.vote("bob", again).code == Errc{});
+  CHECK(approved_request(story.state, again).has_value());
+  CHECK_FALSE(approved_request(story.state, first).has_value());
+  CHECK(story.broken == "");
+  CHECK(story.folds_to_the_same());
+}
 
 TEST_CASE("T67 signals, reasons, notes, results and refusals of any length make no entry above 64 KiB") {
   fixture::Story story;

@@ -74,6 +74,41 @@ TEST_CASE("a question that is on record and stands nowhere is put there after a 
   CHECK(where(rig.chat, "which host?").size() == 1);
 }
 
+TEST_CASE("a question that a thread did not take is tried again while the request is open, and stands there once") {
+  Rig rig;
+  auto const id = rig.open();
+  SECTION("the platform refuses it for a while") {
+    rig.chat.refuse_posts = true;
+    CHECK_THAT(act(rig, "bob", id, {"ask", "which host?"}).text, Catch::Contains("goes into its thread"));
+    CHECK(where(rig.chat, "which host?").empty());
+    rig.loop.advance(61s);
+    rig.chat.refuse_posts = false;
+    SECTION("and then takes it") {
+      rig.loop.advance(121s);
+      CHECK(where(rig.chat, "which host?") == std::vector<std::string>{R"(C0INC/1 ["alice"])"});
+      rig.loop.advance(30min);
+      CHECK(where(rig.chat, "which host?").size() == 1);
+    }
+    SECTION("and it is decided meanwhile") {
+      rig.deny("bob", id);
+      rig.loop.advance(30min);
+      CHECK(where(rig.chat, "which host?").empty());
+    }
+  }
+  SECTION("after a restart nobody can look for it at first") {
+    bool const stands = GENERATE(false, true);
+    rig.chat.refuse_posts = !stands;
+    CHECK(act(rig, "bob", id, {"ask", "which host?"}).state == State::recorded);
+    rig.chat.refuse_posts = false;
+    rig.chat.refuse_finds = true;
+    rig.start();
+    CHECK(where(rig.chat, "which host?").size() == (stands ? 1u : 0u));
+    rig.chat.refuse_finds = false;
+    rig.loop.advance(61s);
+    CHECK(where(rig.chat, "which host?").size() == 1);
+  }
+}
+
 TEST_CASE("a question on a trigger's request mentions nobody") {
   Rig rig;
   rig.engine->signal({.trigger = "web-down", .title = "web is down", .text = "503", .dedupe_key = "web"}, {});
@@ -102,6 +137,38 @@ TEST_CASE("ask and again by text, and by button after the end") {
   rig.start();
   CHECK_THAT(act(rig, "carol", id, {"again"}, "tap-1").text, Catch::Contains("again already"));
   CHECK(rig.ledger.folded.requests.size() == 2);
+}
+
+TEST_CASE("T67 a request that was forgotten is named as long over by whatever is done about it") {
+  Rig rig(fixture::rules(), /*start_now=*/false);
+  rig.ledger.folded.keep = {.cases = 1, .keys = 20, .targets = 5, .trigger_keys = 5};
+  rig.start();
+  auto const over = rig.open();
+  auto const vote = rig.click("carol", over);
+  rig.deny("bob", over);
+  auto const again = rig.engine->state().request(over) ? rig.type("U0CAROL", "again " + over.str()) : ports::Answer{};
+  REQUIRE(again.state == State::recorded);
+  auto const repeated = rig.engine->state().requests.rbegin()->first;
+  for (int n = 0; n < 3; ++n) rig.deny("bob", rig.open());
+  REQUIRE_FALSE(rig.engine->state().request(over));
+  REQUIRE(rig.engine->state().request(repeated)->again_of == over);
+  for (auto const& words : {"again " + over.str(), "ask " + over.str() + " why?", "show " + over.str(),
+                            "approve " + over.str() + " 1234", "cancel " + over.str()}) {
+    CAPTURE(words);
+    CHECK_THAT(rig.type("U0CAROL", words).text, Catch::Contains("is long over"));
+  }
+  CHECK_THAT(rig.cast(vote)->at(0).text, Catch::Contains("is long over"));
+  auto const view = rig.engine->view({"slack", "U0CAROL"}, over.str(), vote.binding, core::Verdict::approve);
+  REQUIRE(view.has_error());
+  CHECK_THAT(view.error().message, Catch::Contains("is long over"));
+  rig.engine->runner_output(over.str(), "act", "late");
+  rig.engine->runner_accepted(over.str());
+  rig.engine->runner_refused(over.str(), "late");
+  rig.engine->runner_finished(over.str(), Rig::result("succeeded", "", 0), "");
+  rig.loop.advance(11min);
+  CHECK(rig.approve("bob", repeated)->at(0).state == State::recorded);  // it stands without what it repeats
+  rig.start();
+  CHECK(rig.phase(repeated) == core::Phase::approved);
 }
 
 TEST_CASE("T39 acts of strangers and foreigners are refused and on record") {

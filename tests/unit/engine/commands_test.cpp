@@ -52,6 +52,39 @@ TEST_CASE("run asks with parameters and a reason and says who is needed, what is
   CHECK(rig.ledger.folded.requests.size() == 1);
 }
 
+TEST_CASE("T69 asking again and asking a question wait in a bounded queue, and a service that stops answers them") {
+  Rig rig;
+  auto const id = rig.open();
+  SECTION("a full queue") {
+    rig.ledger.held = true;
+    std::size_t turned_away = 0;
+    for (int n = 0; n < 20'500; ++n) {
+      rig.engine->ask({.requester = core::Actor::person("alice"), .runbook = "nothing", .reason = "x"},
+                      [&](core::Reply const& reply) { turned_away += reply.code == Errc::unavailable ? 1 : 0; });
+    }
+    REQUIRE(turned_away > 0);
+    ports::IncomingCommand command{.account = {"slack", "U0BOB"}, .words = {}, .text = {}};
+    std::vector<ports::Answer> answers;
+    auto const type = [&](std::vector<std::string> words) {
+      command.words = std::move(words);
+      rig.engine->command(command, [&](ports::Answer answer) { answers.push_back(std::move(answer)); });
+    };
+    type({"again", id.str()});
+    type({"ask", id.str(), "why?"});
+    REQUIRE(answers.size() == 2);
+    for (auto const& answer : answers) CHECK(says(answer, "Not recorded, try again"));
+    // Strangers fill no queue either: what they try is left out of the record first.
+    command.account.id = "U0STRANGER";
+    type({"list"});
+    CHECK(says(answers.at(2), "not known here"));
+  }
+  SECTION("stopping") {
+    rig.engine->stop([] {});
+    CHECK(rig.type("U0BOB", "again " + id.str()).state == State::not_recorded);
+    CHECK(rig.type("U0BOB", "ask " + id.str() + " why?").state == State::not_recorded);
+  }
+}
+
 TEST_CASE("run by somebody whose groups may not ask is refused") {
   Rig rig;
   CHECK(rig.type("U0MALLORY", "run restart-service service=web -- x").state == State::refused);
