@@ -1,5 +1,6 @@
 #include "bot/api/api.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -20,8 +21,15 @@ using core::Json;
 
 namespace {
 
-// The rest stays free for whoever asks, votes by API or cancels while many listen.
-std::size_t most_listeners(Settings const& settings) { return settings.max_connections * 3 / 4; }
+// The rest stays free for whoever asks, votes by API or cancels while many listen: of all connections, of those that
+// one address may have (behind a proxy everybody's), and of an address's streams for other tokens than the busiest.
+EventRoom::Limits most_listeners(Settings const& settings) {
+  auto const of = [](std::size_t whole, std::size_t share, std::size_t parts) {
+    return std::max<std::size_t>(1, whole * share / parts);
+  };
+  auto const here = of(std::min(settings.max_connections, settings.max_connections_per_address), 3, 4);
+  return {.all = of(settings.max_connections, 3, 4), .of_address = here, .of_caller = of(here, 2, 3)};
+}
 
 // Last-Event-ID; 0 without one. Nothing when it is none of ours.
 std::optional<std::uint64_t> event_id(net::HttpRequestIn const& request) {
@@ -49,34 +57,40 @@ struct Api::Impl {
   std::uint64_t too_often = 0;
   std::unique_ptr<net::HttpServer> server{};
 
-  // Looks at the head alone: what is refused here costs nobody a body.
-  std::optional<net::HttpResponse> admit(net::HttpRequestIn const& request) {
+  // Looks at the head alone: what is refused here costs us no body.
+  net::Admission admit(net::HttpRequestIn const& request) {
     auto const found = match(request.method, request.path);
     if (!found.row)
-      return found.allowed.empty() ? problem(404, "There is nothing here; see /v1/openapi.json.")
-                                   : wrong_method(found.allowed);
+      return {.refusal = found.allowed.empty() ? problem(404, "There is nothing here; see /v1/openapi.json.")
+                                               : wrong_method(found.allowed)};
+    auto who = "address " + request.remote_address;
+    std::optional<Caller> caller;
+    SenderLook sender;
     if (found.row->bearer) {
-      auto const caller = caller_of(parts.configured(), request.header("authorization"));
-      auto const who = caller ? caller->actor.str() : "address " + request.remote_address;
+      caller = caller_of(parts.configured(), request.header("authorization"));
+      if (caller) who = caller->actor.str();
+    } else if (found.row->route == Route::signal) {
+      if (parts.sender) sender = parts.sender(found.parameter, request.headers);
+      // Whoever guesses tokens from an address leaves its signed deliveries their share.
+      who = sender.known ? "source " + found.parameter : "signals of " + who;
+    }
+    if (found.row->counted) {
       if (auto const wait = rate.take(who, parts.loop.now()); wait != 0) {
         ++too_often;
-        return too_many(wait);
-      }
-      if (!caller) {
-        if (request.method == "POST" && request.header("authorization"))
-          refused(std::nullopt, "a " + request.method + " with a token that nobody has");
-        return unauthorized();
+        return {.refusal = too_many(wait)};
       }
     }
-    auto const length = request.header("content-length");
-    if (length && length->find_first_not_of('0') != std::string_view::npos) {
-      std::uint64_t bytes = 0;
-      auto const end = length->data() + length->size();
-      auto const read = std::from_chars(length->data(), end, bytes);
-      if (read.ec != std::errc{} || read.ptr != end || bytes > found.row->max_body) return refusal(413);
+    if (found.row->bearer && !caller) {
+      if (request.method == "POST" && request.header("authorization"))
+        refused(std::nullopt, "a " + request.method + " with a token that nobody has");
+      return {.refusal = unauthorized()};
     }
-    if (found.row->max_body == 0 && request.header("transfer-encoding")) return refusal(413);
-    return std::nullopt;
+    if (sender.refusal) {
+      refused(std::nullopt,
+              "a signal for " + core::printable_ascii(found.parameter, 64) + ", which is no source or did not send it");
+      return {.refusal = signal_response(*sender.refusal)};
+    }
+    return {.max_body_bytes = found.row->max_body, .stranger = found.row->route == Route::signal && !sender.known};
   }
 
   void handle(net::HttpRequestIn const& request, Answer const& to) {
@@ -200,22 +214,24 @@ struct Api::Impl {
               Answer const& to) {
     auto const after = event_id(request);
     if (!after) return to->respond(problem(400, "Last-Event-ID must be an id that this stream sent."));
-    parts.desk.when_durable(
-        [this, caller, digest, id = std::string(id), after = *after, to, head_only = request.method == "HEAD"] {
-          auto const* found = visible(caller, id);
-          if (!found) return to->respond(not_found());
-          if (head_only)
-            return to->respond({.status = 200, .headers = {{"Content-Type", "text/event-stream"}}, .body = {}});
-          events.open({.id = found->id,
-                       .last_commit = core::is_final(found->phase) ? found->last_commit : "",
-                       .after = after,
-                       .may =
-                           [this, digest, id] {
-                             auto const now = caller_with(parts.configured(), digest);
-                             return now && visible(*now, id);
-                           },
-                       .to = to});
-        });
+    parts.desk.when_durable([this, caller, digest, id = std::string(id), after = *after, to,
+                             head_only = request.method == "HEAD", address = request.remote_address] {
+      auto const* found = visible(caller, id);
+      if (!found) return to->respond(not_found());
+      if (head_only)
+        return to->respond({.status = 200, .headers = {{"Content-Type", "text/event-stream"}}, .body = {}});
+      events.open({.id = found->id,
+                   .caller = caller.actor.str(),
+                   .address = address,
+                   .last_commit = core::is_final(found->phase) ? found->last_commit : "",
+                   .after = after,
+                   .may =
+                       [this, digest, id] {
+                         auto const now = caller_with(parts.configured(), digest);
+                         return now && visible(*now, id);
+                       },
+                   .to = to});
+    });
   }
 
   void cancel(Caller const& caller, std::string_view text, net::HttpRequestIn const& request, Answer const& to) {
@@ -269,6 +285,9 @@ Api::~Api() = default;
 std::uint16_t Api::port() const { return impl_->server->port(); }
 
 void Api::recorded(std::vector<core::Entry> const& entries, std::vector<core::Receipt> const& receipts) {
+  // Who left a group that a platform keeps hears nothing more (T30, T44).
+  if (std::ranges::any_of(entries, [](auto const& entry) { return entry.kind == "groups.read"; }))
+    impl_->events.check_again();
   impl_->events.recorded(entries, receipts);
 }
 

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bot/net/http_server.hpp"
@@ -22,7 +24,13 @@ struct Settings {
   std::string key{};
   std::size_t max_connections = 2'048;
   std::size_t max_connections_per_address = 256;
-  std::uint32_t requests_per_second = 100;  // of one token; more: 429
+  std::uint32_t requests_per_second = 100;  // of one token, and of one address without a good token; more: 429
+};
+
+// What the head of a delivery to /v1/signals/{source} says before its body is read.
+struct SenderLook {
+  bool known = false;  // proven by the head alone
+  std::optional<ports::DeliveryAnswer> refusal{};
 };
 
 struct Parts {
@@ -39,7 +47,9 @@ struct Parts {
                      std::function<void(core::Result<std::vector<core::StoredEntry>>)> done)>
       history;
   ports::SignalDesk* signals = nullptr;  // where POST /v1/signals/{source} goes; null: nowhere
-  std::string version{};                 // of the program, for the OpenAPI document
+  // Null: every sender is known by the body alone.
+  std::function<SenderLook(std::string_view source, net::Headers const& headers)> sender{};
+  std::string version{};  // of the program, for the OpenAPI document
 };
 
 class Api {

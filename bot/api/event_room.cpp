@@ -5,16 +5,34 @@
 
 namespace api {
 
-EventRoom::EventRoom(ports::Loop& loop, History history, std::size_t most)
-    : loop_(loop), history_(std::move(history)), most_(most) {}
+EventRoom::EventRoom(ports::Loop& loop, History history, Limits limits)
+    : loop_(loop), history_(std::move(history)), limits_(limits) {}
 
 EventRoom::~EventRoom() {
   if (heartbeat_ != 0) loop_.cancel(heartbeat_);
 }
 
+std::shared_ptr<void> EventRoom::take_place(std::vector<std::string> names) {
+  ++taken_->all;
+  for (auto const& name : names) ++taken_->of[name];
+  return {nullptr, [taken = taken_, names = std::move(names)](void*) {
+            --taken->all;
+            for (auto const& name : names) {
+              if (auto const found = taken->of.find(name); --found->second == 0) taken->of.erase(found);
+            }
+          }};
+}
+
 void EventRoom::open(Opening opening) {
-  if (listeners_ >= most_) return opening.to->respond(refusal(503));
-  ++listeners_;
+  if (taken_->all >= limits_.all) return opening.to->respond(refusal(503));
+  auto const caller = "caller " + opening.caller, address = "address " + opening.address;
+  auto const has = [&](std::string const& name) { return taken_->of.contains(name) ? taken_->of.at(name) : 0; };
+  if (has(caller) >= limits_.of_caller || has(address) >= limits_.of_address)
+    return opening.to->respond(problem(429,
+                                       "Too many streams of events are open with this token or from this address: end "
+                                       "one, or ask for the request itself now and then.",
+                                       {{"Retry-After", "15"}}));
+  opening.place = take_place({caller, address});
   auto const id = opening.id;
   auto const [found, made] = topics_.try_emplace(id);
   auto& topic = found->second;
@@ -46,10 +64,9 @@ void EventRoom::load_next() {
 
 void EventRoom::loaded(core::RequestId const& id, core::Result<std::vector<core::StoredEntry>> result) {
   auto& topic = topics_.at(id);  // nobody leaves before being seated
-  auto const waiting = std::exchange(topic.waiting, {});
+  auto waiting = std::exchange(topic.waiting, {});
   if (!result) {
     for (auto const& opening : waiting) opening.to->respond(refusal(503));
-    listeners_ -= waiting.size();
     topics_.erase(id);
     return;
   }
@@ -59,7 +76,7 @@ void EventRoom::loaded(core::RequestId const& id, core::Result<std::vector<core:
   for (auto& event : std::exchange(topic.early, {})) all.emplace(event.seq, std::move(event));
   topic.loaded = true;
   for (auto& [seq, event] : all) take(topic, std::move(event), /*tell=*/false);
-  for (auto const& opening : waiting) seat(id, topic, opening);
+  for (auto& opening : waiting) seat(id, topic, std::move(opening));
   forget_if_empty(id);
 }
 
@@ -84,17 +101,14 @@ void EventRoom::take(Topic& topic, RequestEvent event, bool tell) {
       it->stream->end();
       stays = false;
     }
-    if (!stays) --listeners_;
     it = stays ? std::next(it) : topic.listeners.erase(it);
   }
 }
 
 void EventRoom::seat(core::RequestId const& id, Topic& topic, Opening opening) {
   // Everything was told: a reader that hears 204 doesn't come again (HTML Living Standard, section 9.2.2).
-  if (topic.final && opening.after >= topic.told.back().seq) {
-    --listeners_;
+  if (topic.final && opening.after >= topic.told.back().seq)
     return opening.to->respond({.status = 204, .headers = {{"Cache-Control", "no-store"}}, .body = {}});
-  }
   auto const number = ++last_number_;
   net::HttpResponse head{.status = 200,
                          .headers = {{"Content-Type", "text/event-stream"},
@@ -104,19 +118,12 @@ void EventRoom::seat(core::RequestId const& id, Topic& topic, Opening opening) {
   auto stream = opening.to->start_stream(std::move(head), [this, id, number, alive = std::weak_ptr<bool>(alive_)] {
     if (!alive.expired()) gone(id, number);
   });
-  Listener listener{.number = number, .may = std::move(opening.may), .stream = std::move(stream)};
+  Listener listener{
+      .number = number, .may = std::move(opening.may), .stream = std::move(stream), .place = std::move(opening.place)};
   for (auto const& told : topic.told) {
-    if (told.seq <= opening.after) continue;
-    if (!send(listener, told.text)) {
-      --listeners_;
-      return;
-    }
+    if (told.seq > opening.after && !send(listener, told.text)) return;
   }
-  if (topic.final) {
-    listener.stream->end();
-    --listeners_;
-    return;
-  }
+  if (topic.final) return listener.stream->end();
   topic.listeners.push_back(std::move(listener));
   if (heartbeat_ == 0) heartbeat_ = loop_.call_after(kHeartbeat, [this] { beat(); });
 }
@@ -124,7 +131,7 @@ void EventRoom::seat(core::RequestId const& id, Topic& topic, Opening opening) {
 void EventRoom::gone(core::RequestId const& id, std::uint64_t number) {
   auto const found = topics_.find(id);
   if (found == topics_.end()) return;
-  listeners_ -= found->second.listeners.remove_if([&](Listener const& one) { return one.number == number; });
+  found->second.listeners.remove_if([&](Listener const& one) { return one.number == number; });
   forget_if_empty(id);
 }
 
@@ -162,7 +169,7 @@ void EventRoom::check_again() {
   std::vector<core::RequestId> ids;
   for (auto& [id, topic] : topics_) {
     ids.push_back(id);
-    listeners_ -= topic.listeners.remove_if([&](Listener& one) {
+    topic.listeners.remove_if([&](Listener& one) {
       if (one.may()) return false;
       send_away(one, "no longer yours to read");
       return true;
@@ -173,7 +180,7 @@ void EventRoom::check_again() {
       opening.to->respond(not_found());
       opening.to = nullptr;
     }
-    listeners_ -= std::erase_if(topic.waiting, [](Opening const& opening) { return !opening.to; });
+    std::erase_if(topic.waiting, [](Opening const& opening) { return !opening.to; });
   }
   for (auto const& id : ids) forget_if_empty(id);
 }
@@ -183,7 +190,7 @@ void EventRoom::beat() {
   std::vector<core::RequestId> ids;
   for (auto& [id, topic] : topics_) {
     ids.push_back(id);
-    listeners_ -= topic.listeners.remove_if([&](Listener& one) { return !send(one, ":\n\n"); });
+    topic.listeners.remove_if([&](Listener& one) { return !send(one, ":\n\n"); });
   }
   for (auto const& id : ids) forget_if_empty(id);
   if (!topics_.empty()) heartbeat_ = loop_.call_after(kHeartbeat, [this] { beat(); });

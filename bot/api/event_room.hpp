@@ -32,33 +32,46 @@ using History = std::function<void(core::RequestId const& id, std::string const&
 
 class EventRoom {
  public:
-  EventRoom(ports::Loop& loop, History history, std::size_t most);
+  // How many may listen at once.
+  struct Limits {
+    std::size_t all, of_address, of_caller;
+  };
+  EventRoom(ports::Loop& loop, History history, Limits limits);
   ~EventRoom();
   EventRoom(EventRoom const&) = delete;
   EventRoom& operator=(EventRoom const&) = delete;
 
   struct Opening {
     core::RequestId id;
+    std::string caller{}, address{};
     std::string last_commit{};       // of the request's end, "" while it has none
     std::uint64_t after = 0;         // Last-Event-ID: 0 for all
     std::function<bool()> may = {};  // may this listener still read it? asked again by check_again()
     Answer to{};
+    std::shared_ptr<void> place{};  // the room's own
   };
-  // 503 when there are too many listeners, or the ledger can't be read; 204 when everything was told already.
+  // 503 when there are too many listeners, or the ledger can't be read; 429 when they are too many of the caller or of
+  // the address; 204 when everything was told already.
   void open(Opening opening);
   // Entries that are durable now.
   void recorded(std::vector<core::Entry> const& entries, std::vector<core::Receipt> const& receipts);
   // The configuration changed: whoever may not read any more is sent away.
   void check_again();
 
-  std::size_t listeners() const { return listeners_; }
+  std::size_t listeners() const { return taken_->all; }
   std::uint64_t dropped() const { return dropped_; }  // because they read too slowly
 
  private:
+  // Places of those who listen, or wait to be seated; whoever lets go of one frees it.
+  struct Taken {
+    std::size_t all = 0;
+    std::map<std::string, std::size_t> of;  // each caller and each address
+  };
   struct Listener {
     std::uint64_t number = 0;
     std::function<bool()> may;
     std::unique_ptr<net::HttpStream> stream;
+    std::shared_ptr<void> place;
   };
   struct Told {  // an event, ready to be sent
     std::uint64_t seq;
@@ -74,6 +87,7 @@ class EventRoom {
     std::list<Listener> listeners;
   };
 
+  std::shared_ptr<void> take_place(std::vector<std::string> names);
   void load_next();
   void loaded(core::RequestId const& id, core::Result<std::vector<core::StoredEntry>> result);
   void take(Topic& topic, RequestEvent event, bool tell);
@@ -86,11 +100,11 @@ class EventRoom {
 
   ports::Loop& loop_;
   History history_;
-  std::size_t most_;
+  Limits limits_;
+  std::shared_ptr<Taken> taken_ = std::make_shared<Taken>();
   std::map<core::RequestId, Topic> topics_{};
   std::deque<core::RequestId> to_load_{};
   bool loading_ = false;
-  std::size_t listeners_ = 0;  // and those who wait to be seated
   std::uint64_t last_number_ = 0, dropped_ = 0;
   ports::Loop::TimerId heartbeat_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

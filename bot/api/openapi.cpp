@@ -171,9 +171,8 @@ void add_common(RouteRow const& row, Json& answers, bool has_parameters) {
   add("431", "LongHeader");
   add("503", "Busy");
   if (has_parameters) add("404", "NotFound");
-  if (!row.bearer) return;
-  add("401", "Unauthorized");
-  add("429", "TooMany");
+  if (row.counted) add("429", "TooMany");
+  if (row.bearer) add("401", "Unauthorized");
 }
 
 Json common_responses() {

@@ -9,15 +9,15 @@ namespace api {
 namespace {
 
 constexpr std::array kRoutes{
-    RouteRow{Route::healthz, "GET", "/healthz", /*bearer=*/false, 0},
-    RouteRow{Route::readyz, "GET", "/readyz", /*bearer=*/false, 0},
-    RouteRow{Route::metrics, "GET", "/metrics", /*bearer=*/false, 0},
-    RouteRow{Route::openapi, "GET", "/v1/openapi.json", /*bearer=*/false, 0},
-    RouteRow{Route::create, "POST", "/v1/requests", /*bearer=*/true, kMaxAskBody},
-    RouteRow{Route::read, "GET", "/v1/requests/{id}", /*bearer=*/true, 0},
-    RouteRow{Route::events, "GET", "/v1/requests/{id}/events", /*bearer=*/true, 0},
-    RouteRow{Route::cancel, "POST", "/v1/requests/{id}/cancel", /*bearer=*/true, kMaxCancelBody},
-    RouteRow{Route::signal, "POST", "/v1/signals/{source}", /*bearer=*/false, kMaxSignalBody},
+    RouteRow{Route::healthz, "GET", "/healthz", /*bearer=*/false, /*counted=*/false, 0},
+    RouteRow{Route::readyz, "GET", "/readyz", /*bearer=*/false, /*counted=*/false, 0},
+    RouteRow{Route::metrics, "GET", "/metrics", /*bearer=*/false, /*counted=*/true, 0},
+    RouteRow{Route::openapi, "GET", "/v1/openapi.json", /*bearer=*/false, /*counted=*/true, 0},
+    RouteRow{Route::create, "POST", "/v1/requests", /*bearer=*/true, /*counted=*/true, kMaxAskBody},
+    RouteRow{Route::read, "GET", "/v1/requests/{id}", /*bearer=*/true, /*counted=*/true, 0},
+    RouteRow{Route::events, "GET", "/v1/requests/{id}/events", /*bearer=*/true, /*counted=*/true, 0},
+    RouteRow{Route::cancel, "POST", "/v1/requests/{id}/cancel", /*bearer=*/true, /*counted=*/true, kMaxCancelBody},
+    RouteRow{Route::signal, "POST", "/v1/signals/{source}", /*bearer=*/false, /*counted=*/true, kMaxSignalBody},
 };
 
 std::string_view take_segment(std::string_view& path) {

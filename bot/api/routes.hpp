@@ -21,6 +21,8 @@ struct RouteRow {
   std::string_view method;  // HEAD is answered where GET is
   std::string_view path;    // a template: "{…}" is one segment, never empty
   bool bearer;              // needs an API token; false: open, or the route looks at its caller itself
+  bool counted;             // has its share of a caller's calls; false: the answer costs no more than a refusal, and
+                            // whoever looks after the service must have it while a stranger floods from its address
   std::size_t max_body;     // bytes; more: 413
 };
 

@@ -20,7 +20,9 @@ char const* title_of(unsigned status) {
   }
 }
 
-void answer(net::Responder& to, ports::DeliveryAnswer const& what, net::Headers headers = {}) {
+}  // namespace
+
+net::HttpResponse signal_response(ports::DeliveryAnswer const& what, net::Headers headers) {
   bool const fine = what.status < 400;
   headers.emplace_back("Content-Type", fine ? "application/json" : "application/problem+json");
   headers.emplace_back("Cache-Control", "no-store");
@@ -32,15 +34,14 @@ void answer(net::Responder& to, ports::DeliveryAnswer const& what, net::Headers 
                                                {"title", title_of(what.status)},
                                                {"status", std::int64_t{what.status}},
                                                {"detail", what.detail}});
-  to.respond({.status = what.status, .headers = std::move(headers), .body = core::dump(body) + "\n"});
+  return {.status = what.status, .headers = std::move(headers), .body = core::dump(body) + "\n"};
 }
 
-}  // namespace
-
 void take_signal(ports::SignalDesk& desk, net::HttpRequestIn const& request, std::shared_ptr<net::Responder> to) {
-  if (request.method != "POST") return answer(*to, {.status = 405, .detail = "Use POST here."}, {{"Allow", "POST"}});
+  if (request.method != "POST")
+    return to->respond(signal_response({.status = 405, .detail = "Use POST here."}, {{"Allow", "POST"}}));
   desk.deliver({.source = request.path.substr(kSignals.size()), .headers = request.headers, .body = request.body},
-               [to = std::move(to)](ports::DeliveryAnswer const& what) { answer(*to, what); });
+               [to = std::move(to)](ports::DeliveryAnswer const& what) { to->respond(signal_response(what)); });
 }
 
 }  // namespace api

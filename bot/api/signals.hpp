@@ -11,6 +11,8 @@ namespace api {
 
 inline constexpr std::string_view kSignals = "/v1/signals/";
 
+net::HttpResponse signal_response(ports::DeliveryAnswer const& what, net::Headers headers = {});
+
 // Of a path that begins with kSignals.
 void take_signal(ports::SignalDesk& desk, net::HttpRequestIn const& request, std::shared_ptr<net::Responder> to);
 

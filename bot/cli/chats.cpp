@@ -148,15 +148,16 @@ void Chats::configure(core::Rules const& rules) {
   for (auto const& chat : chats_) chat.configure(rules);
 }
 
-core::Result<void> Chats::read_secrets_again(config::Chat const& chat) {
+core::Result<std::function<void()>> Chats::read_secrets_again(config::Chat const& chat) const {
   std::vector<std::function<void()>> all;
   try {
     for (auto const& one : chats_) all.push_back(one.fresh_secrets(chat));
   } catch (core::Failure const& failure) {
     return failure.error();
   }
-  for (auto const& take : all) take();
-  return {};
+  return std::function<void()>([all = std::move(all)] {
+    for (auto const& take : all) take();
+  });
 }
 
 }  // namespace cli

@@ -36,8 +36,9 @@ class Chats {
   void stop();
   // After a reload: who is who, and which channels count. The connections themselves stay as they are.
   void configure(core::Rules const& rules);
-  // After a reload: reads the secrets again that this configuration names. All of them or, with an error, none.
-  core::Result<void> read_secrets_again(config::Chat const& chat);
+  // For a reload: reads the secrets again that this configuration names. What is returned takes them over, once the
+  // reload is in force.
+  core::Result<std::function<void()>> read_secrets_again(config::Chat const& chat) const;
 
  private:
   struct Chat {

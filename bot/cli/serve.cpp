@@ -191,6 +191,11 @@ class Service {
                                                  .configured = [this]() -> core::Rules const& { return config_.rules; },
                                                  .history = make_history(config_.ledger.path, loop_, workers_),
                                                  .signals = &sources_->signals(),
+                                                 .sender =
+                                                     [this](std::string_view source, net::Headers const& headers) {
+                                                       auto look = sources_->signals().look(source, headers);
+                                                       return api::SenderLook{look.known, std::move(look.refusal)};
+                                                     },
                                                  .version = kVersion},
                                       api_settings());
     io_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { signal == SIGHUP ? reload() : stop(); });
@@ -207,7 +212,7 @@ class Service {
                           watched_configurations(config_, good_versions_));
     io_.run();
     config_watch_.reset();
-    sources_->clear();
+    sources_->stop();
     chats_->stop();
     runners_.stop();
     return exit_;
@@ -331,17 +336,20 @@ class Service {
     fresh.runners = config_.runners;
     fresh.api = config_.api;
     fresh.chat = config_.chat;  // its connections stand; a restart takes other ones. Their secrets are read again:
-    if (auto const read = chats_->read_secrets_again(config_.chat); !read)
-      return log_->error("the configuration was not reloaded", {{"problems", read.error().message}});
+    auto secrets = chats_->read_secrets_again(config_.chat);
+    if (!secrets) return log_->error("the configuration was not reloaded", {{"problems", secrets.error().message}});
     auto const bytes = core::canonical(config::public_json(fresh));
     auto const rules = fresh.rules;
     auto next = std::make_shared<config::Config>(std::move(fresh));
     std::shared_ptr<ports::Redactor const> const shared(std::move(*redactor));
-    engine_->reload(rules, bytes, [this, next, shared, auths = std::move(*auths)](bool recorded) {
-      if (!recorded)
-        return log_->error("the configuration was not reloaded", {{"problems", "it could not be recorded"}});
-      use(std::move(*next), shared, auths);
-    });
+    engine_->reload(
+        rules, bytes,
+        [this, next, shared, auths = std::move(*auths), take_secrets = std::move(*secrets)](bool recorded) {
+          if (!recorded)
+            return log_->error("the configuration was not reloaded", {{"problems", "it could not be recorded"}});
+          take_secrets();
+          use(std::move(*next), shared, auths);
+        });
   }
 
   // Only once config.loaded is durable.
@@ -363,7 +371,7 @@ class Service {
     if (stopping_) return;
     stopping_ = true;
     log_->info("stopping");
-    sources_->clear();
+    sources_->stop();
     chats_->stop();
     auto const end = [this] { io_.stop(); };
     io_.call_after(std::chrono::seconds(10), end);

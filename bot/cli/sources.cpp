@@ -60,10 +60,10 @@ Sources::Sources(SourceParts parts)
       watch_{.loop = parts_.loop, .desk = parts_.desk, .log = parts_.log, .noise = parts_.noise, .held = &held_},
       webhooks_(parts_.loop, parts_.desk) {}
 
-void Sources::clear() {
+void Sources::stop() {
   probes_.clear();
   logs_.clear();
-  webhooks_.all().clear();
+  webhooks_.close();
   made_from_.clear();
 }
 

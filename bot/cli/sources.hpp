@@ -45,8 +45,8 @@ class Sources {
   // Replaces what was there. A log or webhook whose rule and source are the same as before goes on as it is (but for
   // its secret), with all that it holds.
   void use(config::Config const& config, std::map<std::string, triggers::WebhookAuth> auths);
-  void clear();
-  ports::SignalDesk& signals() noexcept { return webhooks_; }
+  void stop();  // for good
+  triggers::Webhooks& signals() noexcept { return webhooks_; }
 
  private:
   struct WatchedProbe {

@@ -151,6 +151,11 @@ bool HttpReader::framed() {
   return is_host({host.data(), host.size()});
 }
 
+bool HttpReader::limit_body(std::uint64_t bytes) {
+  limits_.body_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(limits_.body_bytes, bytes));
+  return chunked_ ? limits_.body_bytes != 0 : left_ <= limits_.body_bytes;
+}
+
 void HttpReader::go_on() {
   if (state_ != State::ready) return;
   state_ = chunked_ || left_ != 0 ? State::body : State::done;

@@ -41,6 +41,8 @@ class HttpReader {
   bool keep_alive() const { return keep_alive_; }
   // How long the body can become: its Content-Length, or body_bytes for a chunked one.
   std::uint64_t body_bound() const { return chunked_ ? limits_.body_bytes : left_; }
+  // From `ready`: less of a body than the limits allow. False: this request has or may have more.
+  bool limit_body(std::uint64_t bytes);
   void go_on();         // from `ready`
   BeastRequest take();  // from `done`
 

@@ -59,6 +59,13 @@ struct Responder {
 
 using HttpHandler = std::function<void(HttpRequestIn request, std::shared_ptr<Responder> responder)>;
 
+// What the head of a request decides about it.
+struct Admission {
+  std::optional<HttpResponse> refusal{};      // instead of reading on
+  std::uint64_t max_body_bytes = UINT64_MAX;  // of this request, if that is less than the server's; more: 413
+  bool stranger = false;                      // who sends it is known by its body alone
+};
+
 struct HttpServerOptions {
   std::string address = "127.0.0.1";  // an IP address
   std::uint16_t port = 0;             // 0: the system chooses, see port()
@@ -69,17 +76,18 @@ struct HttpServerOptions {
   std::size_t max_header_fields = 100;            // more: 431
   std::size_t max_body_bytes = 2u << 20;          // decoded; more: 413, by its Content-Length before any of it is read
   std::size_t max_body_bytes_in_all = 32u << 20;  // of all requests that are being read; more: 503
-  std::size_t max_requests = 1'000;               // on one connection, then it is closed
-  Duration header_timeout{10'000};                // from the first byte, the TLS handshake counted alike
+  // Of strangers' requests, beside those: whoever fills it takes nothing from callers that are known. More: 503.
+  std::size_t max_stranger_bytes_in_all = 8u << 20;
+  std::size_t max_requests = 1'000;  // on one connection, then it is closed
+  Duration header_timeout{10'000};   // from the first byte, the TLS handshake counted alike
   Duration body_timeout{20'000};
   Duration idle_timeout{60'000};       // between requests
   Duration write_timeout{30'000};      // a peer that takes nothing for so long is dropped
   std::size_t max_connections = 1024;  // more: 503 and closed
   std::size_t max_connections_per_address = 256;
   std::size_t max_stream_bytes = 1u << 20;  // of one HttpStream, waiting for the peer
-  // Looks at each request's head before its body is read; an answer refuses it, and a connection whose body was not
-  // read ends.
-  std::function<std::optional<HttpResponse>(HttpRequestIn const& head)> admit{};
+  // Looks at each request's head before its body is read. A connection whose body was not read ends.
+  std::function<Admission(HttpRequestIn const& head)> admit{};
   // Shapes the answers that the server gives without a handler: 400, 408, 413, 414, 417, 431, 503. Empty: no body.
   std::function<HttpResponse(unsigned status)> on_refusal{};
 };

@@ -219,14 +219,18 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     for (auto const& field : message)
       request_.headers.emplace_back(std::string{field.name_string()}, std::string{field.value()});
     request_.remote_address = address_;
+    Admission admission;
+    if (server_->options.admit) admission = server_->options.admit(request_);
+    if (admission.refusal) return refuse(std::move(*admission.refusal), /*unread=*/reader_->body_bound() != 0);
+    if (!reader_->limit_body(admission.max_body_bytes)) return refuse(413);
     auto const bound = reader_->body_bound();
-    if (server_->options.admit) {
-      if (auto refusal = server_->options.admit(request_)) return refuse(std::move(*refusal), /*unread=*/bound != 0);
-    }
     auto const expect = message[http::field::expect];
     if (!expect.empty() && !beast::iequals(expect, "100-continue")) return refuse(417);
     if (bound != 0) {
-      if (server_->body_bytes + bound > server_->options.max_body_bytes_in_all) return refuse(503);
+      auto const& options = server_->options;
+      budget_ = admission.stranger ? &server_->stranger_bytes : &server_->body_bytes;
+      auto const most = admission.stranger ? options.max_stranger_bytes_in_all : options.max_body_bytes_in_all;
+      if (*budget_ + bound > most) return refuse(503);
       keep_body(bound);
       arm(server_->options.body_timeout);
       if (!expect.empty() && buffer_.size() == 0) queue("HTTP/1.1 100 Continue\r\n\r\n");
@@ -237,8 +241,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
   // What the bodies of all connections may take is counted by what each can become.
   void keep_body(std::uint64_t bytes) {
-    server_->body_bytes -= kept_;
-    server_->body_bytes += bytes;
+    if (budget_ == nullptr) return;
+    *budget_ = *budget_ - kept_ + bytes;
     kept_ = bytes;
   }
 
@@ -331,7 +335,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   std::function<void()> on_closed_{};
   std::deque<std::string> outbox_{};
   std::size_t queued_bytes_ = 0, written_ = 0, requests_ = 0;
-  std::uint64_t kept_ = 0;  // of the server's budget for bodies
+  std::uint64_t kept_ = 0;  // of the budget for bodies that it counts in
+  std::uint64_t* budget_ = nullptr;
   Io::TimerId timer_ = 0, write_timer_ = 0;
   std::uint64_t turn_ = 0;
   unsigned version_ = 11;

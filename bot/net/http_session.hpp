@@ -27,7 +27,7 @@ struct ServerCore {
   HttpServerOptions options;
   HttpHandler handler;
   bool stopping = false;
-  std::uint64_t body_bytes = 0;  // of requests that are being read
+  std::uint64_t body_bytes = 0, stranger_bytes = 0;  // of requests that are being read
 };
 
 class HttpSession {

@@ -54,6 +54,83 @@ TEST_CASE("limits: 413, 414, 431, 429 and 503 come as problems, and say when to 
   CHECK(kit.wait([&] { return kit.http("GET", "/healthz").status == 200; }));
 }
 
+namespace {
+
+constexpr char const* kHookSecret = "0c5e7a91b3d24f68";
+
+// Two sources: one proves itself by its body, one by its token.
+std::string sources() {
+  auto const rest = ", labels: {host: /host}}, post_to: [incidents], noise: {dedupe: [host]}}\n";
+  return std::string("  hook: {webhook: {format: json, secret: {env: HOOK_SECRET}, delivery: {header: X-Delivery}") +
+         rest + "  pager: {webhook: {format: json, token_sha256: " + core::sha256_hex("token-of-pager") +
+         ", delivery: {header: X-Delivery}" + rest;
+}
+
+std::string delivery(std::string const& source, std::string const& token, std::string const& number) {
+  std::string const body = R"({"host": "h1"})";
+  return request_text("POST", "/v1/signals/" + source, token,
+                      "Content-Type: application/json\r\nX-Delivery: " + number +
+                          "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n") +
+         body;
+}
+
+std::string status_of(std::string const& answer) { return answer.substr(0, std::min<std::size_t>(12, answer.size())); }
+
+}  // namespace
+
+TEST_CASE("T64 whoever has no token takes neither the room for bodies nor the calls of those who have one") {
+  KitOptions options;
+  options.extra_triggers = sources();
+  options.api = ", requests_per_second: 20";
+  ServiceKit kit(std::move(options));
+  kit.start({.environment = {{"HOOK_SECRET", kHookSecret}}});
+  // As many as would have filled the one budget of 32 MiB twice.
+  std::vector<Socket> held;
+  std::size_t answered = 0;
+  for (int i = 0; i < 32; ++i) {
+    held.push_back(connect_raw(kit.port()));
+    held.back().write(std::string("POST /v1/signals/") + (i % 2 == 0 ? "hook" : "nowhere") +
+                      " HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n");
+  }
+  CHECK(kit.wait([&] {  // no source of that name: said by the head alone; beyond eight: no room for more of them
+    answered = 0;
+    for (auto const& socket : held) {
+      char byte = 0;
+      answered += ::recv(socket.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0 ? 1U : 0U;
+    }
+    return answered == 24;
+  }));
+  CHECK(kit.http("POST", "/v1/requests", asking()).status == 202);
+  CHECK(status_of(raw(kit, delivery("pager", "token-of-pager", "p-1"))) == "HTTP/1.1 202");
+  CHECK(status_of(raw(kit, delivery("hook", "", "h-1"))) == "HTTP/1.1 503");
+  held.clear();
+  CHECK(kit.wait([&] { return status_of(raw(kit, delivery("hook", "", "h-2"))) == "HTTP/1.1 401"; }));
+
+  // Whoever asks too often is told so wherever it costs us something, and takes nothing from others.
+  auto const too_often = [&](std::string const& request) {
+    for (int i = 0; i < 500; ++i) {
+      if (status_of(raw(kit, request)) == "HTTP/1.1 429") return true;
+    }
+    return false;
+  };
+  CHECK(too_often(request_text("GET", "/metrics", "")));
+  CHECK(too_often(delivery("nowhere", "", "n")));
+  CHECK(too_often(delivery("hook", "", "h-3")));
+  CHECK(status_of(raw(kit, delivery("pager", "token-of-pager", "p-2"))) == "HTTP/1.1 202");
+  CHECK(kit.http("POST", "/v1/requests", asking()).status == 202);
+  CHECK(kit.http("GET", "/healthz", {}, "").status == 200);
+  // No such source, or the wrong token: the answer is the same.
+  CHECK(kit.wait([&] { return status_of(raw(kit, delivery("nowhere", "x", "n"))) == "HTTP/1.1 401"; }));
+  std::string absent, wrong;
+  CHECK(kit.wait([&] {
+    absent = without_date(raw(kit, delivery("nowhere", "x", "n")));
+    wrong = without_date(raw(kit, delivery("pager", "x", "n")));
+    return status_of(absent) == "HTTP/1.1 401" && status_of(wrong) == "HTTP/1.1 401";
+  }));
+  CHECK(absent == wrong);
+  CHECK(kit.stop() == 0);
+}
+
 TEST_CASE("T64 F36 F37 idle floods and slow heads leave clicks as they are") {
   auto const clients = support::full() ? std::min<std::size_t>(10'000, support::open_files() - 500) : 400;
   support::open_files();

@@ -90,7 +90,9 @@ TEST_CASE("events: whoever may not read any more after a reload is sent away") {
 TEST_CASE("events: a thousand listeners, and a click is acknowledged as ever") {
   auto const listeners = support::full() ? 1'500U : 1'000U;
   support::open_files();
-  ServiceKit kit;
+  KitOptions options;  // one caller may have half of these
+  options.api = ", requests_per_second: 100000, max_connections: 4096, max_connections_per_address: 4096";
+  ServiceKit kit(std::move(options));
   kit.start();
   auto const id = kit.ask("witness");
   std::vector<std::unique_ptr<Listener>> all;

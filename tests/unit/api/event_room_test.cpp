@@ -81,7 +81,7 @@ struct FakeResponder final : net::Responder {
 };
 
 struct Room {
-  explicit Room(std::size_t most = 10'000)
+  explicit Room(api::EventRoom::Limits most = {.all = 10'000, .of_address = 10'000, .of_caller = 10'000})
       : room(
             loop,
             [this](core::RequestId const& id, std::string const& from, auto done) {
@@ -92,9 +92,12 @@ struct Room {
             },
             most) {}
   std::shared_ptr<Reader> open(
-      std::uint64_t after = 0, std::function<bool()> may = [] { return true; }, std::string last_commit = {}) {
+      std::uint64_t after = 0, std::function<bool()> may = [] { return true; }, std::string last_commit = {},
+      std::string caller = "alice", std::string address = "127.0.0.1") {
     auto reader = std::make_shared<Reader>();
     room.open({.id = kId,
+               .caller = std::move(caller),
+               .address = std::move(address),
                .last_commit = std::move(last_commit),
                .after = after,
                .may = std::move(may),
@@ -214,7 +217,7 @@ TEST_CASE("events: the right to read is looked at again when the configuration c
 }
 
 TEST_CASE("events: heartbeats, readers that leave, too many readers, an unreadable ledger") {
-  Room here(3);
+  Room here({.all = 3, .of_address = 3, .of_caller = 3});
   auto const one = here.open(), two = here.open();
   here.answer({entry(1, "request.accepted")});
   here.loop.advance(api::kHeartbeat + 1ms);
@@ -234,6 +237,28 @@ TEST_CASE("events: heartbeats, readers that leave, too many readers, an unreadab
   CHECK(here.room.listeners() == 0);
   here.loop.advance(10min);
   CHECK(here.loop.timers() == 0);  // nobody listens: no heart beats
+}
+
+TEST_CASE("T64 events: one caller, or all behind one address, leave room for others") {
+  Room here({.all = 5, .of_address = 4, .of_caller = 2});
+  auto const open = [&](std::string const& caller, std::string const& address) {
+    return here.open(
+        0, [] { return true; }, "", caller, address);
+  };
+  std::vector<std::shared_ptr<Reader>> seated{open("ci", "proxy")};
+  here.answer({entry(1, "request.accepted")});
+  seated.push_back(open("ci", "proxy"));
+  CHECK(open("ci", "proxy")->status == 429);
+  CHECK(open("ci", "elsewhere")->status == 429);
+  seated.push_back(open("alice", "proxy"));
+  seated.push_back(open("alice", "proxy"));
+  CHECK(open("bob", "proxy")->status == 429);
+  seated.push_back(open("bob", "elsewhere"));
+  CHECK(open("bob", "elsewhere")->status == 503);
+  for (auto const& reader : seated) CHECK(reader->open);
+  seated[0]->on_closed();
+  CHECK(open("ci", "proxy")->open);
+  CHECK(here.room.listeners() == 5);
 }
 
 TEST_CASE("events: a thousand listeners cost one look at the ledger and one text an entry") {

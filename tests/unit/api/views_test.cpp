@@ -1,6 +1,10 @@
 // The JSON of requests in both directions.
 #include "bot/api/views.hpp"
 
+#include <algorithm>
+#include <regex>
+
+#include "bot/api/openapi.hpp"
 #include "tests/support/result_text.hpp"
 #include "tests/support/story.hpp"
 
@@ -12,6 +16,58 @@ core::Result<core::Asked> parse(std::string const& body) {
 
 // The body with one member replaced or added, as text, so that wrong JSON can be written too.
 std::string with(std::string const& member) { return R"({"runbook":"restart-service",)" + member + "}"; }
+
+// What is wrong with a value, by as much of JSON Schema as the answers of the document use; "" when it fits.
+std::string misfit(core::Json const& schemas, core::Json schema, core::Json const& value, std::string const& at = "$") {
+  using core::Json;
+  if (auto const name = schema["$ref"].text(); !name.empty()) schema = schemas[name.substr(name.rfind('/') + 1)];
+  if (auto const* any = schema["anyOf"].if_array()) {
+    std::string all;
+    for (auto const& one : *any) {
+      auto const why = misfit(schemas, one, value, at);
+      if (why.empty()) return {};
+      all += " / " + why;
+    }
+    return at + " fits none of" + all;
+  }
+  auto const is = [&](std::string const& type) {
+    return type == "null"      ? value.is_null()
+           : type == "string"  ? value.is_string()
+           : type == "integer" ? value.is_int()
+           : type == "boolean" ? value.is_bool()
+           : type == "array"   ? value.is_array()
+                               : value.is_object();
+  };
+  auto const* types = schema["type"].if_array();
+  bool const typed = types ? std::ranges::any_of(*types, [&](Json const& one) { return is(one.text()); })
+                           : schema["type"].is_null() || is(schema["type"].text());
+  if (!typed) return at + " has another type";
+  if (!schema["const"].is_null() && value != schema["const"]) return at + " is not " + core::dump(schema["const"]);
+  auto const* values = schema["enum"].if_array();
+  if (values && std::ranges::find(*values, value) == values->end()) return at + " is none of the values";
+  if (auto const pattern = schema["pattern"].text(); !pattern.empty() && value.if_string()) {
+    if (!std::regex_search(value.text(), std::regex(pattern))) return at + " has another form";
+  }
+  if (!schema["minimum"].is_null() && value.integer() < schema["minimum"].integer()) return at + " is too small";
+  if (auto const* list = value.if_array()) {
+    for (auto const& one : *list) {
+      if (auto why = misfit(schemas, schema["items"], one, at + "[]"); !why.empty()) return why;
+    }
+  }
+  auto const* object = value.if_object();
+  if (!object) return {};
+  auto const* required = schema["required"].if_array();
+  for (std::size_t i = 0; required && i < required->size(); ++i) {
+    if (!object->contains((*required)[i].text())) return at + " has no " + (*required)[i].text();
+  }
+  for (auto const& [key, member] : *object) {
+    auto const& known = schema["properties"][key];
+    if (known.is_null() && schema["additionalProperties"] == Json(false)) return at + " must not have " + key;
+    auto const& its = known.is_null() ? schema["additionalProperties"] : known;
+    if (auto why = misfit(schemas, its, member, at + "." + key); !why.empty()) return why;
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -135,4 +191,27 @@ TEST_CASE("the view of a request says who is needed, who voted, and how it ended
   CHECK(view["state"].text() == "denied");
   CHECK(view["decision"]["verdict"].text() == "denied");
   CHECK(view["decision"]["by"].at_index(0).text() == "carol");
+}
+
+TEST_CASE("the view of a request is what the document says, also while its run waits for its turn") {
+  auto const schemas = api::openapi_document("1")["components"]["schemas"];
+  fixture::Story story;
+  auto const fits = [&](core::RequestId const& id) {
+    auto const view = api::request_view(story.state, story.at(id));
+    CAPTURE(core::dump(view));
+    CHECK(misfit(schemas, schemas["Request"], view) == "");
+    return view;
+  };
+  auto const open = [&] { return story.open("vacuum", {{"database", "main"}}); };
+  auto const denied = open(), one = open(), two = open();
+  fits(one);
+  story.vote("bob", denied, core::Verdict::deny);
+  story.vote("bob", one);
+  story.vote("bob", two);
+  fits(denied);
+  CHECK(fits(one)["run"].is_null());
+  story.send(core::RunnerAccepted{one});
+  CHECK(fits(one)["state"].text() == "running");
+  CHECK(fits(two)["run"]["state"].text() == "waiting");
+  CHECK(fits(two)["run"]["behind"].text() == one.str());
 }

@@ -55,10 +55,10 @@ TEST_CASE("T62 smuggling: over a socket a doubtful request ends the connection, 
 TEST_CASE("http server: what its admission refuses is refused before the body is read") {
   net::Io io;
   net::HttpServerOptions options;
-  options.admit = [](net::HttpRequestIn const& head) -> std::optional<net::HttpResponse> {
+  options.admit = [](net::HttpRequestIn const& head) -> net::Admission {
     CHECK(head.body.empty());
-    if (head.header("authorization")) return std::nullopt;
-    return net::HttpResponse{401, {}, "who?"};
+    if (head.header("authorization")) return {};
+    return {.refusal = net::HttpResponse{401, {}, "who?"}};
   };
   bool handled = false;
   auto const server = serve(
@@ -111,6 +111,47 @@ TEST_CASE("http server: all bodies that are being read have one budget, and what
   CHECK(ask() == "HTTP/1.1 200 OK");
   one.write(std::string(999, 'x'));
   CHECK(status_line(read_head(io, one)) == "HTTP/1.1 200 OK");
+}
+
+TEST_CASE("T64 http server: strangers fill a budget of their own, and a body counts as what its admission lets it be") {
+  net::Io io;
+  net::HttpServerOptions options;
+  options.max_body_bytes = 1000;
+  options.max_body_bytes_in_all = 1000;
+  options.max_stranger_bytes_in_all = 500;
+  options.admit = [](net::HttpRequestIn const& head) -> net::Admission {
+    if (head.path == "/none") return {.max_body_bytes = 0};
+    if (head.path == "/stranger") return {.max_body_bytes = 250, .stranger = true};
+    return {.max_body_bytes = 500};
+  };
+  auto const server = serve(io, ok, options);
+  std::vector<Socket> open;
+  auto const hold = [&](std::string const& path) {  // a chunked body that does not end
+    auto const& peer = open.emplace_back(connect_raw(server->port()));
+    peer.write("POST " + path + " HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    REQUIRE(run_until(io, [&] { return server->connections() == open.size(); }));
+  };
+  auto const ask = [&](std::string const& path, std::size_t bytes) {
+    auto const peer = connect_raw(server->port());
+    peer.write("POST " + path + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: " +
+               std::to_string(bytes) + "\r\n\r\n" + std::string(bytes, 'x'));
+    auto const answer = read_to_end(io, peer);
+    return answer.substr(9, 3);
+  };
+  for (int i = 0; i < 2; ++i) hold("/stranger");
+  CHECK(ask("/stranger", 1) == "503");
+  CHECK(ask("/known", 500) == "200");
+  CHECK(ask("/known", 501) == "413");
+  CHECK(ask("/none", 0) == "200");
+  CHECK(ask("/none", 1) == "413");
+  hold("/known");
+  CHECK(ask("/known", 500) == "200");
+  hold("/known");
+  CHECK(ask("/known", 1) == "503");
+  open.clear();
+  REQUIRE(run_until(io, [&] { return server->connections() == 0; }));
+  CHECK(ask("/stranger", 250) == "200");
+  CHECK(ask("/known", 500) == "200");
 }
 
 TEST_CASE("http server: a connection serves so many requests and is closed in good order") {

@@ -1,0 +1,96 @@
+// The API over a real socket, with the desk behind it in the test's hands.
+#include "bot/api/api.hpp"
+
+#include "bot/core/digest.hpp"
+#include "bot/triggers/webhook_trigger.hpp"
+#include "tests/support/story_desk.hpp"
+#include "tests/support/virtual_loop.hpp"
+#include "tests/unit/net/support.hpp"
+
+namespace {
+
+using namespace net_test;
+
+struct NoRedactor final : ports::Redactor {
+  std::uint32_t redact(std::string&) const override { return 0; }
+};
+
+struct House {
+  net::Io io;
+  support::VirtualLoop loop;
+  fixture::Story story;
+  support::StoryDesk desk{loop, story};
+  support::MemoryLog log;
+  NoRedactor redactor;
+  triggers::Webhooks webhooks{loop, desk};
+  std::unique_ptr<api::Api> api;
+
+  House() {
+    auto& bob = story.rules.people.at("bob");
+    bob.token_sha256 = core::sha256_hex("token-of-bob");
+    bob.scopes = {"read"};
+    story.reload(story.rules);
+    api = std::make_unique<api::Api>(api::Parts{.io = io,
+                                                .loop = loop,
+                                                .desk = desk,
+                                                .redactor = redactor,
+                                                .log = log,
+                                                .configured = [this]() -> core::Rules const& { return story.rules; },
+                                                .history = [](core::RequestId const&, std::string const&,
+                                                              auto done) { done(std::vector<core::StoredEntry>{}); },
+                                                .signals = &webhooks,
+                                                .sender =
+                                                    [this](std::string_view source, net::Headers const& headers) {
+                                                      auto look = webhooks.look(source, headers);
+                                                      return api::SenderLook{look.known, std::move(look.refusal)};
+                                                    }},
+                                     api::Settings{.port = 0});
+  }
+  std::string head_of(Socket const& peer) {
+    std::string text;
+    CHECK(run_until(io, [&] {
+      text += peer.read_now().value_or("");
+      return text.find("\r\n\r\n") != std::string::npos;
+    }));
+    return text;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("T30 T44 events: whoever leaves a group that a platform keeps hears no more of its requests") {
+  House house;
+  auto const id = house.story.open();
+  auto const bob = connect_raw(house.api->port());
+  bob.write("GET /v1/requests/" + id.str() +
+            "/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer token-of-bob\r\n\r\n");
+  auto text = house.head_of(bob);
+  CHECK(text.starts_with("HTTP/1.1 200 "));
+  // The same turn in which it is on record that bob is out of the group brings news of the request.
+  house.story.state.rules.people.at("bob").groups.clear();
+  core::Entry read{.kind = "groups.read"},
+      vote{.kind = "vote.refused", .case_id = id.case_id().str(), .request_id = id.str(), .files = {{"x.json", "{}"}}};
+  house.api->recorded({read, vote}, {{.seq = 8, .commit = "c"}, {.seq = 9, .commit = "d"}});
+  CHECK(run_until(house.io, [&] {
+    text += bob.read_now().value_or("");
+    return text.ends_with("0\r\n\r\n");
+  }));
+  CHECK(text.find(": no longer yours to read\n\n") != std::string::npos);
+  CHECK(text.find("vote.refused") == std::string::npos);
+}
+
+TEST_CASE("a delivery while the service stops is to come again, whoever sends it") {
+  House house;
+  auto const deliver = [&] {
+    auto const peer = connect_raw(house.api->port());
+    peer.write("POST /v1/signals/hook HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}");
+    return house.head_of(peer);
+  };
+  CHECK(deliver().starts_with("HTTP/1.1 401 "));
+  CHECK(house.desk.refusals.size() == 1);
+  house.webhooks.close();
+  auto const answer = deliver();
+  CHECK(answer.starts_with("HTTP/1.1 503 "));
+  CHECK(answer.find("Retry-After: ") != std::string::npos);
+  CHECK(house.desk.refusals.size() == 1);
+}
