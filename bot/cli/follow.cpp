@@ -14,10 +14,9 @@ using core::Json;
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr auto kPoll = 500ms;        // while there is no stream
-constexpr auto kLook = 30s;          // while there is one: in case it fell silent
-constexpr auto kDialAgain = 1s;      // after a stream ended
-constexpr auto kUnreachable = 2min;  // a restart of the service is shorter
+constexpr auto kPoll = 500ms;    // while there is no stream
+constexpr auto kLook = 30s;      // while there is one: in case it fell silent
+constexpr auto kDialAgain = 1s;  // after a stream ended
 
 bool is_end(std::string const& state) {
   return state != "collecting" && state != "pending" && state != "approved" && state != "running";
@@ -122,22 +121,24 @@ net::HttpResponse call(net::Io& io, net::HttpClient& client, net::HttpRequest re
   std::optional<net::Result<net::HttpResponse>> answer;
   client.request(std::move(request), [&](net::Result<net::HttpResponse> result) { answer = std::move(result); });
   io.run_until([&] { return answer.has_value(); }, 60s);
-  if (!answer) throw core::Failure(core::make_error(core::Errc::timed_out, "the service did not answer"));
+  if (!answer) throw Unanswered(core::make_error(core::Errc::timed_out, "the service did not answer"), true);
   if (!*answer)
-    throw core::Failure(
-        core::make_error(core::Errc::unavailable, "the service can't be reached: " + answer->error().text));
+    throw Unanswered(core::make_error(core::Errc::unavailable, "the service can't be reached: " + answer->error().text),
+                     answer->error().sent_maybe);
   return std::move(**answer);
 }
 
 std::optional<Json> follow(net::Io& io, net::HttpClient& client, Follow const& what) {
   auto const started = Clock::now();
   auto reached = started, looked = started;
+  std::optional<core::Failure> lost;  // why the last look told nothing
   auto state = what.state;
   Json view;
   Stream stream(io, client, what);
   for (;;) {
     if (what.give_up.count() > 0 && Clock::now() - started >= what.give_up) {
       if (what.progress) wipe_progress();
+      if (lost) throw core::Failure(*lost);
       return std::nullopt;
     }
     stream.dial();
@@ -160,8 +161,10 @@ std::optional<Json> follow(net::Io& io, net::HttpClient& client, Follow const& w
             core::make_error(core::Errc::unavailable, "the service answered " + std::to_string(now.status)));
       view = std::move(*parsed);
       reached = Clock::now();
-    } catch (core::Failure const&) {
-      if (Clock::now() - reached > kUnreachable) throw;
+      lost.reset();
+    } catch (core::Failure const& failure) {
+      if (Clock::now() - reached > what.unreachable) throw;
+      lost.emplace(failure);
       continue;
     }
     auto const next = view["state"].text();

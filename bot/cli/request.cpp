@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 
 #include "bot/cli/attachments.hpp"
 #include "bot/cli/commands.hpp"
@@ -86,18 +87,35 @@ void say(Json const& view, bool json) {
   std::fflush(stdout);
 }
 
-// What the service or the way to it answered instead of an id. One object on standard output for programs.
+// Why there is no outcome. One object on standard output for programs; `members` come beside title and detail.
+void complain(std::string const& what, std::string const& title, std::string const& detail, bool json,
+              Json members = Json::object({{"status", Json()}})) {
+  if (json) print_json(members.set("title", core::visible_text(title)).set("detail", core::visible_text(detail)));
+  std::fprintf(stderr, "countersign: %s: %s\n", what.c_str(), core::visible_text(detail).c_str());
+}
+
+constexpr char const* kMaybeAsked =
+    "it may have been asked all the same: repeat the call with the same --idempotency-key, which makes no second "
+    "request; without one, look at the channel first";
+
+// What the service or something on the way to it answered instead of an id.
 int refused(unsigned status, std::string const& title, std::string const& detail, bool json) {
-  if (json)
-    print_json(Json::object({{"status", status == 0 ? Json() : Json(std::int64_t{status})},
-                             {"title", core::visible_text(title)},
-                             {"detail", core::visible_text(detail)}}));
-  auto const number = status == 0 ? std::string() : " (" + std::to_string(status) + ")";
-  std::fprintf(stderr, "countersign: %s%s: %s\n", status == 0 ? "could not ask" : "refused", number.c_str(),
-               core::visible_text(detail).c_str());
-  // 408 and 429 say "not now", 5xx "not able": nothing was decided.
+  complain("refused (" + std::to_string(status) + ")", title, detail, json,
+           Json::object({{"status", std::int64_t{status}}}));
+  // After a 5xx nobody knows: a proxy says so, too, when it loses the service. 408 and 429 say "not now".
+  if (status < 400 || status >= 500) std::fprintf(stderr, "countersign: %s\n", kMaybeAsked);
   bool const answered = status >= 400 && status < 500 && status != 408 && status != 429;
   return answered ? kNo : kFailed;
+}
+
+int unanswered(Unanswered const& failure, bool json) {
+  auto const& detail = failure.error().message;
+  if (failure.sent_maybe) {
+    complain("the answer was lost", "Perhaps Asked", detail + " But " + kMaybeAsked, json);
+  } else {
+    complain("could not ask", "Not Asked", detail, json);
+  }
+  return kFailed;
 }
 
 int request(AskOptions const& options) {
@@ -117,12 +135,17 @@ int request(AskOptions const& options) {
   net::Io io;
   auto const client = net::make_http_client(io, {.tls = {.extra_ca_file = options.ca}});
   net::Headers const headers{{"Authorization", "Bearer " + token}, {"Content-Type", "application/json"}};
-  auto const answer = call(io, *client,
-                           {.method = "POST",
-                            .url = base + "/v1/requests",
-                            .headers = headers,
-                            .body = core::dump(body),
-                            .timeout = patience});
+  net::HttpResponse answer;
+  try {
+    answer = call(io, *client,
+                  {.method = "POST",
+                   .url = base + "/v1/requests",
+                   .headers = headers,
+                   .body = core::dump(body),
+                   .timeout = patience});
+  } catch (Unanswered const& failure) {
+    return unanswered(failure, options.json);
+  }
   auto const json = core::parse_json(answer.body);
   if (answer.status != 202 || !json) {
     auto const title = json ? (*json)["title"].text() : std::string();
@@ -131,14 +154,22 @@ int request(AskOptions const& options) {
   }
   say(*json, options.json);
   if (!options.wait) return kDone;
-  auto const end = follow(io, *client,
-                          {.url = base + (*json)["url"].text(),
-                           .headers = {{"Authorization", "Bearer " + token}},
-                           .state = (*json)["state"].text(),
-                           .patience = patience,
-                           .give_up = *limit,
-                           .progress = !options.json && ::isatty(STDERR_FILENO) == 1,
-                           .changed = [&](Json const& view) { say(view, options.json); }});
+  std::optional<Json> end;
+  try {
+    end = follow(io, *client,
+                 {.url = base + (*json)["url"].text(),
+                  .headers = {{"Authorization", "Bearer " + token}},
+                  .state = (*json)["state"].text(),
+                  .patience = patience,
+                  .give_up = *limit,
+                  .progress = !options.json && ::isatty(STDERR_FILENO) == 1,
+                  .changed = [&](Json const& view) { say(view, options.json); }});
+  } catch (core::Failure const& failure) {
+    auto const id = core::visible_text((*json)["id"].text());
+    complain("asked " + id + ", but its outcome is unknown", "Outcome Unknown", failure.error().message, options.json,
+             Json::object({{"id", id}, {"status", Json()}}));
+    return kFailed;
+  }
   if (!end) {
     std::fprintf(stderr, "countersign: gave up waiting; the request is still open\n");
     return kGaveUp;
@@ -182,7 +213,8 @@ void add_request(CLI::App& app, Action& action) {
       "--wait\n"
       "Exit codes: 0 done; 1 denied, expired, cancelled, voided, or refused by the service (wrong token, unknown "
       "runbook, "
-      "forbidden …); 2 wrong use; 3 could not ask (no connection, the service is unable); 4 approved, but the run "
+      "forbidden …); 2 wrong use; 3 the outcome is unknown (no connection, the service is unable, or it was lost while "
+      "waiting: the message says whether it was asked); 4 approved, but the run "
       "failed or was interrupted; 5 gave up waiting.\n"
       "With --json each line is a state of the request as the API shows it; an error is one object with status, title "
       "and detail.");
@@ -192,8 +224,8 @@ void add_request(CLI::App& app, Action& action) {
         return request(*options);
       } catch (core::Failure const& failure) {
         bool const misused = failure.error().code == core::Errc::bad_input;
-        auto const code = refused(0, misused ? "Wrong Use" : "Not Asked", failure.error().message, options->json);
-        return misused ? int{kUsage} : code;
+        complain("could not ask", misused ? "Wrong Use" : "Not Asked", failure.error().message, options->json);
+        return misused ? int{kUsage} : int{kFailed};
       }
     };
   });

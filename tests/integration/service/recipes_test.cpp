@@ -29,6 +29,25 @@ std::string program_folder(ServiceKit const& kit) {
   return folder.string();
 }
 
+// Somebody who takes the call and never says a word.
+struct Nobody {
+  Nobody() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(::listen(socket, 8) == 0);
+    REQUIRE(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port = ntohs(address.sin_port);
+  }
+  ~Nobody() { ::close(socket); }
+  Nobody(Nobody const&) = delete;
+  Nobody& operator=(Nobody const&) = delete;
+  int const socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int port = 0;
+};
+
 // The indented block of a README that begins with this line, without its indentation, up to the first empty line.
 std::string block_of(std::filesystem::path const& readme, std::string const& first) {
   std::istringstream lines(read(readme));
@@ -93,6 +112,21 @@ TEST_CASE("recipes: the gates of GitHub and GitLab end with 0, 1, 4 and 5 as the
     }
     CHECK(Background(kit, gate("witness", "1s")).exit_code() == 5);
     CHECK(Background(kit, gate("no-such-runbook", "1s")).exit_code() == 1);
+    // Nobody there, and somebody who takes the call and never says a word: tried twice, then its outcome is unknown.
+    Nobody const mute;
+    for (auto const& [port, words] : std::vector<std::pair<int, std::string>>{
+             {1, "could not ask"}, {mute.port, "it may have been asked all the same"}}) {
+      auto lost = gate("witness", "1s").command;
+      lost.replace(lost.find(std::to_string(kit.port())), std::to_string(kit.port()).size(), std::to_string(port));
+      Background run(kit, Background::Shell{lost});
+      CHECK(run.exit_code() == 3);
+      auto const said = read(run.out);
+      CAPTURE(said);
+      CHECK(has(said, words));
+      CHECK(has(said, "The outcome is unknown"));
+      CHECK_FALSE(has(said, "nothing was approved"));
+      CHECK(said.find(words) != said.rfind(words));
+    }
   }
   CHECK_FALSE(std::filesystem::exists(kit / "pwned"));
 }
@@ -151,18 +185,11 @@ TEST_CASE("recipes: the PAM gate lets in after a yes alone, and its runbook is t
   set("token", "token-of-ci\n");
   set("url", "http://127.0.0.1:1\n");
   no("PAM_RUSER=alice", "could not ask");
-  // Somebody who takes the call and never says a word.
-  int const mute = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(mute, reinterpret_cast<sockaddr*>(&address), size) == 0);
-  REQUIRE(::listen(mute, 8) == 0);
-  REQUIRE(::getsockname(mute, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  set("url", "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "\n");
-  no("PAM_RUSER=alice", "could not ask");
-  ::close(mute);
+  {
+    Nobody const mute;
+    set("url", "http://127.0.0.1:" + std::to_string(mute.port) + "\n");
+    no("PAM_RUSER=alice", "could not ask");
+  }
   std::filesystem::remove(settings / "token");
   no("PAM_RUSER=alice", "can't be read");
 

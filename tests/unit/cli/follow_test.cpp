@@ -27,7 +27,7 @@ struct Service {
       responder->respond({200, {}, core::dump(Json::object({{"state", state}}))});
     });
   }
-  std::optional<Json> follow(std::chrono::milliseconds give_up = 0ms) {
+  std::optional<Json> follow(std::chrono::milliseconds give_up = 0ms, std::chrono::milliseconds unreachable = 2min) {
     auto const client = net::make_http_client(io);
     return cli::follow(io, *client,
                        {.url = url(*server, "/r"),
@@ -35,7 +35,8 @@ struct Service {
                         .state = "collecting",
                         .give_up = give_up,
                         .progress = false,
-                        .changed = [this](Json const& view) { seen.push_back(view["state"].text()); }});
+                        .changed = [this](Json const& view) { seen.push_back(view["state"].text()); },
+                        .unreachable = unreachable});
   }
   void tell(std::string const& id) { stream->write("id: " + id + "\nevent: x\ndata: {}\n\n"); }
 
@@ -91,4 +92,33 @@ TEST_CASE("follow: without a stream it asks again, and through a service that is
 TEST_CASE("follow: it gives up when it was told to") {
   Service service(/*with_events=*/true);
   CHECK_FALSE(service.follow(300ms));
+}
+
+TEST_CASE("follow: a service that is gone leaves the outcome open, and that is said, not that it is still open") {
+  Service service(/*with_events=*/false);
+  service.down = 1000;
+  SECTION("for too long") { CHECK_THROWS_AS(service.follow(0ms, 1s), core::Failure); }
+  SECTION("when it was to give up") { CHECK_THROWS_AS(service.follow(1200ms), core::Failure); }
+  SECTION("and is back before it gives up") {
+    service.down = 1;
+    CHECK_FALSE(service.follow(2s));
+    CHECK(service.seen == std::vector<std::string>{"pending"});
+  }
+  CHECK(service.looks >= 1);
+}
+
+TEST_CASE("call: whether the service may have acted on a call that it did not answer") {
+  net::Io io;
+  auto const client = net::make_http_client(io);
+  auto const sent_maybe = [&](std::string const& url) -> std::optional<bool> {
+    try {
+      static_cast<void>(cli::call(io, *client, {.method = "POST", .url = url, .body = "{}", .timeout = 300ms}));
+    } catch (cli::Unanswered const& failure) {
+      return failure.sent_maybe;
+    }
+    return std::nullopt;
+  };
+  RawListener const silent;
+  CHECK(sent_maybe("http://127.0.0.1:" + std::to_string(silent.port()) + "/") == true);
+  CHECK(sent_maybe("http://127.0.0.1:1/") == false);
 }
