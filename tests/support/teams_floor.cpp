@@ -243,16 +243,22 @@ std::string TeamsFloor::read_and_approve(std::string const& person, std::string 
 
 std::string TeamsFloor::typed(std::string const& person, std::string const& text) {
   auto const said = teams_.say(person, kChannel, text);
-  std::string answer = "NOT ANSWERED";
-  if (said)
-    wait([&] {
-      for (auto const& message : teams_.messages(kChannel)) {
-        if (message["thread"].text() != said->activity || !is_answer(message)) continue;
-        answer = text_of(element(message["card"], "answer"));
-        return true;
-      }
-      return false;
-    });
+  if (!said) return "NOT SAID: " + said.error().message;
+  std::string answer;
+  bool const answered = wait([&] {
+    for (auto const& message : teams_.messages(kChannel)) {
+      if (message["thread"].text() != said->activity || !is_answer(message)) continue;
+      answer = text_of(element(message["card"], "answer"));
+      return true;
+    }
+    return false;
+  });
+  if (answered) return answer;
+  answer = "NOT ANSWERED";  // lost on the way to the bot, or its words on the way back?
+  if (auto const* delivery = teams_.delivery(said->delivery)) {
+    answer += delivery->state == State::answered ? "; it was delivered: HTTP" : "; it was not delivered: HTTP";
+    for (auto const status : delivery->statuses) answer += " " + std::to_string(status);
+  }
   return answer;
 }
 
