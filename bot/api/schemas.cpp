@@ -83,8 +83,8 @@ Json new_request() {
                             2000)},
              {"initiator", optional_text("The person behind a robot's request; only a robot may name one.", 64)},
              {"idempotency_key",
-              optional_text("The same key and body from the same caller is the same request, for as long as the ledger "
-                            "exists; another body is 409.",
+              optional_text("The same key and body from the same caller is the same request, for at least the newest "
+                            "18,000 with a key; another body is 409.",
                             200)},
              {"channels", nullable(list(text("Name of a channel."))
                                        .set("description", "Where to post it; default: every channel.")

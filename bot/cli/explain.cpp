@@ -288,7 +288,8 @@ void Explainer::print_policy() const {
   std::vector<std::string> needs, without;
   for (auto const& need : policy.approve)
     needs.push_back(std::to_string(need.count) + " of " + need.group + ": " +
-                    joined(who_could(need.group), "nobody could"));
+                    joined(who_could(need.group),
+                           rules_.sources.contains(need.group) ? "who that is, the platform knows" : "nobody could"));
   for (auto const& one : excluded()) without.push_back(one.person + " " + one.words);
   print_line("policy", policy.name + " (" + place_of("policies." + policy.name) + ")");
   print_lines("must approve", needs);

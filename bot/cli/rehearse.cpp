@@ -110,7 +110,7 @@ std::string line_of(Json const& event) {
     if (auto const* asks = event["asks"].if_array()) {
       for (auto const& need : *asks)
         text += "; asks " + std::to_string(need["count"].integer()) + " of " + need["group"].text() + " (" +
-                list(need["people"]) + ")";
+                (list(need["people"]).empty() ? "whom its platform knows" : list(need["people"])) + ")";
     }
   } else if (what == "held_back") {
     text = "holds back " + event["trigger"].text();

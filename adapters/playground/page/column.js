@@ -85,7 +85,7 @@ export const thread = (label, nodes) => make("div", { class: "thread" }, make("o
 
 // A file as a client shows it: name and size, and the text behind it where there is one.
 export function fileNode(name, size, text) {
-  const words = "⎙ " + name + (Number.isInteger(size) ? " (" + size + " B)" : "");
+  const words = "File " + name + (Number.isInteger(size) ? " (" + size + " B)" : "");
   if (typeof text !== "string") return make("div", { class: "text file" }, words);
   return make("details", { class: "file" }, make("summary", {}, words), make("pre", {}, text));
 }
