@@ -171,7 +171,15 @@ Result<std::vector<core::StoredEntry>> Reader::find(std::string_view id, Files f
 }
 
 Result<std::optional<std::string>> Reader::file(std::string_view path) {
-  auto const root = impl_->head_tree();
+  auto const head = impl_->head_id();
+  if (!head) return head.error();
+  return file(path, head->hex());
+}
+
+Result<std::optional<std::string>> Reader::file(std::string_view path, std::string_view commit) {
+  auto const id = Oid::parse(commit);
+  if (!id) return make_error(Errc::bad_input, "A commit id has 40 hex digits.");
+  auto const root = impl_->tree_of(*id);
   if (!root) return root.error();
   auto const item = impl_->trees.find(*root, path);
   if (!item) return item.error();

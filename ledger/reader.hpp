@@ -48,6 +48,7 @@ class Reader {
 
   // A file of the head's tree; nullopt when it isn't there.
   Result<std::optional<std::string>> file(std::string_view path);
+  Result<std::optional<std::string>> file(std::string_view path, std::string_view commit);  // of this entry's tree
   // Names in a folder of the head's tree, sorted; empty when there is no such folder. Folders end in '/'.
   Result<std::vector<std::string>> list(std::string_view folder);
 

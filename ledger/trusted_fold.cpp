@@ -61,6 +61,15 @@ Result<void> TrustedFold::resume(Snapshot const& snapshot) {
   return {};
 }
 
+Result<std::string> TrustedFold::file(std::string_view path) {
+  auto const missing = core::make_error(core::Errc::not_found, "the ledger holds no file " + std::string(path));
+  if (last_commit_.empty()) return missing;
+  auto found = reader_.file(path, last_commit_);
+  if (!found) return found.error();
+  if (!*found) return missing;
+  return std::move(**found);
+}
+
 Result<void> TrustedFold::advance() {
   if (broken_) return *broken_;
   std::optional<core::Error> stopped;

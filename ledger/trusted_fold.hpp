@@ -37,6 +37,9 @@ class TrustedFold {
   // at fault, and every later call fails the same way.
   Result<void> advance();
 
+  // A file of the ledger as it stands at the last entry taken. Errors: not_found when there is none.
+  Result<std::string> file(std::string_view path);
+
   core::State const& state() const { return state_; }
   core::State take_state() { return std::move(state_); }
   core::Receipt head() const { return {next_seq_ - 1, last_commit_}; }  // of the last entry taken, once there is one

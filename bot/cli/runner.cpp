@@ -10,6 +10,7 @@
 
 #include "bot/cli/commands.hpp"
 #include "bot/core/archive.hpp"
+#include "bot/core/digest.hpp"
 #include "bot/core/log_line.hpp"
 #include "collectors/redactor.hpp"
 #include "ledger/snapshot.hpp"
@@ -59,7 +60,21 @@ class CheckedLedger final : public runbooks::LedgerView {
       return core::make_error(core::Errc::forbidden, "in the ledger " + id.str() + " is " +
                                                          core::to_string((*request)->phase) + ", not " +
                                                          core::to_string(wanted));
-    return runbooks::RunOrder{*(*request)->bound, (*request)->binding};
+    auto const& bound = *(*request)->bound;
+    auto const& binding = (*request)->binding;
+    if (auto const same = compare_with_ledger(bound, binding); !same) return same.error();
+    return runbooks::RunOrder{bound, binding};
+  }
+
+  // The snapshot is a file that steps of this account can write (basic mode): what is about to run is held against the
+  // request.json that people approved once more, as the ledger has it now.
+  core::Result<void> compare_with_ledger(core::Request const& bound, std::string const& binding) {
+    auto const bytes = fold_->file(bound.id.folder() + "/request.json");
+    if (!bytes) return bytes.error();
+    if (core::binding_of(bound) == binding && core::digest_of(*bytes) == binding) return {};
+    return core::make_error(core::Errc::forbidden,
+                            "what would run is not what the ledger holds for " + bound.id.str() +
+                                ": somebody changed the runner's snapshot, or its memory; nothing was started");
   }
 
   // Its own snapshot, of entries that it checked itself; the service's is no word that it takes (ledger/snapshot.hpp).

@@ -315,11 +315,16 @@ class Bytes {
 std::string encode_state(State const& state) {
   Writer writer;
   writer.put(state);
-  // Of the rules, what entries changed after config.loaded: who is in which group, and of which nobody knows.
-  std::map<std::string, std::set<std::string>> groups;
-  for (auto const& [key, person] : state.rules.people) groups.emplace(key, person.groups);
-  writer.put(groups);
-  writer.put(state.rules.unread);
+  // Of the rules, what entries changed after config.loaded: who is in which group, and of which nobody knows. Every
+  // field is named, so that a new one does not compile before somebody has asked whether an entry changes it.
+  auto const& [people, robots, runbooks, policies, triggers, channels, sources, unread] = state.rules;
+  std::map<std::string, std::set<std::string>> groups_of;
+  for (auto const& [key, person] : people) {
+    auto const& [name, email, groups, accounts, token_sha256, scopes] = person;
+    groups_of.emplace(key, groups);
+  }
+  writer.put(groups_of);
+  writer.put(unread);
   return std::move(writer.bytes);
 }
 
@@ -353,6 +358,10 @@ Result<State> decode_state(std::string_view bytes, FileLookup const& lookup) {
     // Whoever follows these ids may rely on finding them.
     for (auto const& id : state.open) {
       if (!state.requests.contains(id)) broken();
+    }
+    // No run is ordered by what stands here unless it is what people saw and approved.
+    for (auto const& [id, request] : state.requests) {
+      if (request.bound && (request.bound->id != id || binding_of(*request.bound) != request.binding)) broken();
     }
     for (auto const& id : state.active) {
       if (!state.requests.contains(id) || !state.requests.at(id).bound) broken();

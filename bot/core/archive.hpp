@@ -12,8 +12,8 @@
 
 namespace core {
 
-// "3f7a…": SHA-256 over the source text of this folder. Another build of the fold makes another state of the same
-// ledger, so a snapshot of one is none of another.
+// "3f7a…": SHA-256 over the version and the source text of this folder and the ledger's. Another build of the fold
+// makes another state of the same ledger, so a snapshot of one is none of another.
 char const* fold_build() noexcept;
 
 // Deterministic: two states are the same exactly when these bytes are.

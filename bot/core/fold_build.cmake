@@ -1,11 +1,15 @@
-# cmake -DOUT=FILE -P fold_build.cmake: names the source text of this folder, for core::fold_build().
-file(GLOB sources ${CMAKE_CURRENT_LIST_DIR}/*.cpp ${CMAKE_CURRENT_LIST_DIR}/*.hpp)
-list(SORT sources)
-set(all "")
-foreach(source ${sources})
-  file(SHA256 ${source} digest)
-  get_filename_component(name ${source} NAME)
-  string(APPEND all "${name} ${digest}\n")
+# cmake -DOUT=FILE -DVERSION=… -P fold_build.cmake: names the source text that makes and judges a state, for
+# core::fold_build(): this folder, the ledger's (what is read and checked before it is folded), and the version.
+set(all "${VERSION}\n")
+foreach(folder ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/../../ledger)
+  file(GLOB sources ${folder}/*.cpp ${folder}/*.hpp)
+  list(SORT sources)
+  get_filename_component(of ${folder} NAME)
+  foreach(source ${sources})
+    file(SHA256 ${source} digest)
+    get_filename_component(name ${source} NAME)
+    string(APPEND all "${of}/${name} ${digest}\n")
+  endforeach()
 endforeach()
 string(SHA256 build "${all}")
 file(WRITE ${OUT} "#include \"bot/core/archive.hpp\"\nchar const* core::fold_build() noexcept { return \"${build}\"; }\n")

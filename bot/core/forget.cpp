@@ -66,12 +66,14 @@ void Application::settle_cases() {
     settle(state_.unsettled.begin()->second);
     state_.unsettled.erase(state_.unsettled.begin());
   }
-  while (state_.settled.size() > state_.keep.cases) {
+  // Never the case that the entry is about: whoever makes the entry looks at its request once more.
+  auto const at_hand = [&](CaseId const& id) { return id.str() == entry_.case_id; };
+  while (state_.settled.size() > state_.keep.cases && !at_hand(state_.settled.front())) {
     forget(state_.settled.front());
     state_.settled.pop_front();
   }
   auto& of_triggers = state_.settled_of_triggers;
-  while (of_triggers.size() > state_.keep.cases &&
+  while (of_triggers.size() > state_.keep.cases && !at_hand(of_triggers.front()) &&
          state_.cases.at(of_triggers.front()).opened_at + kHourlyLimit <= time_) {
     forget(of_triggers.front());
     of_triggers.pop_front();

@@ -108,7 +108,7 @@ void on(Stepper& step, AgainAsked const& event) {
                       request.id.short_name() + ": " +
                           (request.phase == Phase::succeeded ? "it succeeded; use run to ask for it anew."
                                                              : "it is still open, so there is nothing to ask again."));
-  auto const asked_before = step.state.requests.size();
+  auto const id = request.id;
   auto const effects_before = step.effects.size();
   step.accept({.ticket = event.act.ticket,
                .requester = act.actor(),
@@ -124,21 +124,21 @@ void on(Stepper& step, AgainAsked const& event) {
                .attachments = {},
                .again_of = request.id},
               std::nullopt);
-  if (step.state.requests.size() != asked_before) return;
-  // Who asks for what is not theirs is on record (T71).
+  // Who asks for what is not theirs is on record (T71). What was written meanwhile may have made the state forget the
+  // request that is over.
   for (auto at = effects_before; at < step.effects.size(); ++at) {
     auto const* reply = std::get_if<Reply>(&step.effects[at]);
     if (!reply || reply->code != Errc::forbidden) continue;
-    return step.record_refusal(found, {.at = step.at,
-                                       .actor = act.actor(),
-                                       .platform = event.act.platform,
-                                       .account = event.act.account,
-                                       .verdict = "command",
-                                       .reason = "asking again: " + reply->text,
-                                       .via = event.act.via,
-                                       .envelope = event.act.envelope,
-                                       .delivery = act.delivery(),
-                                       .claimed = printable_ascii(event.act.request, 64)});
+    return step.record_refusal(step.state.request(id), {.at = step.at,
+                                                        .actor = act.actor(),
+                                                        .platform = event.act.platform,
+                                                        .account = event.act.account,
+                                                        .verdict = "command",
+                                                        .reason = "asking again: " + reply->text,
+                                                        .via = event.act.via,
+                                                        .envelope = event.act.envelope,
+                                                        .delivery = act.delivery(),
+                                                        .claimed = printable_ascii(event.act.request, 64)});
   }
 }
 

@@ -290,15 +290,16 @@ void on(Stepper& step, CancelAsked const& event) {
   auto const& request = *step.state.request(*found);
   bool const may = takes_part(step.state, request, event.by);
   bool const seen = event.channel.empty() || stands_in(request, event.platform, event.channel);
-  if (!may && !seen) {  // absent and forbidden answer alike (T44), but who tried is on record
+  if (!may && !seen) {                   // absent and forbidden answer alike (T44), but who tried is on record
+    auto const name = request.id.str();  // that entry may be the one at which the state forgets the request
     on(step, CommandRefused{.platform = event.platform,
                             .account = event.account,
                             .channel = event.channel,
-                            .reason = "cancelling " + request.id.str(),
+                            .reason = "cancelling " + name,
                             .envelope = {},
                             .delivery = {},
                             .by = event.by});
-    return reply(Errc::not_found, "There is no request " + request.id.str() + ".");
+    return reply(Errc::not_found, "There is no request " + name + ".");
   }
   if (request.phase == Phase::cancelled && may)
     return reply(Errc{}, request.id.short_name() + " is cancelled already.", request.id);

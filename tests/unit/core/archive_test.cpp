@@ -160,6 +160,46 @@ TEST_CASE("a damaged state is refused, whatever is wrong with it") {
   CHECK(refused > bytes.size() / 4);
 }
 
+TEST_CASE("T19 a state whose request would run something else than its binding says is refused") {
+  fixture::Story story;
+  auto const id = story.open();
+  REQUIRE(back(story, encode_state(story.state)));
+  auto forged = story.state;
+  forged.requests.at(id).bound->steps.front().argv.back() = "something-else";
+  CHECK_FALSE(back(story, encode_state(forged)));
+}
+
+TEST_CASE("a request that is being answered is not forgotten at the entry of that answer") {
+  fixture::Story story;
+  story.state.keep = story.copy.keep = {.cases = 1, .keys = 10, .targets = 10, .trigger_keys = 10};
+  auto const over = settled_case(story);
+  auto const untold = story.open();  // is settled a week after its end, by the next entry
+  story.cast("bob", untold);
+  story.vote("carol", untold, Verdict::deny);
+  story.pass(24h * 7 + 1min);
+  SECTION("a refused vote") {
+    auto late = story.cast("carol", over);
+    story.send(late);
+    CHECK(story.kinds() == "vote.refused");
+    CHECK(story.reply().text.starts_with(over.short_name() + ": "));
+    CHECK(story.state.request(over));
+  }
+  SECTION("a refused cancelling, on record without naming it") {
+    story.send(CancelAsked{.ticket = 99,
+                           .by = Actor::person("nobody"),
+                           .platform = "slack",
+                           .account = "U0NOBODY",
+                           .channel = "C0OTHER",
+                           .request = over.str(),
+                           .reason = {}});
+    CHECK(story.kinds() == "vote.refused");
+    CHECK(story.reply().text == "There is no request " + over.str() + ".");
+    CHECK_FALSE(story.state.request(over));
+  }
+  CHECK(story.broken == "");
+  CHECK(story.folds_to_the_same());
+}
+
 TEST_CASE("T67 the state does not grow with the ledger: what is over makes room, and what is still asked about stays") {
   fixture::Story story;
   story.state.keep = story.copy.keep = {.cases = 20, .keys = 50, .targets = 10, .trigger_keys = 5};
