@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "bot/core/probe_body.hpp"
 #include "bot/core/text.hpp"
@@ -62,10 +63,92 @@ core::Result<std::string> read_token(std::string const& path) {
   return token;
 }
 
+int hex_value(char c) {
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
+}
+
+// How one character is written at the beginning of a text: as it is, in JSON ("\/", "\u002f") or in a URL ("%2F").
+struct Written {
+  char character;
+  std::size_t length;
+};
+Written read_escaped(std::string_view text) {
+  auto const hex = [&](std::size_t from, std::size_t digits) -> std::optional<char> {
+    if (text.size() < from + digits) return std::nullopt;
+    int value = 0;
+    for (auto const digit : text.substr(from, digits)) {
+      if (hex_value(digit) < 0) return std::nullopt;
+      value = value * 16 + hex_value(digit);
+    }
+    return value < 0x80 ? std::optional(static_cast<char>(value)) : std::nullopt;
+  };
+  if (text.front() == '%') {
+    if (auto const character = hex(1, 2)) return {*character, 3};
+  } else if (text.front() == '\\' && text.size() > 1) {
+    if (text[1] == '/' || text[1] == '\\' || text[1] == '"') return {text[1], 2};
+    if (text[1] == 'u') {
+      if (auto const character = hex(2, 4)) return {*character, 6};
+    }
+  }
+  return {text.front(), 1};
+}
+
+// The length of the secret as it stands there, in whatever mixture of those forms; 0: it doesn't.
+std::size_t stands_at(std::string_view text, std::string_view secret) {
+  auto rest = text;
+  for (auto const wanted : secret) {
+    if (rest.empty()) return 0;
+    auto const found = read_escaped(rest);
+    if (found.character != wanted) return 0;
+    rest.remove_prefix(found.length);
+  }
+  return text.size() - rest.size();
+}
+
 void blank(std::string& text, std::string const& secret) {
   if (secret.empty()) return;
+  constexpr std::string_view kBlank = "[redacted]";
   for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at))
-    text.replace(at, secret.size(), "[redacted]");
+    text.replace(at, secret.size(), kBlank);
+  std::string out;
+  for (std::string_view rest = text; !rest.empty();) {
+    if (auto const length = stands_at(rest, secret); length > 0) {
+      out += kBlank;
+      rest.remove_prefix(length);
+    } else {
+      out += rest.front();
+      rest.remove_prefix(1);
+    }
+  }
+  text = std::move(out);
+}
+
+// Whether a piece of the secret is left that is long enough to be no accident: cut, or escaped more than once.
+bool holds_piece(std::string text, std::string const& secret) {
+  constexpr std::size_t kPiece = 12;
+  constexpr int kMostTimes = 3;  // escaped over again
+  auto const length = std::min(kPiece, secret.size());
+  if (length == 0) return false;
+  std::unordered_set<std::string_view> pieces;
+  for (std::size_t at = 0; at + length <= secret.size(); ++at)
+    pieces.insert(std::string_view(secret).substr(at, length));
+  for (int times = 0; times <= kMostTimes; ++times) {
+    for (std::size_t at = 0; at + length <= text.size(); ++at) {
+      if (pieces.contains(std::string_view(text).substr(at, length))) return true;
+    }
+    std::string plain;
+    for (std::string_view rest = text; !rest.empty();) {
+      auto const next = read_escaped(rest);
+      plain += next.character;
+      rest.remove_prefix(next.length);
+    }
+    if (plain == text) return false;
+    text = std::move(plain);
+  }
+  return false;
 }
 
 std::string expected_words(core::HttpCall const& call) {
@@ -87,7 +170,11 @@ int judge(core::HttpCall const& call, net::HttpResponse response, std::string co
   bool const plain = coding == "identity" || coding.empty();
   if (plain) {
     blank(response.body, token);
-    if (!response.body.empty()) print(response.body.ends_with('\n') ? response.body : response.body + "\n");
+    if (holds_piece(response.body, token))
+      say(0, "[its " + std::to_string(response.body.size()) +
+                 " bytes hold a part of the token, or the token in another form, and are not shown]");
+    else if (!response.body.empty())
+      print(response.body.ends_with('\n') ? response.body : response.body + "\n");
   } else {
     say(0, "[" + std::to_string(response.body.size()) + " bytes coded as " + core::one_line(coding, 40) +
                " are not shown]");
@@ -164,6 +251,7 @@ int run_http_call(std::span<std::string const> arguments) {
   if (*answer) return judge(call, std::move(**answer), token);
   auto why = answer->error().text;
   blank(why, token);
+  if (holds_piece(why, token)) why = "it failed, and the reason holds a part of the token.";
   if (answer->error().sent_maybe) why += " It was sent; whether it was carried out is unknown.";
   return say(answer->error().code == net::Errc::timed_out ? kHttpTimedOut : kHttpNot, what + ": " + why);
 }

@@ -16,6 +16,13 @@ namespace {
 
 constexpr char kToken[] = "tok-3f9a0c77d1e24b";
 
+// With its slashes and plus signs written so.
+std::string escaped(std::string const& text, std::string const& slash, std::string const& plus) {
+  std::string out;
+  for (char const c : text) c == '/' ? out += slash : c == '+' ? out += plus : out += c;
+  return out;
+}
+
 // On a thread of its own, as a service would be in a process of its own. /STATUS answers with that status.
 class Server {
  public:
@@ -36,7 +43,12 @@ class Server {
                                                                 : 200;
         if (response.status / 100 == 3) response.headers = {{"Location", "/200"}};
         if (last == "gzip") response.headers = {{"Content-Encoding", "gzip"}};
+        auto const sent = std::string(in.header("Authorization").value_or("nothing"));
         response.body = last == "big"    ? std::string(1 << 18, 'x')
+                        : last == "json" ? R"({"sent":")" + escaped(sent, R"(\/)", R"(\u002b)") + "\"}"
+                        : last == "url"  ? "sent=" + escaped(sent, "%2F", "%2b")
+                        : last == "half" ? "sent " + sent.substr(0, 20) + "…"
+                        : last == "more" ? "sent " + escaped(sent, "%252F", "%252B")
                         : last == "gzip" ? "\x1f\x8b bomb"
                                          : "you sent " + std::string(in.header("Authorization").value_or("nothing")) +
                                                "\npassword " + std::string(kSecret) + " state=drained\n";
@@ -116,6 +128,30 @@ TEST_CASE("http: what was approved arrives byte for byte, with the token of the 
   }
   CHECK(outcome.output.find("you sent Bearer [redacted]") != std::string::npos);
   CHECK(outcome.output.find("answered 200, and its body matches.") != std::string::npos);
+}
+
+TEST_CASE("T32 http: a token that comes back escaped is blanked, and a piece of it hides the whole answer") {
+  constexpr char kSlashed[] = "tok/3f9a0c77/d1e24b+9+5c2f0";
+  Server server;
+  Rig rig;
+  auto const file = rig.dir / "token";
+  std::ofstream(file) << kSlashed << "\n";
+  ::chmod(file.c_str(), 0600);
+  std::vector<core::BoundStep> steps;
+  for (auto const* path : {"json", "url", "half", "more"}) {
+    steps.push_back(call(path, server.url("/" + std::string(path))));
+    steps.back().http.bearer = file.string();
+  }
+  auto const outcome = rig.run_one(request(steps));
+  INFO(outcome.output);
+  CHECK(outcome.result["state"].text() == "succeeded");
+  CHECK(outcome.output.find(R"({"sent":"Bearer [redacted]"})") != std::string::npos);
+  CHECK(outcome.output.find("sent=Bearer [redacted]\n") != std::string::npos);
+  auto const shown = outcome.output + core::dump(outcome.result);
+  for (auto const* piece : {"3f9a0c77", "d1e24b", "5c2f0"}) CHECK(shown.find(piece) == std::string::npos);
+  auto const hidden = outcome.output.find("hold a part of the token");
+  REQUIRE(hidden != std::string::npos);
+  CHECK(outcome.output.find("hold a part of the token", hidden + 1) != std::string::npos);
 }
 
 TEST_CASE("T50 T65 http: no redirect, no second try unless told, no inflating, no more than the limit, no waiting") {
