@@ -284,11 +284,11 @@ struct RunnerEvents {
   virtual void runner_gone(std::string const& run_as, std::string const& why) = 0;
   // Answer to check(): it would run this, confined so.
   virtual void runner_accepted(std::string const& request, core::Confinement const& confinement) = 0;
-  virtual void runner_refused(std::string const& request, std::string const& why) = 0;  // to check() or start()
+  virtual void runner_refused(std::string const& request, std::string const& why) = 0;  // answer to check()
   virtual void runner_output(std::string const& request, std::string const& step,
                              std::string const& text) = 0;  // redacted
   virtual void runner_finished(std::string const& request, core::Json const& result,
-                               std::string const& output) = 0;  // run.json's result part
+                               std::string const& output) = 0;  // run.json's result part; also a refused run()
 };
 
 struct Runner {

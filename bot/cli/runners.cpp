@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "bot/runbooks/result.hpp"
+
 namespace cli {
 
 namespace {
@@ -129,7 +131,7 @@ void Runners::run(std::string request, std::string run_as) {
   if (run_as.empty()) return own_.run(std::move(request), {});
   if (auto const found = others_.find(run_as); found != others_.end()) return found->second->run(request);
   io_.post([this, request = std::move(request)] {
-    if (events_ != nullptr) events_->runner_refused(request, "There is no such runner.");
+    if (events_ != nullptr) events_->runner_finished(request, runbooks::refused_json("There is no such runner."), "");
   });
 }
 

@@ -7,7 +7,7 @@ namespace core {
 
 namespace {
 
-constexpr std::size_t kMostRuns = 16;  // at a time; the runner refuses more, and its refusal would be final
+constexpr std::size_t kMostRuns = 16;  // at a time, of one runner: it refuses more, and its refusal would be final
 
 struct Queue {
   std::map<std::string, RequestId> holders;  // by target: who runs, else who runs next
@@ -18,21 +18,23 @@ struct Queue {
 Queue queue_of(State const& state) {
   Queue queue;
   std::vector<RequestState const*> approved;
-  std::size_t running = 0;
+  std::map<std::string, std::size_t> taken;  // by run_as: a runner that is not there is in no other one's way
   for (auto const& id : state.active) {
     auto const& request = state.requests.at(id);
     if (request.phase == Phase::approved) approved.push_back(&request);
     if (request.phase != Phase::running) continue;
-    ++running;
+    ++taken[request.bound->run_as];
     queue.holders.emplace(request.bound->target(), id);
   }
   std::ranges::sort(approved, {}, [](RequestState const* one) { return std::pair(one->decision->entry, one->id); });
-  std::map<std::string, std::size_t> behind;  // by target: how many wait already
-  std::size_t without_place = 0;
+  std::map<std::string, std::size_t> behind;         // by target: how many wait already
+  std::map<std::string, std::size_t> without_place;  // by run_as
   for (auto const* request : approved) {
     auto const& target = request->bound->target();
     auto const holder = queue.holders.find(target);
-    if (holder == queue.holders.end() && running + queue.next.size() < kMostRuns) {
+    auto const& run_as = request->bound->run_as;
+    if (holder == queue.holders.end() && taken[run_as] < kMostRuns) {
+      ++taken[run_as];
       queue.holders.emplace(target, request->id);
       queue.next.push_back(request->id);
       continue;
@@ -40,7 +42,7 @@ Queue queue_of(State const& state) {
     queue.waiting.push_back(request->id);
     if (holder == queue.holders.end()) {
       queue.holders.emplace(target, request->id);
-      queue.places.emplace(request->id, QueuePlace{++without_place, std::nullopt});
+      queue.places.emplace(request->id, QueuePlace{++without_place[run_as], std::nullopt});
     } else {
       queue.places.emplace(request->id, QueuePlace{++behind[target], holder->second});
     }

@@ -190,8 +190,15 @@ void on(Stepper& step, ServiceStarted const& event) {
                        "the service was not there to start it before it expired");
         break;
       case Phase::running:
-        // The markers of another account's runner are not ours to read.
-        if (event.started.contains(id.str()) || !request.bound->run_as.empty()) {
+        // Another account's runner ends its steps by itself, and nobody can say when: until a new one is there, which
+        // takes over its lock, they may live on and hold their target. RunLost comes then. Its markers are not ours to
+        // read. Our own runner's lock is free by now.
+        if (!request.bound->run_as.empty()) {
+          step.effects.push_back(Warn{id.str() + " was running as " + request.bound->run_as +
+                                      " when the service ended; it counts as running until that account's runner is "
+                                      "there again"});
+          step.effects.push_back(Refresh{id});
+        } else if (event.started.contains(id.str())) {
           step.end_run(
               request, "interrupted", "crash",
               "the service stopped while it was running; nobody can say how far it came, and it is not repeated");
@@ -336,9 +343,11 @@ void on(Stepper& step, RunnerAccepted const& event) {
   step.effects.push_back(Refresh{event.request});
 }
 
+// An answer to check(). A refused order to run comes as RunEnded: here it could as well be a late answer to a check,
+// and the run that was ordered meanwhile would have an end on record while it goes on.
 void on(Stepper& step, RunnerRefused const& event) {
   auto const* request = step.state.request(event.request);
-  if (!request || (request->phase != Phase::approved && request->phase != Phase::running)) return;
+  if (!request || request->phase != Phase::approved) return;
   step.end_run(*request, "failed", "refused_by_runner", visible_text(event.why));
   step.start_next();
 }

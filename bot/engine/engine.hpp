@@ -45,7 +45,7 @@ struct Parts {
   std::string sandbox = "basic";                         // mode in force: part of each binding
   std::vector<std::string> writable{};                   // strict: what stays writable
   LivePace live{};
-  std::vector<ports::Groups*> groups{};                  // at most one a platform
+  std::vector<ports::Groups*> groups{};  // at most one a platform
 };
 
 class Engine final : public ports::ChatSink, public ports::RunnerEvents, public ports::RequestDesk {
@@ -113,6 +113,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void act_aside(Waiting waiting);  // an event that came while the ledger can't be written
   void try_again();
   void forget_asked(std::string const& run_as);  // what an account's runner was asked
+  void lose_runs(std::string const& run_as, std::string const& why);
   void perform(std::vector<core::Effect> const& effects);
   void perform(core::Effect const& effect);
   void reply(core::Reply const& reply);

@@ -156,9 +156,25 @@ void Engine::forget_asked(std::string const& run_as) {
   });
 }
 
+// What a runner of this account was ordered in an earlier life. What is just becoming durable is not ordered yet.
+void Engine::lose_runs(std::string const& run_as, std::string const& why) {
+  for (auto const* request : state_.open_requests()) {
+    if (request->phase != core::Phase::running || request->bound->run_as != run_as) continue;
+    bool const to_come = std::ranges::any_of(batch_effects_, [&](core::Effect const& effect) {
+      auto const* start = std::get_if<core::StartRun>(&effect);
+      return start != nullptr && start->request == request->id;
+    });
+    if (!to_come) enqueue(core::RunLost{request->id, why});
+  }
+}
+
 void Engine::runner_ready(std::string const& run_as, core::Confinement const& can) {
   runners_[run_as] = can;
   forget_asked(run_as);
+  // It holds its account's lock, so the steps of the one before it are dead.
+  lose_runs(run_as,
+            "the service or its runner ended while it was running; nobody can say how far it came, and it is not "
+            "repeated");
   enqueue(core::Tick{});  // asks about everything that is approved
 }
 
@@ -166,9 +182,13 @@ void Engine::runner_gone(std::string const& run_as, std::string const& why) {
   parts_.log.error("the runner is gone", {{"run_as", run_as}, {"why", why}});
   runners_.erase(run_as);
   forget_asked(run_as);
+  // Our own one is waited for, and killed if need be, before another is started. Of somebody else's we saw the socket
+  // end and no more: its runs count as running, and hold their targets, until the next one is ready.
+  if (run_as.empty()) return lose_runs(run_as, "the runner ended while it was running: " + why);
   for (auto const* request : state_.open_requests()) {
     if (request->phase == core::Phase::running && request->bound->run_as == run_as)
-      enqueue(core::RunLost{request->id, "the runner ended while it was running: " + why});
+      parts_.log.warn("a run counts as running until its account's runner is there again",
+                      {{"request", request->id.str()}, {"run_as", run_as}});
   }
 }
 

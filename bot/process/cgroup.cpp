@@ -171,18 +171,27 @@ std::string Cgroups::words() const {
   return {};
 }
 
-Cgroup Cgroups::make(std::string const& name, std::uint64_t memory_bytes, std::uint64_t processes) const {
+std::optional<Cgroup> Cgroups::make(std::string const& name, std::uint64_t memory_bytes, std::uint64_t processes,
+                                    std::string& why) const {
   Cgroup group;
   if (power_ == Power::none) return group;
   auto const path = base_ / (prefix_ + name);
-  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return group;
+  auto const failed = [&](fs::path const& at) {
+    why = at.string() + ": " + std::generic_category().message(errno);
+    ::rmdir(path.c_str());
+    return std::nullopt;
+  };
+  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return failed(path);
   if (power_ == Power::limits) {
-    write_file(path / "memory.max", std::to_string(memory_bytes));
-    write_file(path / "memory.swap.max", "0");  // not there without swap accounting
-    write_file(path / "pids.max", std::to_string(processes));
+    auto const swap = path / "memory.swap.max";
+    if (!write_file(path / "memory.max", std::to_string(memory_bytes))) return failed(path / "memory.max");
+    // Not there without swap accounting.
+    if (!write_file(swap, "0") && errno != ENOENT) return failed(swap);
+    if (!write_file(path / "pids.max", std::to_string(processes))) return failed(path / "pids.max");
   }
   group.procs_ = Fd{::open((path / "cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC)};
-  if (group.procs_) group.path_ = path;
+  if (!group.procs_) return failed(path / "cgroup.procs");
+  group.path_ = path;
   return group;
 }
 

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "bot/process/fd.hpp"
@@ -46,8 +47,10 @@ class Cgroups {
 
   char const* word() const noexcept;  // "none", "kill", "limits"
   std::string words() const;          // for a log line
-  // None where there is no power, or the group can't be made.
-  Cgroup make(std::string const& name, std::uint64_t memory_bytes, std::uint64_t processes) const;
+  // None where there is no power. Nothing: there is, and the group can't be made or a limit does not take; `why` then
+  // says what.
+  std::optional<Cgroup> make(std::string const& name, std::uint64_t memory_bytes, std::uint64_t processes,
+                             std::string& why) const;
   void remove(std::string const& name) const;  // kills what is in it
   void remove_stale() const;                   // all of this owner's
 

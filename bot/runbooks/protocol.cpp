@@ -12,6 +12,8 @@ core::Error malformed(std::string what) {
   return core::make_error(core::Errc::bad_input, "A line on the runner's socket " + std::move(what) + ".");
 }
 
+char const* word_of(Order::Kind kind) { return kind == Order::Kind::check ? "check" : "run"; }
+
 core::Result<core::Json> parse_line(std::string_view line, std::size_t max_bytes) {
   auto json = core::parse_json(line, {.max_bytes = max_bytes, .max_depth = 8});
   if (!json) return json.error();
@@ -42,7 +44,8 @@ struct Encode {
     return core::dump(with(message("accepted").set("request", said.request), said.confinement));
   }
   std::string operator()(Refused const& said) const {
-    return core::dump(message("refused").set("request", said.request).set("why", said.why));
+    return core::dump(
+        message("refused").set("request", said.request).set("order", word_of(said.kind)).set("why", said.why));
   }
   std::string operator()(Output const& said) const {
     return core::dump(message("output").set("request", said.request).set("step", said.step).set("text", said.text));
@@ -57,7 +60,7 @@ struct Encode {
 }  // namespace
 
 std::string encode(Order const& order) {
-  return core::dump(message(order.kind == Order::Kind::check ? "check" : "run").set("request", order.request.str()));
+  return core::dump(message(word_of(order.kind)).set("request", order.request.str()));
 }
 
 core::Result<Order> parse_order(std::string_view line) {
@@ -86,8 +89,9 @@ core::Result<Message> parse_message(std::string_view line) {
   if (operation == "ready" && confined) return Message{Ready{how}};
   if (operation == "ended" && has_strings(json, {"why"})) return Message{Ended{json["why"].text()}};
   if (operation == "accepted" && has_strings(json, {"request"}) && confined) return Message{Accepted{request, how}};
-  if (operation == "refused" && has_strings(json, {"request", "why"}))
-    return Message{Refused{request, json["why"].text()}};
+  auto const order = json["order"].text();
+  if (operation == "refused" && has_strings(json, {"request", "why"}) && is_one_of(order, {"check", "run"}))
+    return Message{Refused{order == "check" ? Order::Kind::check : Order::Kind::run, request, json["why"].text()}};
   if (operation == "output" && has_strings(json, {"request", "step", "text"}))
     return Message{Output{request, json["step"].text(), json["text"].text()}};
   if (operation == "finished" && has_strings(json, {"request", "output"}) && json["result"].is_object())

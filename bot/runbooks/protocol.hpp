@@ -38,6 +38,7 @@ struct Accepted {
   core::Confinement confinement;  // how it would run
 };
 struct Refused {
+  Order::Kind kind = Order::Kind::check;  // what it answers
   std::string request, why;
 };
 struct Output {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bot/core/text.hpp"
 #include "bot/runbooks/output_filter.hpp"
 #include "bot/runbooks/protocol.hpp"
 
@@ -38,6 +39,18 @@ char const* to_string(Cause cause) noexcept {
     case Cause::refused_by_runner: return "refused_by_runner";
   }
   return "";
+}
+
+core::Json refused_json(std::string const& why) {
+  constexpr std::size_t kMaxWhy = 1'000;
+  return core::Json::object({{"state", "failed"},
+                             {"cause", to_string(Cause::refused_by_runner)},
+                             {"step", core::Json()},
+                             {"exit_code", core::Json()},
+                             {"explanation", or_null(core::one_line(why, kMaxWhy))},
+                             {"started_at", core::Json()},
+                             {"finished_at", core::Json()},
+                             {"steps", core::Json::array()}});
 }
 
 core::Json result_json(RunRecord const& run) {

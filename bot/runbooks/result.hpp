@@ -41,6 +41,9 @@ struct RunRecord {
 // The cause is the first failure's outside on_failure.
 core::Json result_json(RunRecord const& run);
 
+// The same of a run that the runner refused to begin: no step did.
+core::Json refused_json(std::string const& why);
+
 // A header line for each step, then its output. At most kMaxOutputBytes: short outputs stay whole, long ones share
 // what is left.
 std::string output_text(RunRecord const& run);

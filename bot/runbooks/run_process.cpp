@@ -14,6 +14,7 @@
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -67,8 +68,9 @@ class Run {
       : order_(order),
         options_(options),
         state_(state),
-        cgroup_(
-            cgroups.make(order.request.id.str(), order.request.limits.memory_bytes, order.request.limits.processes)),
+        made_(cgroups.make(order.request.id.str(), order.request.limits.memory_bytes, order.request.limits.processes,
+                           why_no_cgroup_)),
+        cgroup_(made_ ? std::move(*made_) : process::Cgroup()),
         socket_(socket),
         id_(order.request.id.str()),
         live_([this](std::string const& step, std::string const& text) {
@@ -80,15 +82,13 @@ class Run {
     auto folder = state_.make_work_folder(order_.request.id);
     RunRecord record;
     record.started_at = wall_clock();
-    if (folder) {
-      run_steps(record, folder->string());
+    // started.json says how it is confined: without that nothing runs.
+    if (!made_) {
+      fail(record, "The run's control group can't be made as announced: " + why_no_cgroup_ + ".");
+    } else if (!folder) {
+      fail(record, folder.error().message);
     } else {
-      StepRecord failed;
-      failed.name = order_.request.steps.front().name;
-      failed.cause = Cause::spawn;
-      failed.started_at = record.started_at;
-      failed.explanation = failed.output = folder.error().message;
-      record.steps.push_back(std::move(failed));
+      run_steps(record, folder->string());
     }
     record.finished_at = wall_clock();
     if (!cgroup_.kill_all(kSweep) && options_.log) options_.log(id_ + ": its control group could not be emptied");
@@ -101,6 +101,15 @@ class Run {
   }
 
  private:
+  void fail(RunRecord& record, std::string const& why) const {
+    StepRecord failed;
+    failed.name = order_.request.steps.front().name;
+    failed.cause = Cause::spawn;
+    failed.started_at = record.started_at;
+    failed.explanation = failed.output = why;
+    record.steps.push_back(std::move(failed));
+  }
+
   void run_steps(RunRecord& record, std::string const& folder) {
     StepContext const context{order_.request,
                               options_,
@@ -165,6 +174,8 @@ class Run {
   RunOrder const& order_;
   RunnerOptions const& options_;
   StateDir const& state_;
+  std::string why_no_cgroup_{};
+  std::optional<process::Cgroup> made_;
   process::Cgroup cgroup_;
   int socket_;
   std::string id_;

@@ -17,6 +17,7 @@
 #include "bot/core/text.hpp"
 #include "bot/net/unix_socket.hpp"
 #include "bot/runbooks/protocol.hpp"
+#include "bot/runbooks/result.hpp"
 #include "bot/runbooks/state_dir.hpp"
 
 namespace runbooks {
@@ -175,7 +176,7 @@ struct RunnerClient::Impl {
         events.runner_ready(self.options.run_as, said.can);
       }
       void operator()(Accepted const& said) const { events.runner_accepted(said.request, said.confinement); }
-      void operator()(Refused const& said) const { events.runner_refused(said.request, said.why); }
+      void operator()(Refused const& said) const { tell_refused(events, said.kind, said.request, said.why); }
       void operator()(Output const& said) const { events.runner_output(said.request, said.step, said.text); }
       void operator()(Finished const& said) const { events.runner_finished(said.request, said.result, said.output); }
       void operator()(Ended const& said) const {
@@ -190,9 +191,15 @@ struct RunnerClient::Impl {
     auto const id = core::RequestId::parse(request);
     if (is_ready && id) return channel->send(encode(Order{kind, *id}));
     auto why = id ? std::string("The runner is not ready.") : id.error().message;
-    io.post([weak = std::weak_ptr<int>(alive), this, request, why = std::move(why)] {
-      if (weak.lock() && events != nullptr) events->runner_refused(request, why);
+    io.post([weak = std::weak_ptr<int>(alive), this, kind, request, why = std::move(why)] {
+      if (weak.lock() && events != nullptr) tell_refused(*events, kind, request, why);
     });
+  }
+
+  static void tell_refused(ports::RunnerEvents& events, Order::Kind kind, std::string const& request,
+                           std::string const& why) {
+    if (kind == Order::Kind::check) return events.runner_refused(request, why);
+    events.runner_finished(request, refused_json(why), "");
   }
 
   void gone(std::string why) {

@@ -53,7 +53,8 @@ class RunnerClient final : public ports::Runner {
   bool ready() const override;
   bool ready_for(std::string const& run_as) const override;
   bool ended() const;  // gone, and the process that was spawned has been reaped: destroying this waits for nothing
-  // While it isn't ready both are answered by runner_refused, later and not from inside the call.
+  // A check is refused by runner_refused, an order to run by runner_finished with cause refused_by_runner: whoever
+  // hears it must not take the one for the other. While it isn't ready both are, later and not from inside the call.
   void check(std::string request, std::string run_as = {}) override;
   void run(std::string request, std::string run_as = {}) override;
   void stop() override;  // as the destructor, without waiting; no event afterwards

@@ -140,9 +140,9 @@ void RunnerServer::order(std::string const& line) {
   }
   auto const& id = parsed->request.str();
   auto const vetted = vet(*parsed);
-  if (!vetted) return tell(Refused{id, vetted.error().message});
+  if (!vetted) return tell(Refused{parsed->kind, id, vetted.error().message});
   if (parsed->kind == Order::Kind::check) return tell(Accepted{id, confinement_of(vetted->request)});
-  if (auto const started = start(*vetted); !started) tell(Refused{id, started.error().message});
+  if (auto const started = start(*vetted); !started) tell(Refused{parsed->kind, id, started.error().message});
 }
 
 core::Result<RunOrder> RunnerServer::vet(Order const& order) {

@@ -49,7 +49,7 @@ TEST_CASE("an independent verifier, written from FORMAT.md alone, agrees with a 
   auto const about = core::RequestId::parse(denied)->short_name() + " " + code(kit, denied);
   CHECK(has(typed(kit, "U0BOB", "withdraw " + about), "withdrawn"));
   CHECK(kit.entries("vote.withdrawn", denied).at(0)["data"]["repeats"].if_array()->size() == 1);
-  CHECK(has(typed(kit, "U0CAROL", "ask " + denied + " which line?"), "in its thread"));
+  CHECK(has(typed(kit, "U0CAROL", "ask " + denied + " which line?"), "into its thread"));
   CHECK(kit.press("U0CAROL", denied, "deny"));
   ends(denied, "denied");
   CHECK(has(typed(kit, "U0CAROL", "again " + denied), "is accepted"));

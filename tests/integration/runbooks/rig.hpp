@@ -60,6 +60,11 @@ struct Events : ports::RunnerEvents {
     live[request + " " + name] += text;
   }
   void runner_finished(std::string const& request, core::Json const& result, std::string const& output) override {
+    // An order to run that was refused: nothing began.
+    if (result["cause"].text() == "refused_by_runner" && result["steps"].at_index(0).is_null()) {
+      refused[request] = result["explanation"].text();
+      return;
+    }
     ++finishes[request];
     finished[request] = Outcome{result, output};
   }

@@ -117,7 +117,44 @@ TEST_CASE("queue: many on one lock, over restarts at every step, run one at a ti
   CHECK(ran == order);
 }
 
-TEST_CASE("run_as: the end of one account's runner ends its runs alone, and what only it could know is unknown") {
+TEST_CASE("queue: a runner that is not there takes no place of the others") {
+  auto rules = fixture::rules();
+  rules.runbooks["deploy"].run_as = "deploy";
+  Rig rig(rules);
+  for (int i = 0; i < 20; ++i) {  // more than run at a time
+    auto const theirs = rig.open("deploy", {{"version", std::to_string(i)}, {"replicas", "1"}});
+    rig.approve("bob", theirs);
+    rig.approve("carol", theirs);
+    REQUIRE(rig.phase(theirs) == Phase::approved);
+  }
+  auto const ours = rig.open();
+  rig.approve("bob", ours);
+  CHECK(rig.runner.checks == std::vector<std::string>{ours.str()});
+  rig.runner.others = {"deploy"};
+  rig.engine->runner_ready("deploy");
+  rig.settle();
+  CHECK(rig.runner.checks.size() == 17);  // sixteen at a time of each
+}
+
+TEST_CASE("T13 a late refusal to a check is no end of the run that was ordered meanwhile") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.approve("bob", id);
+  rig.ledger.held = true;
+  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_refused(id.str(), "busy");  // while run.started is being written
+  rig.settle();
+  rig.ledger.held = false;
+  rig.ledger.finish();
+  rig.settle();
+  CHECK(rig.runner.runs == std::vector<std::string>{id.str()});
+  CHECK(rig.phase(id) == Phase::running);
+  CHECK(rig.ledger.count("run.finished") == 0);
+  ends(rig, id);
+  CHECK(rig.phase(id) == Phase::succeeded);
+}
+
+TEST_CASE("run_as: runs of an account's runner that is gone hold their target until its next one is there") {
   auto rules = fixture::rules();
   rules.runbooks["vacuum"].run_as = "deploy";
   Rig rig(rules);
@@ -133,17 +170,49 @@ TEST_CASE("run_as: the end of one account's runner ends its runs alone, and what
   starts(rig, ours);
   CHECK(core::make_card(rig.engine->state(), *rig.engine->state().request(theirs), rig.loop.now()).action.back() ==
         "As user deploy");
+  auto const next = vacuum(rig);  // of the same target
+  rig.approve("bob", next);
+  rig.runner.checks.clear();
   SECTION("its runner ends") {
+    rig.runner.others.clear();
     rig.engine->runner_gone("deploy", "it was killed");
     rig.settle();
-    CHECK(rig.phase(theirs) == Phase::interrupted);
     CHECK(rig.phase(ours) == Phase::running);
   }
-  SECTION("the service ends: its marker is not ours to read") {
+  SECTION("the service ends, its marker is not ours to read") {
+    rig.runner.others.clear();
     rig.start();
-    CHECK(rig.ledger.folded.request(theirs)->run->cause == "crash");
     CHECK(rig.ledger.folded.request(ours)->run->cause == "not_started");
   }
+  CHECK(rig.phase(theirs) == Phase::running);  // its steps may live
+  CHECK(status(rig, next).ends_with("waiting for " + theirs.short_name() + ", 1st in the queue"));
+  CHECK(rig.runner.checks.empty());
+  rig.runner.others = {"deploy"};
+  rig.engine->runner_ready("deploy");
+  rig.settle();
+  CHECK(rig.ledger.folded.request(theirs)->run->cause == "crash");
+  CHECK(rig.runner.checks == std::vector<std::string>{next.str()});
+  CHECK(rig.ledger.count("run.finished") >= 1);
+}
+
+TEST_CASE("run_as: a start that becomes durable while the next runner comes is ordered there, once") {
+  auto rules = fixture::rules();
+  rules.runbooks["vacuum"].run_as = "deploy";
+  Rig rig(rules);
+  auto const id = vacuum(rig);
+  rig.runner.others = {"deploy"};
+  rig.engine->runner_ready("deploy");
+  rig.approve("bob", id);
+  rig.ledger.held = true;
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  rig.engine->runner_gone("deploy", "it was killed");
+  rig.engine->runner_ready("deploy");
+  rig.ledger.held = false;
+  rig.ledger.finish();
+  rig.settle();
+  CHECK(rig.runner.runs == std::vector<std::string>{id.str()});
+  CHECK(rig.phase(id) == Phase::running);
 }
 
 TEST_CASE("sandbox: what the runner would do must be what was approved, and started.json says what is done") {

@@ -41,8 +41,10 @@ TEST_CASE("T48 cgroup: with controllers each run's group is limited as a whole, 
   fs::create_directory(top / "cs-run-me-R1");
   for (auto const* file : {"cgroup.procs", "memory.max", "pids.max", "cgroup.events"})
     write_file(dir / ("cs-run-me-R1/" + std::string(file)), "", 0644);
-  auto group = groups.make("R1", 1 << 20, 17);
-  REQUIRE(group);
+  std::string why;
+  auto made = groups.make("R1", 1 << 20, 17, why);
+  REQUIRE(made);
+  auto& group = *made;
   CHECK(text_of(top / "cs-run-me-R1/memory.max") == "1048576");
   CHECK(text_of(top / "cs-run-me-R1/pids.max") == "17");
   CHECK(group.procs() >= 0);
@@ -52,6 +54,18 @@ TEST_CASE("T48 cgroup: with controllers each run's group is limited as a whole, 
   CHECK(group.populated());
   CHECK_FALSE(group.kill_all(process::Milliseconds{5}));  // nobody there ends, and it doesn't wait for ever
   write_file(dir / "cs-run-me-R1/cgroup.events", "populated 0\n", 0644);
+  // Where a limit does not take there is no group that pretends to it.
+  for (auto const* missing : {"memory.max", "pids.max", "cgroup.procs"}) {
+    auto const half = top / "cs-run-me-R3";
+    fs::create_directory(half);
+    for (auto const* file : {"cgroup.procs", "memory.max", "pids.max"}) {
+      if (std::string(file) != missing) write_file(half.string() + "/" + file, "", 0644);
+    }
+    CHECK_FALSE(groups.make("R3", 1 << 20, 17, why));
+    CHECK(why.find(missing) != std::string::npos);
+    fs::remove_all(half);
+  }
+  CHECK(Cgroups::in(top / "missing", "me").make("R3", 1, 1, why));  // none was announced
   // Of others nothing is touched.
   fs::create_directory(top / "cs-run-you-R1");
   fs::create_directory(top / "cs-run-me-R2");

@@ -52,7 +52,11 @@ TEST_CASE("protocol: every message is read back as it was written") {
   auto const result = core::Json::object({{"state", "succeeded"}});
   CHECK(std::holds_alternative<Ready>(*parse_message(encode(Message{Ready{}}))));
   CHECK(std::get<Accepted>(*parse_message(encode(Message{Accepted{"a"}}))).request == "a");
-  CHECK(std::get<Refused>(*parse_message(encode(Message{Refused{"a", "b\n\"c"}}))).why == "b\n\"c");
+  for (auto const kind : {Order::Kind::check, Order::Kind::run}) {
+    auto const refused = std::get<Refused>(*parse_message(encode(Message{Refused{kind, "a", "b\n\"c"}})));
+    CHECK(refused.why == "b\n\"c");
+    CHECK(refused.kind == kind);
+  }
   CHECK(std::get<Output>(*parse_message(encode(Message{Output{"a", "s", "t\n"}}))).text == "t\n");
   auto const finished = std::get<Finished>(*parse_message(encode(Message{Finished{"a", result, "o"}})));
   CHECK(finished.result == result);
@@ -60,6 +64,7 @@ TEST_CASE("protocol: every message is read back as it was written") {
   CHECK(std::get<Ended>(*parse_message(encode(Message{Ended{"w"}}))).why == "w");
   CHECK_FALSE(parse_message(R"({"v":1,"op":"finished","request":"a","result":[],"output":""})").has_value());
   CHECK_FALSE(parse_message(R"({"v":1,"op":"nonsense"})").has_value());
+  CHECK_FALSE(parse_message(R"({"v":1,"op":"refused","request":"a","why":"it answers what?"})").has_value());
 }
 
 TEST_CASE("protocol: the longest output fits into a line, whatever it holds") {
