@@ -231,7 +231,8 @@ class Watch {
           return;
         }
       }
-      wait(drained_by ? *drained_by : deadline, /*cancellable=*/phase == Phase::running && !drained_by);
+      wait(drained_by ? *drained_by : deadline, /*leader_runs=*/!drained_by,
+           /*cancellable=*/phase == Phase::running && !drained_by);
     }
   }
 
@@ -241,13 +242,14 @@ class Watch {
   Duration elapsed() const { return std::chrono::duration_cast<Duration>(Clock::now() - started_); }
 
  private:
-  void wait(Clock::time_point until, bool cancellable) {
+  // `leader_runs`: as far as the caller has seen. To look here again would lose an end that comes in between: nothing
+  // would be left to wake us before the deadline.
+  void wait(Clock::time_point until, bool leader_runs, bool cancellable) {
     auto left = std::chrono::ceil<Duration>(until - Clock::now());
     bool const watched = child_.handle() >= 0;
     if (!watched) left = std::min(left, kPollWithoutPidfd);
     left = std::clamp(left, Duration{0}, Duration{60'000});
     // A negative descriptor is skipped by poll.
-    bool const leader_runs = !child_.ended();
     std::array<pollfd, 4> polled{{{out_.get(), POLLIN, 0},
                                   {err_.get(), POLLIN, 0},
                                   {leader_runs ? child_.handle() : -1, POLLIN, 0},
