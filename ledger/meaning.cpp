@@ -14,7 +14,7 @@ namespace ledger {
 
 // Applied once an entry, by the first rule; the others look at the outcome.
 struct Meaning::Fold {
-  core::State state;
+  core::State state{.keep = core::Keep::everything()};
   std::map<std::string, std::string, std::less<>> config_files;
   std::string why;  // empty: the entry at hand applies
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -170,6 +171,11 @@ struct Keep {
   std::size_t keys = 20'000;          // idempotency keys; beyond it the oldest tenth goes
   std::size_t targets = 10'000;       // with their last outcomes; likewise
   std::size_t trigger_keys = 10'000;  // dedupe keys of forgotten cases; likewise
+  // Nothing is forgotten: for who judges a ledger, and must know what was there.
+  static constexpr Keep everything() {
+    constexpr auto kAll = std::numeric_limits<std::size_t>::max();
+    return {.cases = kAll, .keys = kAll, .targets = kAll, .trigger_keys = kAll};
+  }
   friend bool operator==(Keep const&, Keep const&) = default;
 };
 

@@ -32,9 +32,26 @@ constexpr unsigned kTreeClone = 1, kTreeCloexec = O_CLOEXEC, kRecursive = 0x8000
 struct MountAttributes {  // struct mount_attr of linux/mount.h
   std::uint64_t set = 0, clear = 0, propagation = 0, userns_fd = 0;
 };
-constexpr std::uint64_t kReadOnly = 1;  // MOUNT_ATTR_RDONLY
+constexpr std::uint64_t kReadOnly = 1, kNoDevices = 4;  // MOUNT_ATTR_RDONLY, MOUNT_ATTR_NODEV
 
-enum Stage { kNamespace, kMap, kPrivate, kPlace, kAll, kTmp, kFolder, kBack, kWorkdir, kCapability, kCheck, kProcess };
+// A read-only mount does not keep root from a disk's device node; these are all that stay.
+constexpr std::array kDevices{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
+
+enum Stage {
+  kNamespace,
+  kMap,
+  kPrivate,
+  kPlace,
+  kAll,
+  kTmp,
+  kFolder,
+  kBack,
+  kDevice,
+  kWorkdir,
+  kCapability,
+  kCheck,
+  kProcess
+};
 
 bool write_file(char const* path, char const* text) noexcept {
   int const fd = ::open(path, O_WRONLY | O_CLOEXEC);
@@ -71,6 +88,7 @@ char const* describe_sandbox(int stage) noexcept {
     case kTmp: return "mounting a /tmp of its own failed";
     case kFolder: return "making a folder in its /tmp failed";
     case kBack: return "mounting a writable folder failed";
+    case kDevice: return "keeping /dev/null and its like failed";
     case kWorkdir: return "entering its working directory failed";
     case kCapability: return "giving up capabilities failed";
     case kCheck: return "a try showed that it does not hold";
@@ -122,7 +140,12 @@ int SandboxPlan::enter(int& stage) const noexcept {
         ::syscall(kOpenTree, AT_FDCWD, places_[i].path.c_str(), kTreeClone | kTreeCloexec | kRecursive));
     if (trees[i] < 0) return fail(kPlace);
   }
-  MountAttributes const read_only{.set = kReadOnly};
+  std::array<int, kDevices.size()> devices{};
+  for (std::size_t i = 0; as_root_ && i < kDevices.size(); ++i) {
+    devices[i] = static_cast<int>(::syscall(kOpenTree, AT_FDCWD, kDevices[i], kTreeClone | kTreeCloexec));
+    if (devices[i] < 0 && errno != ENOENT) return fail(kDevice);
+  }
+  MountAttributes const read_only{.set = kReadOnly | (as_root_ ? kNoDevices : 0)};
   if (::syscall(kMountSetattr, AT_FDCWD, "/", kRecursive, &read_only, sizeof read_only) != 0) return fail(kAll);
   if (::mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, tmp_options_.c_str()) != 0) return fail(kTmp);
   for (auto const& path : hidden_) {
@@ -135,6 +158,11 @@ int SandboxPlan::enter(int& stage) const noexcept {
     }
     if (::syscall(kMoveMount, trees[i], "", AT_FDCWD, places_[i].path.c_str(), kFromEmptyPath) != 0) return fail(kBack);
     ::close(trees[i]);
+  }
+  for (std::size_t i = 0; as_root_ && i < kDevices.size(); ++i) {
+    if (devices[i] < 0) continue;
+    if (::syscall(kMoveMount, devices[i], "", AT_FDCWD, kDevices[i], kFromEmptyPath) != 0) return fail(kDevice);
+    ::close(devices[i]);
   }
   if (::chdir(directory_.c_str()) != 0) return fail(kWorkdir);
   if (as_root_) {

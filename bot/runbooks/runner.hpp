@@ -49,6 +49,7 @@ struct RunnerOptions {
   ports::Redactor const* redactor = nullptr;  // required; outlives the call
   uid_t client_uid = static_cast<uid_t>(-1);  // who may connect, besides root; -1: the runner's own account
   std::string run_as{};  // the account that this runner is; its requests name it. Empty: the service's own runner
+  std::vector<std::string> hidden{};  // absolute folders that no step sees under the sandbox strict
   // A socket that listens already, as systemd hands it over (sd_listen_fds(3)); -1: listen on socket_path.
   int listen_fd = -1;
   std::size_t max_runs = 16;  // at a time; more are refused

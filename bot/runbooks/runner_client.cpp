@@ -143,7 +143,15 @@ struct RunnerClient::Impl {
     // Somebody else's socket at that path must not get our orders, nor tell us how they ended.
     // systemd has opened its socket and our knocking starts the runner, which makes it its own and hangs up: then we
     // knock again. Nothing is said before its account answers.
-    if (peer && options.pid == 0 && peer->uid == 0 && uid != 0) return;
+    if (peer && options.pid == 0 && peer->uid == 0 && uid != 0) {
+      auto const left = std::max(until - Steady::now(), Steady::duration::zero());
+      timer = io.call_after(std::chrono::floor<net::Duration>(left), [this] {
+        timer = 0;
+        gone("systemd listens on " + options.socket.string() + ", but the runner behind it does not come: see the " +
+             "unit's log.");
+      });
+      return;
+    }
     if (!peer || (options.pid != 0 ? peer->pid != options.pid : peer->uid != uid))
       return gone("The process that listens on " + options.socket.string() + " is not the runner.");
     is_open = true;
@@ -156,6 +164,7 @@ struct RunnerClient::Impl {
 
   void closed(net::NetError const& why) {
     channel.reset();
+    io.cancel(std::exchange(timer, 0));
     if (is_open) return gone(last_words.empty() ? "The runner's socket ended: " + why.text : last_words);
     if (auto const end = reap()) return gone(describe_end(*end));
     if (Steady::now() >= until) return gone("The runner did not listen in time: " + why.text);

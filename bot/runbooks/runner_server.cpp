@@ -125,6 +125,7 @@ void RunnerServer::read_on() {
   io_.call_after(kReadOn, [this] {
     if (ended_) return;
     view_.idle();
+    forget_finished();
     read_on();
   });
 }

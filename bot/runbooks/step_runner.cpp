@@ -113,8 +113,9 @@ class StepRun {
     if (context_.request.sandbox == "strict") {
       spec.sandbox = process::Sandbox{.writable = context_.request.writable};
       spec.sandbox->tmp_bytes = context_.request.limits.file_bytes;
+      spec.sandbox->hidden = context_.options.hidden;
       // What systemd hands to the service (LoadCredential=); an http step's own process may name one as its token.
-      if (!is_http_step(step_)) spec.sandbox->hidden = {"/run/credentials"};
+      if (!is_http_step(step_)) spec.sandbox->hidden.emplace_back("/run/credentials");
       spec.sandbox->writable.push_back(context_.folder);
     }
     spec.on_output = [this](process::Stream stream, std::string_view bytes) {

@@ -60,7 +60,8 @@ TEST_CASE("strict: only its own folder, what is named and a /tmp of its own can 
                                "grep -q NoNewPrivs:.1 /proc/self/status && echo held"),
               shell("again",
                     "test -e here && ! test -e /tmp/mine && ! mount -o remount,rw / 2>/dev/null && "
-                    "! umount /tmp 2>/dev/null && ! touch /etc/x-cs && echo still held")});
+                    "! umount /tmp 2>/dev/null && ! touch /etc/x-cs && ! (: > /dev/kmsg) 2>/dev/null && "
+                    "head -c 1 /dev/urandom > /dev/null && echo still held")});
   wanted.writable = {open.string()};
   auto const outcome = rig.run_one(wanted);
   INFO(outcome.output);

@@ -172,6 +172,21 @@ TEST_CASE("client: a socket that belongs to another process is not believed") {
   CHECK(rig.events.readies == 0);
 }
 
+TEST_CASE("client: a runner that never comes to the socket that systemd holds for it is said") {
+  if (::geteuid() != 0) return;  // systemd's side of the socket is root's
+  Rig rig;
+  fs::create_directory(rig.socket.parent_path());
+  std::vector<std::unique_ptr<net::LineChannel>> channels;
+  auto const systemd = net::listen_unix(rig.io, rig.socket.string(), 0600,
+                                        [&](int fd) { channels.push_back(net::adopt_unix(rig.io, fd, {})); });
+  REQUIRE(systemd.has_value());
+  rig.client = std::make_unique<runbooks::RunnerClient>(
+      rig.io, runbooks::RunnerClientOptions{.socket = rig.socket, .runner_uid = 65534, .connect_limit = 100ms});
+  rig.client->start(rig.events);
+  REQUIRE(rig.wait([&] { return rig.events.gone.has_value(); }));
+  CHECK(rig.events.gone->find("does not come") != std::string::npos);
+}
+
 TEST_CASE("client: before the runner is ready orders are refused, later and not from inside the call") {
   Rig rig;
   rig.client = std::make_unique<runbooks::RunnerClient>(

@@ -53,8 +53,41 @@ RequestId settled_case(fixture::Story& story) {
   return id;
 }
 
+// Who is sre a platform says: bob, carol and erin are in no group by the file.
+Rules sourced() {
+  auto rules = fixture::rules();
+  for (auto& [key, person] : rules.people) person.groups.erase("sre");
+  rules.sources.emplace("sre", GroupSource{"slack", "S0SRE"});
+  rules.unread.insert("sre");
+  return rules;
+}
+
+GroupRead read_group(fixture::Story const& story, std::size_t who) {
+  static std::vector<std::set<std::string>> const kMembers{
+      {"U0BOB", "U0CAROL", "U0ERIN"}, {"U0BOB"}, {"U0CAROL", "U0NOBODY"}};
+  auto accounts = who < kMembers.size() ? Result<std::set<std::string>>(kMembers[who])
+                                        : Result<std::set<std::string>>(make_error(Errc::unavailable, "down"));
+  return {.group = "sre", .source = {"slack", "S0SRE"}, .asked_at = story.now, .accounts = std::move(accounts)};
+}
+
+// What a person does with a card other than voting, typed.
+CardAct typed(fixture::Story& story, char const* person, RequestId const& id) {
+  return {.ticket = ++story.ticket,
+          .platform = "slack",
+          .account = story.rules.people.at(person).accounts.at("slack"),
+          .channel = "C0INC",
+          .request = id.str(),
+          .binding = {},
+          .rendering = {},
+          .via = "text",
+          .envelope = {},
+          .delivery = "t" + std::to_string(++story.delivery),
+          .foreign = {}};
+}
+
 fixture::Story random_history(std::uint32_t seed, Keep const& keep) {
-  fixture::Story story;
+  bool const of_platform = seed % 3 == 0;
+  fixture::Story story(of_platform ? sourced() : fixture::rules());
   story.state.keep = story.copy.keep = keep;
   std::mt19937 random(seed);
   auto const pick = [&](std::size_t below) { return static_cast<std::size_t>(random() % below); };
@@ -67,9 +100,25 @@ fixture::Story random_history(std::uint32_t seed, Keep const& keep) {
   static constexpr std::array<char const*, 4> kPeople{"bob", "carol", "dave", "alice"};
   for (int i = 0; i < 60; ++i) {
     story.now += Duration(pick(20'000));
-    auto const what = pick(14);
+    auto const what = pick(18);
     auto const id = any();
-    if (what < 3) {
+    if (of_platform && (what == 8 || pick(3) == 0)) story.send(read_group(story, pick(4)));
+    if (what == 14 && id) {
+      story.send(QuestionAsked{typed(story, kPeople[pick(kPeople.size())], *id), "why " + std::to_string(i) + "?"});
+    } else if (what == 15 && id) {
+      story.send(AgainAsked{typed(story, kPeople[pick(kPeople.size())], *id)});
+      if (auto const made = story.reply().request;
+          made && story.state.request(*made) && story.phase(*made) == Phase::collecting)
+        story.send(story.collected(*made));
+    } else if (what == 16 && id) {
+      story.send(CancelAsked{.ticket = ++story.ticket,
+                             .by = Actor::person("alice"),
+                             .platform = "api",
+                             .account = {},
+                             .channel = {},
+                             .request = id->str(),
+                             .reason = "no need"});
+    } else if (what < 3) {
       auto const kind = pick(3);
       auto ask = story.asked(
           Actor::person("alice"),
@@ -120,7 +169,8 @@ fixture::Story random_history(std::uint32_t seed, Keep const& keep) {
 }  // namespace
 
 TEST_CASE("a state from bytes plus the rest of the ledger is the state of the whole ledger, over random histories") {
-  std::uint64_t forgotten = 0;
+  std::uint64_t forgotten = 0, asked_again = 0;
+  std::set<std::string> seen;  // kinds
   for (std::uint32_t seed = 0; seed < support::rounds(200); ++seed) {
     CAPTURE(seed);
     auto const& keep = seed % 2 == 0 ? kSmall : Keep{};
@@ -130,6 +180,8 @@ TEST_CASE("a state from bytes plus the rest of the ledger is the state of the wh
     auto const whole = encode_state(folded(story, fresh(keep), 0, entries));
     REQUIRE(encode_state(story.state) == whole);  // what the service lives with is what a restart folds
     forgotten += story.state.forgotten;
+    for (auto const& entry : story.ledger) seen.insert(entry.kind);
+    for (auto const& [id, request] : story.state.requests) asked_again += request.again_of ? 1u : 0u;
     for (auto const cut : {entries / 5, entries / 2, entries - 1, entries}) {
       CAPTURE(cut);
       auto const bytes = encode_state(folded(story, fresh(keep), 0, cut));
@@ -142,6 +194,10 @@ TEST_CASE("a state from bytes plus the rest of the ledger is the state of the wh
     }
   }
   CHECK(forgotten > support::rounds(200));
+  for (auto const* kind : {"groups.read", "question.asked", "request.cancelled", "request.denied", "request.expired",
+                           "run.finished", "vote.withdrawn"})
+    CHECK(seen.contains(kind));
+  CHECK(asked_again > 0);
 }
 
 TEST_CASE("a damaged state is refused, whatever is wrong with it") {

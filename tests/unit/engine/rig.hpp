@@ -246,9 +246,16 @@ class Rig {
   // Whatever is on record may become a snapshot: while the ledger can be written, the state is what it holds.
   void check_snapshot(core::Receipt const& head) {
     if (!engine->writable() || !ledger.broken.empty()) return;
-    if (head.seq + 1 != ledger.folded.entries ||
-        core::encode_state(engine->state()) != core::encode_state(ledger.folded))
+    auto const bytes = core::encode_state(engine->state());
+    auto const back = core::decode_state(bytes, [this](std::string_view path) -> core::Result<std::string> {
+      auto const found = ledger.files.find(path);
+      if (found == ledger.files.end()) return core::make_error(Errc::not_found, "no such file");
+      return found->second;
+    });
+    if (head.seq + 1 != ledger.folded.entries || bytes != core::encode_state(ledger.folded))
       ledger.broken = "a snapshot would hold another state than the ledger";
+    else if (!back || core::encode_state(*back) != bytes)
+      ledger.broken = "a snapshot does not come back as it was";
   }
 
   Replies ask(std::string runbook = "restart-service",
