@@ -1,5 +1,6 @@
 // `countersign serve`: builds the service from its parts and runs it. Plain members in order of dependence: destruction
 // runs backwards.
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -439,7 +440,18 @@ void forbid_dumps() {
                                          "core dumps can't be turned off: " + std::generic_category().message(errno)));
 }
 
+// glibc would learn from one large block (a snapshot) to keep as much at hand for ever, and gives each thread a heap of
+// its own.
+void keep_memory_small() {
+#ifdef __GLIBC__
+  ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+  ::mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
 int serve(std::string const& file) {
+  keep_memory_small();
   auto config = load_or_throw(file);
   auto const key_file = config.ledger.key.name();
   auto const pub = ledger::read_public_key(key_file + ".pub");

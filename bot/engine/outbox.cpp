@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bot/core/digest.hpp"
 #include "bot/core/failpoint.hpp"
 
 namespace engine {
@@ -207,12 +208,12 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
     if (card) thread = card->ref;
   }
   // The body of the intent, mention and all; after a restart the message as it looks now, under the rendering that the
-  // intent recorded. `look`: what an update without news would be, so that none is sent.
+  // intent recorded. `look`: digest of what an update without news would be, so that none is sent.
   core::Json body;
   std::string look;
   try {
     auto now = render(*request, *post).body;
-    if (post->purpose == "card") look = core::dump(now);
+    if (post->purpose == "card") look = core::sha256_hex(core::dump(now));
     auto const known = bodies_.find(copy_key);
     body = known == bodies_.end() ? std::move(now) : std::move(known->second);
     if (known != bodies_.end()) bodies_.erase(known);
@@ -239,7 +240,7 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
         }
         retries_.erase({id, number});
         if (!look.empty()) {  // a card
-          copies_[copy_key].last_body = look;
+          copies_[copy_key].last_digest = look;
           posted_here_.insert(copy_key);
         }
         intended_.erase(copy_key);
@@ -287,15 +288,15 @@ void Outbox::update(core::RequestState const& request, core::PostState const& po
                {{"request", request.id.str()}, {"platform", post.platform}, {"why", std::string(problem.what())}});
     return;
   }
-  auto const text = core::dump(body);
-  if (text == copy.last_body) return update_done(request.id, post, text, {});
+  auto const digest = core::sha256_hex(core::dump(body));
+  if (digest == copy.last_digest) return update_done(request.id, post, digest, {});
   copy.busy = true;
-  to->update(*post.ref, std::move(body), [this, id = request.id, post, text](core::Result<void> result) {
+  to->update(*post.ref, std::move(body), [this, id = request.id, post, digest](core::Result<void> result) {
     core::reached(core::Failpoint::K10_chat_updated);
     auto& done = copies_[post.key + post.platform];
     done.busy = false;
     if (std::exchange(done.again, false)) return refresh(id);
-    update_done(id, post, text, result);
+    update_done(id, post, digest, result);
   });
 }
 
@@ -315,10 +316,10 @@ void Outbox::try_later(core::RequestId const& id, core::PostState const& post, c
   });
 }
 
-void Outbox::update_done(core::RequestId const& id, core::PostState const& post, std::string const& body,
+void Outbox::update_done(core::RequestId const& id, core::PostState const& post, std::string const& digest,
                          core::Result<void> const& result) {
   if (result) {
-    copies_[post.key + post.platform].last_body = body;
+    copies_[post.key + post.platform].last_digest = digest;
     if (auto const retry = retries_.find({id, post.number}); retry != retries_.end()) {
       loop_.cancel(retry->second.timer);
       retries_.erase(retry);

@@ -54,15 +54,15 @@ class Outbox {
   std::vector<ports::Figure> figures() const { return enclosures_.figures(); }
 
  private:
-  struct Copy {             // of a message that stands on a platform
-    std::string last_body;  // as last sent, to leave out updates that change nothing
+  struct Copy {               // of a message that stands on a platform
+    std::string last_digest;  // SHA-256 of what was last sent, to leave out updates that change nothing
     bool busy = false, again = false;
   };
   ports::ChatAdapter* adapter(std::string const& platform) const;
   void intend(core::RequestState const& request, std::string const& purpose, std::string const& channel,
               std::string const& platform, std::string const& address, bool mention);
   void update(core::RequestState const& request, core::PostState const& post);
-  void update_done(core::RequestId const& id, core::PostState const& post, std::string const& body,
+  void update_done(core::RequestId const& id, core::PostState const& post, std::string const& digest,
                    core::Result<void> const& result);
   // Of a post whose intent is recorded: as it looks now, without the mention that only the first post has.
   ports::Rendered render(core::RequestState const& request, core::PostState const& post) const;
