@@ -295,7 +295,14 @@ void Outbox::update(core::RequestState const& request, core::PostState const& po
     core::reached(core::Failpoint::K10_chat_updated);
     auto& done = copies_[post.key + post.platform];
     done.busy = false;
-    if (std::exchange(done.again, false)) return refresh(id);
+    if (result) done.last_digest = digest;
+    if (std::exchange(done.again, false)) {
+      // This copy alone: two that refreshed each other would never come to an end.
+      auto const* known = state_.request(id);
+      if (!known) return;
+      auto const now = std::ranges::find(known->posts, post.number, &core::PostState::number);
+      if (now != known->posts.end() && now->ref) return update(*known, *now);
+    }
     update_done(id, post, digest, result);
   });
 }
