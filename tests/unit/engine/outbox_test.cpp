@@ -69,6 +69,28 @@ TEST_CASE("updates of one message are coalesced to the last state") {
   CHECK(rig.chat.messages[0].body["status"].text().find("ucceeded") != std::string::npos);
 }
 
+TEST_CASE("updates of two copies that come in while both are under way end: neither sets off the other") {
+  auto rules = fixture::rules();
+  rules.channels.at("incidents").emplace("matrix", "!inc");
+  Rig rig(rules, /*start_now=*/false);
+  rig.adapters = {&rig.chat, &rig.other};
+  rig.start();
+  auto const id = rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
+  for (auto* chat : {&rig.chat, &rig.other}) chat->hold_updates = true;
+  rig.approve("bob", id);
+  rig.approve("carol", id);
+  for (int i = 0; i < 10; ++i) {
+    for (auto* chat : {&rig.chat, &rig.other}) {
+      chat->release();
+      rig.settle();
+    }
+  }
+  for (auto const* chat : {&rig.chat, &rig.other}) {
+    CHECK(chat->updates == 2);
+    CHECK(chat->held.empty());
+  }
+}
+
 TEST_CASE("the outcome is told once in the thread, mentioning who asked") {
   Rig rig;
   auto const id = rig.open();
