@@ -12,6 +12,7 @@ namespace engine {
 namespace {
 
 constexpr std::size_t kMaxBatch = 512;  // events stepped between two writes
+constexpr int kRefreshAtOnce = 4;       // requests whose messages are drawn in one turn of the loop
 
 // A deny or a cancel.
 bool takes_away(core::Event const& event) {
@@ -178,7 +179,7 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
   if (!result) {
     write_failed(result.error());
     for (auto const& then : waiting) then();
-    return;
+    return refresh_held_back();
   }
   for (std::size_t i = 0; i < batch_entries_.size() && i < result->size(); ++i) {
     auto const& entry = batch_entries_[i];
@@ -204,6 +205,7 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
   }
   arm_timer();
   pump();
+  refresh_held_back();
 }
 
 void Engine::perform(std::vector<core::Effect> const& effects) {
@@ -219,7 +221,7 @@ void Engine::perform(core::Effect const& effect) {
         } else if constexpr (std::is_same_v<T, core::CollectEvidence>) {
           evidence_.order(what);
         } else if constexpr (std::is_same_v<T, core::Refresh>) {
-          outbox_.refresh(what.request);
+          refresh_soon(what.request);
         } else if constexpr (std::is_same_v<T, core::SendPost>) {
           outbox_.send(what.request, what.number, /*in_doubt=*/false);
         } else if constexpr (std::is_same_v<T, core::AskRunner>) {
@@ -255,6 +257,40 @@ void Engine::perform(core::Effect const& effect) {
         }
       },
       effect);
+}
+
+// Drawing messages is what costs most of an event, and nobody waits for it like a clicker for the answer or the writer
+// for the next batch: it comes after both, in turns with what the sockets bring.
+void Engine::refresh_soon(core::RequestId const& id) {
+  stale_.insert(id);
+  if (stopping_) return refresh_some();  // there may be no next turn
+  if (std::exchange(refreshing_, true)) return;
+  parts_.loop.post([this] {
+    refreshing_ = false;
+    refresh_some();
+  });
+}
+
+void Engine::refresh_held_back() {
+  if (!stale_.empty()) refresh_soon(*stale_.begin());
+}
+
+void Engine::refresh_some() {
+  std::set<std::string_view> writing;  // no message shows what isn't durable: their turn comes with the write's end
+  if (writing_) {
+    for (auto const& entry : batch_entries_) writing.insert(entry.request_id);
+  }
+  int left = kRefreshAtOnce;
+  for (auto at = stale_.begin(); at != stale_.end();) {
+    if (writing.contains(at->str())) {
+      ++at;
+      continue;
+    }
+    if (left-- == 0 && !stopping_) return refresh_soon(*at);
+    auto const id = *at;
+    at = stale_.erase(at);
+    outbox_.refresh(id);
+  }
 }
 
 void Engine::reply(core::Reply const& reply) {

@@ -116,6 +116,9 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void lose_runs(std::string const& run_as, std::string const& why);
   void perform(std::vector<core::Effect> const& effects);
   void perform(core::Effect const& effect);
+  void refresh_soon(core::RequestId const& id);
+  void refresh_some();
+  void refresh_held_back();
   void reply(core::Reply const& reply);
   void arm_timer();
   void set_degraded(bool degraded, std::string const& why, bool tell = true);
@@ -138,6 +141,8 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   bool retry_ = false;          // the failure may pass (no space)
   std::vector<Waiting> aside_;  // acted on (denies, cancels), in the side file, not yet in the ledger
   std::vector<std::function<void()>> after_write_;
+  std::set<core::RequestId> stale_;  // their messages are to be looked at
+  bool refreshing_ = false;          // the loop will call refresh_some()
   std::vector<Waiting> deferred_;  // internal events to be stepped once the ledger can be written again
   std::map<core::Ticket, Replied> tickets_;
   core::Ticket last_ticket_ = 0;
