@@ -117,7 +117,13 @@ void Engine::enqueue(decltype(core::Event::what) what, core::Ticket ticket) {
   } else {
     queue_.push_back(std::move(waiting));
   }
-  if (started_ && !writing_) parts_.loop.post([this] { pump(); });
+  if (started_ && !writing_) pump_later();
+}
+
+void Engine::pump_later() {
+  parts_.loop.post([this, alive = std::weak_ptr<int>(alive_)] {
+    if (!alive.expired()) pump();
+  });
 }
 
 void Engine::pump() {
@@ -156,7 +162,7 @@ void Engine::pump() {
     batch_.clear();
     perform(std::exchange(batch_effects_, {}));
     arm_timer();
-    if (!queue_.empty()) parts_.loop.post([this] { pump(); });
+    if (!queue_.empty()) pump_later();
     return;
   }
   writing_ = true;
@@ -265,7 +271,8 @@ void Engine::refresh_soon(core::RequestId const& id) {
   stale_.insert(id);
   if (stopping_) return refresh_some();  // there may be no next turn
   if (std::exchange(refreshing_, true)) return;
-  parts_.loop.post([this] {
+  parts_.loop.post([this, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.expired()) return;
     refreshing_ = false;
     refresh_some();
   });

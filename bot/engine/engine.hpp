@@ -106,6 +106,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   bool takes_no_more() const;  // of what may come again later (T69)
   core::Ticket open_ticket(Replied replied);
   void enqueue(decltype(core::Event::what) what, core::Ticket ticket = 0);
+  void pump_later();
   void pump();
   void written(core::Result<std::vector<core::Receipt>> result);
   void write_failed(core::Error const& error);
@@ -156,6 +157,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   std::uint64_t write_failures_ = 0, runs_ordered_ = 0;
   core::Time write_began_{};
   ports::Timing vote_time_, write_time_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // the loop may hear of us late
 };
 
 }  // namespace engine

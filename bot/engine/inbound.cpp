@@ -56,7 +56,9 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
                                                                : ports::Answer::State::refused;
     answered({.state = state, .text = reply.text});
   });
-  progress->timer = parts_.loop.call_after(kAnswerLimit, [this, progress, ticket, answered] {
+  auto const alive = std::weak_ptr<int>(alive_);
+  progress->timer = parts_.loop.call_after(kAnswerLimit, [this, alive, progress, ticket, answered] {
+    if (alive.expired()) return;
     progress->timer = 0;
     bool const queued = std::ranges::any_of(queue_, [&](Waiting const& waiting) { return waiting.ticket == ticket; });
     if (!queued && !progress->parked)

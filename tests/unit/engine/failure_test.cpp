@@ -267,3 +267,13 @@ TEST_CASE("side lines hold a whole deny, withdrawal or cancel, and nothing but t
   for (auto const* line : {"", "{}", "[]", "{\"schema\":2}", "{\"schema\":1,\"what\":\"approve\"}"})
     CHECK_FALSE(engine::parse_side(line));
 }
+
+TEST_CASE("an engine that is gone answers no vote, when the limit of that answer comes") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  auto const answers = rig.approve("bob", id);
+  rig.engine.reset();
+  rig.loop.advance(10s);
+  CHECK(answers->empty());
+}
