@@ -47,6 +47,7 @@ void Engine::write_failed(core::Error const& error) {
     // What the disk holds is unknown: answer everybody, write nothing more, let the next start find out.
     for (auto const& waiting : failed)
       reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
+    blind_ = true;
     retry_ = false;
     set_degraded(true, error.message);
     pump();  // whoever waits is told, too
@@ -59,6 +60,10 @@ void Engine::write_failed(core::Error const& error) {
       parts_.log.error("the ledger can't be read again", {{"why", folded.error().message}});
       for (auto const& waiting : failed)
         reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
+      blind_ = true;
+      retry_ = false;
+      set_degraded(true, error.message, /*tell=*/false);
+      pump();
       return parts_.stop_service(folded.error());
     }
     recorded_ = std::move(*folded);
@@ -101,7 +106,7 @@ void Engine::act_aside(Waiting waiting) {
     auto const kept = parts_.side.append(write_side(waiting.event));
     if (!kept) {
       parts_.log.error("the side file can't be written either", {{"why", kept.error().message}});
-      state_ = *recorded_;
+      if (recorded_) state_ = *recorded_;
       for (auto const& earlier : aside_) static_cast<void>(core::step(state_, earlier.event));
       return reply({.ticket = waiting.ticket,
                     .code = core::Errc::unavailable,

@@ -172,6 +172,7 @@ void Engine::pump() {
 }
 
 void Engine::when_durable(std::function<void()> then) {
+  if (blind_) return;  // dropped: who asks over HTTP gets a 500
   if (!writing_) return then();
   after_write_.push_back(std::move(then));
 }
@@ -184,6 +185,7 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
   auto const waiting = std::exchange(after_write_, {});
   if (!result) {
     write_failed(result.error());
+    if (blind_) return;
     for (auto const& then : waiting) then();
     return refresh_held_back();
   }
@@ -283,6 +285,7 @@ void Engine::refresh_held_back() {
 }
 
 void Engine::refresh_some() {
+  if (blind_) return;
   std::set<std::string_view> writing;  // no message shows what isn't durable: their turn comes with the write's end
   if (writing_) {
     for (auto const& entry : batch_entries_) writing.insert(entry.request_id);

@@ -139,6 +139,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   std::vector<core::Entry> batch_entries_;
   std::vector<core::Effect> batch_effects_;
   bool degraded_ = false;
+  bool blind_ = false;          // the service ends: state_ may hold what is not on record, and is shown to nobody
   bool retry_ = false;          // the failure may pass (no space)
   std::vector<Waiting> aside_;  // acted on (denies, cancels), in the side file, not yet in the ledger
   std::vector<std::function<void()>> after_write_;

@@ -277,3 +277,20 @@ TEST_CASE("an engine that is gone answers no vote, when the limit of that answer
   rig.loop.advance(10s);
   CHECK(answers->empty());
 }
+
+TEST_CASE("what is not on record is shown to nobody while the service ends") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  rig.approve("bob", id);
+  bool shown = false;
+  rig.engine->when_durable([&] { shown = true; });
+  rig.refold_broken = true;
+  rig.ledger.fail(GENERATE(core::Errc::fsync_failed, core::Errc::io));
+  rig.settle();
+  rig.engine->when_durable([&] { shown = true; });
+  CHECK_FALSE(shown);
+  CHECK(rig.stopped);
+  CHECK_FALSE(rig.engine->writable());
+  CHECK(rig.approve("carol", id)->front().state == State::not_recorded);
+}
