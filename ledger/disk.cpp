@@ -128,6 +128,10 @@ Result<Map> Map::open(path const& file) {
   return map;
 }
 
+void Map::release_pages() const noexcept {
+  if (address_ != nullptr) static_cast<void>(::madvise(address_, size_, MADV_DONTNEED));  // nothing depends on it
+}
+
 Map::Map(Map&& other) noexcept
     : address_(std::exchange(other.address_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 

@@ -56,6 +56,8 @@ class Map {
   Map& operator=(Map&& other) noexcept;
   ~Map();
   std::string_view bytes() const noexcept { return {static_cast<char const*>(address_), size_}; }
+  // The pages that were looked at no longer count as this process's memory; they are mapped again when looked at.
+  void release_pages() const noexcept;
 
  private:
   void* address_ = nullptr;

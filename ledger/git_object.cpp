@@ -28,7 +28,14 @@ core::Error corrupt(std::string text) { return make_error(Errc::corrupt, std::mo
 
 void ensure_libgit2() {
   // Never shut down: a static destructor would race with threads that still read.
-  static int const count = git_libgit2_init();
+  static int const count = [] {
+    auto const started = git_libgit2_init();
+    // Its own limits (256 MiB of objects, 1 GiB a window of a pack) are those of a tool that ends soon.
+    git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, static_cast<ssize_t>(8 << 20));
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, static_cast<std::size_t>(1 << 20));
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, static_cast<std::size_t>(8 << 20));
+    return started;
+  }();
   static_cast<void>(count);
 }
 
@@ -102,14 +109,18 @@ Result<Oid> hash_blob(std::string_view body) {
   return out;
 }
 
-bool tree_less(TreeItem const& a, TreeItem const& b) noexcept {
-  auto const common = std::min(a.name.size(), b.name.size());
-  if (auto const order = std::memcmp(a.name.data(), b.name.data(), common); order != 0) return order < 0;
-  auto const next = [common](TreeItem const& item) {
-    if (item.name.size() > common) return static_cast<unsigned char>(item.name[common]);
-    return static_cast<unsigned char>(item.folder ? '/' : '\0');
+bool tree_name_less(std::string_view a, bool a_folder, std::string_view b, bool b_folder) noexcept {
+  auto const common = std::min(a.size(), b.size());
+  if (auto const order = std::memcmp(a.data(), b.data(), common); order != 0) return order < 0;
+  auto const next = [common](std::string_view name, bool folder) {
+    if (name.size() > common) return static_cast<unsigned char>(name[common]);
+    return static_cast<unsigned char>(folder ? '/' : '\0');
   };
-  return next(a) < next(b);
+  return next(a, a_folder) < next(b, b_folder);
+}
+
+bool tree_less(TreeItem const& a, TreeItem const& b) noexcept {
+  return tree_name_less(a.name, a.folder, b.name, b.folder);
 }
 
 std::string encode_tree(std::vector<TreeItem> const& items) {
@@ -175,6 +186,8 @@ Result<void> ObjectDb::reopen() {
   return {};
 }
 
+void ObjectDb::rest() noexcept { handle_.reset(); }
+
 Result<ObjectDb> ObjectDb::open(std::filesystem::path const& repository) {
   std::error_code ignored;
   auto folder = repository;
@@ -196,7 +209,7 @@ Result<std::string> ObjectDb::read(Oid const& id, ObjectType type) {
   std::string message;
   // A writer that merges packs takes files away between our look at the folder and our read: look again.
   for (int attempt = 0; attempt < 6; ++attempt) {
-    if (attempt > 0) {
+    if (attempt > 0 || !handle_) {
       if (auto const opened = reopen(); !opened) return opened.error();
     }
     git_odb_object* object = nullptr;
@@ -217,6 +230,9 @@ Result<std::string> ObjectDb::read(Oid const& id, ObjectType type) {
 Result<Oid> ObjectDb::complete(std::string_view abbreviation) {
   git_oid partial{};
   git_oid full{};
+  if (!handle_) {
+    if (auto const opened = reopen(); !opened) return opened.error();
+  }
   if (abbreviation.size() < 4 || abbreviation.size() > 40 ||
       git_oid_fromstrn(&partial, abbreviation.data(), abbreviation.size()) != 0)
     return make_error(Errc::bad_input, "'" + std::string(abbreviation) + "' is no commit id.");

@@ -41,6 +41,7 @@ struct TreeItem {
 
 // Git's order of the names in a tree: bytewise, folders as if their name ended in '/'.
 bool tree_less(TreeItem const& a, TreeItem const& b) noexcept;
+bool tree_name_less(std::string_view a, bool a_folder, std::string_view b, bool b_folder) noexcept;
 std::string encode_tree(std::vector<TreeItem> const& items);  // items in tree_less order
 // corrupt with the reason when it is not exactly what encode_tree writes: modes 100644 and 40000 only, sorted, no
 // duplicates, no name that git would refuse.
@@ -58,6 +59,8 @@ class ObjectDb {
   // not_found when it isn't there, corrupt when it can't be read or isn't of this type.
   Result<std::string> read(Oid const& id, ObjectType type);
   Result<Oid> complete(std::string_view abbreviation);  // of 4 digits or more; conflict when it is ambiguous
+  // Lets go of the mapped files until the next read, which opens them again.
+  void rest() noexcept;
   std::filesystem::path const& git_folder() const noexcept { return folder_; }
 
  private:

@@ -71,6 +71,7 @@ class PackIndex {
   std::uint32_t count() const noexcept { return count_; }
   PackedObject at(std::uint32_t position) const;  // in order of ids
   bool contains(Oid const& id) const;
+  void release_pages() const noexcept { map_.release_pages(); }
   std::string_view id_at(std::uint32_t position) const noexcept {
     return map_.bytes().substr(kIds + std::size_t{20} * position, 20);
   }

@@ -28,6 +28,8 @@ constexpr std::size_t kWaitAt = kMaxPacks - 5;         // the writer waits for a
 constexpr auto kRetiredFor = std::chrono::minutes(1);  // for readers that listed the packs before a merge
 constexpr std::size_t kMostOnDisk = kMaxPacks - 10;    // with the retired ones; leaves room for what is being written
 constexpr std::size_t kChunk = 1 << 20;
+constexpr std::uint32_t kLargeIndex = 4'000;         // objects: 110 KiB
+constexpr std::uint64_t kLooksBetweenReleases = 32;  // each brings in some 100 KiB of a large index
 
 std::size_t size_class(std::uint64_t bytes) {
   std::size_t out = 0;
@@ -95,12 +97,14 @@ class HashingFile {
       : out_(&out), files_(&files), context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
     EVP_DigestInit_ex(context_.get(), EVP_sha1(), nullptr);
   }
-  Result<void> add(std::string_view bytes) {
+  // `map`: where the bytes stand; what was copied of it is not kept in memory.
+  Result<void> add(std::string_view bytes, disk::Map const* map = nullptr) {
     while (!bytes.empty()) {
       auto const piece = bytes.substr(0, kChunk);
       EVP_DigestUpdate(context_.get(), piece.data(), piece.size());
       if (auto const done = disk::write_all(*files_, out_->fd.get(), piece, out_->file); !done) return done;
       bytes.remove_prefix(piece.size());
+      if (map != nullptr) map->release_pages();
     }
     return {};
   }
@@ -161,6 +165,7 @@ Result<PackFolder::Pack> PackFolder::copy_together(fs::path const& folder, std::
       if (auto const checked = check_pack(bytes.substr(0, bytes.size() - 20), *pack.index, pack.name); !checked)
         return checked.error();
     }
+    map->release_pages();
     sources.push_back({std::move(*map), at - 12});
     at += bytes.size() - 32;
     count += pack.index->count();
@@ -175,6 +180,7 @@ Result<PackFolder::Pack> PackFolder::copy_together(fs::path const& folder, std::
       object.offset += sources[i].shift;
       objects.push_back(object);
     }
+    packs[i].index->release_pages();
   }
   std::ranges::sort(objects, {}, &PackedObject::id);
   auto const same = [](PackedObject const& a, PackedObject const& b) { return a.id == b.id; };
@@ -191,7 +197,7 @@ Result<PackFolder::Pack> PackFolder::copy_together(fs::path const& folder, std::
   for (auto const& source : sources) {
     if (!written) break;
     auto const bytes = source.map.bytes();
-    written = out.add(bytes.substr(12, bytes.size() - 32));
+    written = out.add(bytes.substr(12, bytes.size() - 32), &source.map);
   }
   if (!written) return written.error();
   auto const hash = out.finish();
@@ -296,7 +302,13 @@ void PackFolder::drop_redundant() {
   packs_ = std::move(kept);
 }
 
+// Ids are random, so in time every page of every index would be looked at, and a ledger of years counted as memory.
 bool PackFolder::contains(Oid const& id) const {
+  if (++looks_ % kLooksBetweenReleases == 0) {
+    for (auto const& pack : packs_) {
+      if (pack.index->count() > kLargeIndex) pack.index->release_pages();
+    }
+  }
   return std::ranges::any_of(packs_, [&](Pack const& pack) { return pack.index->contains(id); });
 }
 

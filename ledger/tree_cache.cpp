@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <optional>
 
 namespace ledger {
 
@@ -10,8 +12,44 @@ namespace {
 using core::Errc;
 using core::make_error;
 
-constexpr std::size_t kMaxNodes = 20'000;  // some 30 MB at most; beyond, everything is forgotten and loaded on demand
+constexpr std::size_t kMaxNodes = 12'000;  // some 6 MB; beyond, those that were used longest ago are forgotten
+constexpr unsigned kRestAfter = 64;        // batches without a tree to load
 constexpr unsigned kMaxChain = 31;         // deltas on deltas: every 32nd version of a tree is whole
+
+// Where an item stands in an encoded tree.
+struct Place {
+  std::size_t at = 0;  // its first byte
+  bool folder = false;
+  std::string_view name;
+  std::size_t id() const { return at + (folder ? 6 : 7) + name.size() + 1; }
+  std::size_t end() const { return id() + 20; }
+};
+
+Place place_at(std::string_view encoded, std::size_t at) {
+  Place out{.at = at, .folder = encoded[at] == '4', .name = {}};
+  auto const from = at + (out.folder ? 6 : 7);
+  out.name = encoded.substr(from, encoded.find('\0', from) - from);
+  return out;
+}
+
+std::optional<Place> find_item(std::string_view encoded, std::string_view name) {
+  for (std::size_t at = 0; at < encoded.size();) {
+    auto const place = place_at(encoded, at);
+    if (place.name == name) return place;
+    at = place.end();
+  }
+  return std::nullopt;
+}
+
+void insert_item(std::string& encoded, TreeItem const& item) {
+  std::size_t at = 0;
+  while (at < encoded.size()) {
+    auto const place = place_at(encoded, at);
+    if (!tree_name_less(place.name, place.folder, item.name, item.folder)) break;
+    at = place.end();
+  }
+  encoded.insert(at, encode_tree({item}));
+}
 
 core::Error exists(std::string_view path) {
   return make_error(Errc::conflict, std::string(path) +
@@ -21,38 +59,24 @@ core::Error exists(std::string_view path) {
 
 }  // namespace
 
-struct TreeCache::Slot {
-  TreeItem item;
-  std::unique_ptr<Node> node;  // a folder that is loaded
-};
-
+// A tree as git has it, and the folders in it that are loaded.
 struct TreeCache::Node {
-  std::vector<Slot> slots;  // in tree_less order
-  std::string encoded;      // as last written or loaded
-  bool dirty = false;
-  bool fresh = false;        // something below is certainly new, so this tree is too
-  std::uint64_t batch = 0;   // in which batch it was last written,
-  std::uint64_t offset = 0;  // and where
+  struct Child {
+    std::string name;
+    std::unique_ptr<Node> node;
+  };
+  std::string encoded;
+  std::string before;           // as last written in this batch, while something has changed since
+  std::vector<Child> children;  // by name
+  std::uint64_t used = 0;       // in which batch last
+  std::uint64_t batch = 0;      // in which batch it was last written,
+  std::uint64_t offset = 0;     // and where
   unsigned chain = 0;
+  bool dirty = false;
+  bool fresh = false;  // something below is certainly new, so this tree is too
 
-  Slot* find(std::string_view name) {
-    // A name stands at one of two places: sorted as a file or as a folder.
-    for (bool const folder : {false, true}) {
-      auto const at = place(name, folder);
-      if (at < slots.size() && slots[at].item.name == name && slots[at].item.folder == folder) return &slots[at];
-    }
-    return nullptr;
-  }
-  std::size_t place(std::string_view name, bool folder) const {
-    TreeItem const wanted{std::string(name), folder, {}};
-    return static_cast<std::size_t>(
-        std::lower_bound(slots.begin(), slots.end(), wanted,
-                         [](Slot const& slot, TreeItem const& item) { return tree_less(slot.item, item); }) -
-        slots.begin());
-  }
-  Slot& insert(TreeItem item) {
-    auto const at = place(item.name, item.folder);
-    return *slots.insert(slots.begin() + static_cast<std::ptrdiff_t>(at), Slot{std::move(item), nullptr});
+  std::vector<Child>::iterator child(std::string_view name) {
+    return std::ranges::lower_bound(children, name, {}, [](Child const& one) -> std::string_view { return one.name; });
   }
 };
 
@@ -70,42 +94,54 @@ void TreeCache::reset(Oid const& root) {
   nodes_ = 0;
 }
 
-Result<void> TreeCache::load(Node& node, Oid const& id) {
+Result<std::unique_ptr<TreeCache::Node>> TreeCache::load(Oid const& id) {
   auto body = db_->read(id, ObjectType::tree);
   if (!body) return body.error();
-  auto items = parse_tree(*body);
-  if (!items) return items.error();
-  node.slots.reserve(items->size());
-  for (auto& item : *items) node.slots.push_back({std::move(item), nullptr});
-  node.encoded = std::move(*body);
+  if (auto const items = parse_tree(*body); !items) return items.error();
+  auto out = std::make_unique<Node>();
+  out->encoded = std::move(*body);
   ++nodes_;
-  return {};
+  loaded_in_ = batch_;
+  return out;
 }
 
-Result<TreeCache::Node*> TreeCache::child(Slot& slot) {
-  if (!slot.node) {
+// The folder of that name, loaded when it stands in the tree and made when it doesn't.
+Result<TreeCache::Node*> TreeCache::folder(Node& of, std::string_view name) {
+  auto at = of.child(name);
+  if (at == of.children.end() || at->name != name) {
+    auto const place = find_item(of.encoded, name);
     auto fresh = std::make_unique<Node>();
-    if (auto const loaded = load(*fresh, slot.item.id); !loaded) return loaded.error();
-    slot.node = std::move(fresh);
+    if (place) {
+      Oid id;
+      std::memcpy(id.bytes.data(), of.encoded.data() + place->id(), id.bytes.size());
+      auto loaded = load(id);
+      if (!loaded) return loaded.error();
+      fresh = std::move(*loaded);
+    } else {
+      insert_item(of.encoded, {std::string(name), true, {}});
+      ++nodes_;
+    }
+    at = of.children.insert(at, {std::string(name), std::move(fresh)});
   }
-  return slot.node.get();
+  at->node->used = batch_;
+  return at->node.get();
 }
 
 Result<void> TreeCache::check(std::vector<core::File> const& files) {
   if (!root_) {
-    auto fresh = std::make_unique<Node>();
-    if (auto const loaded = load(*fresh, root_id_); !loaded) return loaded.error();
-    root_ = std::move(fresh);
+    auto loaded = load(root_id_);
+    if (!loaded) return loaded.error();
+    root_ = std::move(*loaded);
   }
   for (auto const& file : files) {
     auto* node = root_.get();
     std::string_view rest = file.path;
-    while (node != nullptr) {
+    for (;;) {
       auto const slash = rest.find('/');
-      auto* const slot = node->find(rest.substr(0, slash));
-      if (slot == nullptr) break;
-      if (slash == std::string_view::npos || !slot->item.folder) return exists(file.path);
-      auto next = child(*slot);
+      auto const place = find_item(node->encoded, rest.substr(0, slash));
+      if (!place) break;
+      if (slash == std::string_view::npos || !place->folder) return exists(file.path);
+      auto next = folder(*node, place->name);
       if (!next) return next.error();
       node = *next;
       rest.remove_prefix(slash + 1);
@@ -129,21 +165,15 @@ Result<Oid> TreeCache::add(std::vector<core::File> const& files, PackBuilder& ba
     auto* node = root_.get();
     std::string_view rest = file.path;
     for (;;) {
+      if (!node->dirty && node->batch == batch_ && node->chain < kMaxChain) node->before = node->encoded;
       node->dirty = true;
       node->fresh = node->fresh || !known;
       auto const slash = rest.find('/');
       if (slash == std::string_view::npos) {
-        node->insert({std::string(rest), false, *id});
+        insert_item(node->encoded, {std::string(rest), false, *id});
         break;
       }
-      auto const name = rest.substr(0, slash);
-      auto* slot = node->find(name);
-      if (slot == nullptr) {
-        slot = &node->insert({std::string(name), true, {}});
-        slot->node = std::make_unique<Node>();
-        ++nodes_;
-      }
-      auto next = child(*slot);
+      auto next = folder(*node, rest.substr(0, slash));
       if (!next) return next.error();
       node = *next;
       rest.remove_prefix(slash + 1);
@@ -156,26 +186,18 @@ Result<Oid> TreeCache::add(std::vector<core::File> const& files, PackBuilder& ba
 
 // Writes the changed trees below and then this one. The id of the root ends in root_id_.
 Result<void> TreeCache::write(Node& node, PackBuilder& batch, BatchWriter const& written) {
-  for (auto& slot : node.slots) {
-    if (!slot.node || !slot.node->dirty) continue;
-    auto const done = write(*slot.node, batch, written);
+  for (auto& child : node.children) {
+    if (!child.node->dirty) continue;
+    auto const done = write(*child.node, batch, written);
     if (!done) return done.error();
-    slot.item.id = root_id_;
+    std::memcpy(node.encoded.data() + find_item(node.encoded, child.name)->id(), root_id_.bytes.data(), 20);
   }
-  std::string encoded;
-  encoded.reserve(node.encoded.size() + 64);
-  for (auto const& slot : node.slots) {
-    encoded += slot.item.folder ? "40000 " : "100644 ";
-    encoded += slot.item.name;
-    encoded += '\0';
-    encoded += slot.item.id.view();
-  }
-  auto const id = hash_object(ObjectType::tree, encoded);
+  auto const id = hash_object(ObjectType::tree, node.encoded);
   if (node.fresh || !(batch.contains(id) || written.contains(id))) {
     std::string delta;
-    if (node.batch == batch_ && node.chain < kMaxChain) delta = make_delta(node.encoded, encoded);
+    if (!node.before.empty()) delta = make_delta(node.before, node.encoded);
     if (delta.empty()) {
-      node.offset = batch.add(ObjectType::tree, id, encoded);
+      node.offset = batch.add(ObjectType::tree, id, node.encoded);
       node.chain = 0;
     } else {
       node.offset = batch.add_delta(id, node.offset, delta);
@@ -185,7 +207,7 @@ Result<void> TreeCache::write(Node& node, PackBuilder& batch, BatchWriter const&
   } else {
     node.batch = 0;  // it stands elsewhere; no base for a delta
   }
-  node.encoded = std::move(encoded);
+  std::string().swap(node.before);
   node.dirty = false;
   node.fresh = false;
   root_id_ = id;
@@ -193,8 +215,40 @@ Result<void> TreeCache::write(Node& node, PackBuilder& batch, BatchWriter const&
 }
 
 void TreeCache::end_batch() {
+  if (nodes_ > kMaxNodes && root_) {
+    // A quarter goes. A folder was used whenever one below it was, so what is kept stands on what is kept.
+    std::vector<std::uint64_t> uses;
+    uses.reserve(nodes_);
+    collect_uses(*root_, uses);
+    auto const quarter = uses.begin() + static_cast<std::ptrdiff_t>(uses.size() / 4);
+    std::ranges::nth_element(uses, quarter);
+    forget(*root_, *quarter);
+  }
+  if (batch_ == loaded_in_ + kRestAfter) db_->rest();
   ++batch_;
-  if (nodes_ > kMaxNodes) reset(root_id_);
+}
+
+void TreeCache::collect_uses(Node const& node, std::vector<std::uint64_t>& uses) {
+  for (auto const& child : node.children) {
+    uses.push_back(child.node->used);
+    collect_uses(*child.node, uses);
+  }
+}
+
+std::size_t TreeCache::count(Node const& node) {
+  std::size_t out = 1;
+  for (auto const& child : node.children) out += count(*child.node);
+  return out;
+}
+
+void TreeCache::forget(Node& node, std::uint64_t upto) {
+  std::erase_if(node.children, [&](Node::Child const& child) {
+    bool const old = child.node->used <= upto;
+    if (old) nodes_ -= count(*child.node);
+    return old;
+  });
+  node.children.shrink_to_fit();
+  for (auto& child : node.children) forget(*child.node, upto);
 }
 
 }  // namespace ledger

@@ -35,16 +35,18 @@ class TreeCache {
 
  private:
   struct Node;
-  struct Slot;
-  Result<Node*> child(Slot& slot);
-  Result<void> load(Node& node, Oid const& id);
+  Result<std::unique_ptr<Node>> load(Oid const& id);
+  Result<Node*> folder(Node& of, std::string_view name);
   Result<void> write(Node& node, PackBuilder& batch, BatchWriter const& written);
+  static void collect_uses(Node const& node, std::vector<std::uint64_t>& uses);
+  static std::size_t count(Node const& node);
+  void forget(Node& node, std::uint64_t upto);  // what was last used in that batch or before
 
   ObjectDb* db_;
   std::unique_ptr<Node> root_;
   Oid root_id_{};
   std::size_t nodes_ = 0;
-  std::uint64_t batch_ = 1;
+  std::uint64_t batch_ = 1, loaded_in_ = 1;
 };
 
 }  // namespace ledger
