@@ -34,6 +34,26 @@ bool is_final(std::string const& state) {
          state == "expired" || state == "cancelled" || state == "voided";
 }
 
+std::string broken_request(std::vector<core::Json> const& entries, long ran) {
+  std::string broken;
+  int approved = 0, started = 0, finished = 0;
+  core::Json result;
+  for (auto const& entry : entries) {
+    auto const kind = entry["kind"].text();
+    if (kind == "request.approved") ++approved;
+    if (kind == "run.started" && ++started > approved) broken += "started without an approval before it\n";
+    if (kind == "run.finished" && ++finished > approved) broken += "ended without an approval before it\n";
+    if (kind == "run.finished") result = entry["data"]["result"];
+  }
+  auto const state = result["state"].text(), cause = result["cause"].text();
+  if (approved > 1) broken += "approved " + std::to_string(approved) + " times\n";
+  if (finished != approved) broken += "ended " + std::to_string(finished) + " times\n";
+  if (ran > started) broken += "started " + std::to_string(started) + " and ran " + std::to_string(ran) + " times\n";
+  if (state == "succeeded" && (ran != 1 || started != 1)) broken += "succeeded without running\n";
+  if (cause == "not_started" && started != 0) broken += "started, and reported as not started\n";
+  return broken;
+}
+
 std::string broken_invariants(ServiceKit& kit, std::string const& id) {
   std::string broken = kit.ledger_problems();
   auto const approved = kit.entries("request.approved", id).size();

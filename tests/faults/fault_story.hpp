@@ -27,6 +27,10 @@ class Failpoint {
 std::string newest_request(ServiceKit const& kit);
 bool is_final(std::string const& state);
 
+// What the entries of one request that came to its end, in order, and the number of times its action ran contradict, in
+// words; empty: nothing. Approved, started and ended at most once and in this order, and no run beside.
+std::string broken_request(std::vector<core::Json> const& entries, long ran);
+
 // Invariants that hold after any fault once everything has settled, in words; empty: they hold.
 //   verify with the pin and fsck are clean; each approved request has exactly one run.finished, no other has any; the
 //   witness ran at most once (and did if the run succeeded); no message stands twice; the requester was told once.

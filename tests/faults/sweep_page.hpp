@@ -5,14 +5,32 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "tests/faults/sweep_shim.h"
 
 namespace faults {
+
+struct Fault {
+  int error;
+  char const* name;
+};
+
+// The ways in which a call of this kind can fail.
+inline std::vector<Fault> faults_of(int kind) {
+  switch (kind) {
+    case SWEEP_OPEN: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EMFILE, "EMFILE"}, {EROFS, "EROFS"}};
+    case SWEEP_WRITE: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {SWEEP_SHORT, "short"}};
+    case SWEEP_SYNC: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}};
+    case SWEEP_RENAME: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EACCES, "EACCES"}};
+    default: return {{EIO, "EIO"}, {EACCES, "EACCES"}};
+  }
+}
 
 class SweepPage {
  public:

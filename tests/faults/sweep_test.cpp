@@ -6,7 +6,6 @@
 // serve_sweep_test.cpp.
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -20,6 +19,8 @@
 #include "tests/support/ledger_kit.hpp"
 
 namespace fs = std::filesystem;
+using faults::Fault;
+using faults::faults_of;
 using faults::SweepPage;
 using support::kNoon;
 using support::vote_entry;
@@ -28,21 +29,6 @@ namespace {
 
 constexpr std::uint32_t kBefore = 6;    // entries of the ledger each point begins with
 constexpr std::uint32_t kBatches = 16;  // written under fault; each tenth pack makes packs merge
-
-struct Fault {
-  int error;
-  char const* name;
-};
-
-std::vector<Fault> faults_of(int kind) {
-  switch (kind) {
-    case SWEEP_OPEN: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EMFILE, "EMFILE"}, {EROFS, "EROFS"}};
-    case SWEEP_WRITE: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {SWEEP_SHORT, "short"}};
-    case SWEEP_SYNC: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}};
-    case SWEEP_RENAME: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EACCES, "EACCES"}};
-    default: return {{EIO, "EIO"}, {EACCES, "EACCES"}};
-  }
-}
 
 class Sweep {
  public:
