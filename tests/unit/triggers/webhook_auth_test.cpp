@@ -1,0 +1,128 @@
+// Who may send to a webhook: secrets, signatures and tokens, times, and what was captured and is sent again.
+#include <random>
+
+#include "tests/unit/triggers/webhook_house.hpp"
+
+using namespace triggers_test;
+
+TEST_CASE("T8 webhook: each byte of 100 good requests changed, none is let in and none is parsed") {
+  WebhookAuth const auth{.secret = kSecret, .timestamp_header = "X-Time"};
+  std::mt19937 random(5);
+  auto const stamp = std::to_string(std::chrono::duration_cast<std::chrono::seconds>(kNow.time_since_epoch()).count());
+  std::size_t tried = 0;
+  for (int n = 0; n < 100; ++n) {
+    std::string body = R"({"state":"down","n":)" + std::to_string(n) + R"(,"pad":")";
+    for (auto i = random() % 60; i > 0; --i) body += static_cast<char>('a' + random() % 26);
+    body += "\"}";
+    auto const signature = "sha256=" + sign(kSecret, stamp + "." + body);
+    auto const good = [&](std::string const& with, std::string const& by, std::string const& when) {
+      return authentic(auth, {{"X-Time", when}, {"x-hub-signature-256", by}}, with, kNow);
+    };
+    REQUIRE(good(body, signature, stamp));
+    auto const change = [&](std::string const& text, auto const& still) {
+      for (std::size_t i = 0; i < text.size(); ++i) {
+        auto bad = text;
+        bad[i] = static_cast<char>(bad[i] ^ static_cast<char>(1u << (random() % 8)));
+        // Hex digits are read in either case: that is the same signature.
+        bool const same_digit = (bad[i] ^ text[i]) == 0x20 && text[i] >= 'a' && text[i] <= 'f';
+        if (!same_digit && still(bad)) FAIL("byte " << i << " of " << text);
+        ++tried;
+      }
+    };
+    change(body, [&](std::string const& bad) { return good(bad, signature, stamp); });
+    change(signature, [&](std::string const& bad) { return good(body, bad, stamp); });
+    change(stamp, [&](std::string const& bad) { return good(body, signature, bad); });
+    CHECK_FALSE(good(body + " ", signature, stamp));
+    CHECK_FALSE(good(body.substr(1), signature, stamp));
+  }
+  CHECK(tried > 10'000);
+}
+
+TEST_CASE("T8 T12 webhook: no header, two headers, another time, another secret: not let in") {
+  WebhookAuth auth{.secret = kSecret};
+  std::string const body = "{}";
+  auto const signature = "sha256=" + sign(kSecret, body);
+  CHECK(authentic(auth, {{"X-Hub-Signature-256", signature}}, body, kNow));
+  CHECK_FALSE(authentic(auth, {}, body, kNow));
+  CHECK_FALSE(authentic(auth, {{"X-Hub-Signature-256", ""}}, body, kNow));
+  CHECK_FALSE(authentic(auth, {{"X-Hub-Signature-256", signature.substr(7)}}, body, kNow));
+  CHECK_FALSE(authentic(auth, {{"X-Hub-Signature-256", signature}, {"x-hub-signature-256", signature}}, body, kNow));
+  CHECK_FALSE(authentic(auth, {{"X-Hub-Signature-256", "sha256=" + sign("another secret!!", body)}}, body, kNow));
+  CHECK_FALSE(authentic({}, {{"X-Hub-Signature-256", "sha256=" + sign("", body)}}, body, kNow));  // no secret at all
+  auth.timestamp_header = "X-Time";
+  auto const seconds = std::chrono::duration_cast<std::chrono::seconds>(kNow.time_since_epoch()).count();
+  for (auto const& [off, fine] : {std::pair{0, true}, {300, true}, {-300, true}, {301, false}, {-301, false}}) {
+    auto const stamp = std::to_string(seconds + off);
+    CHECK(authentic(auth, {{"X-Time", stamp}, {"X-Hub-Signature-256", "sha256=" + sign(kSecret, stamp + "." + body)}},
+                    body, kNow) == fine);
+  }
+  for (auto const* stamp : {"", "now", "1e9", " 1", "-5", "99999999999999"})
+    CHECK_FALSE(authentic(
+        auth, {{"X-Time", stamp}, {"X-Hub-Signature-256", "sha256=" + sign(kSecret, std::string(stamp) + "." + body)}},
+        body, kNow));
+  CHECK_FALSE(authentic(auth, {{"X-Hub-Signature-256", signature}}, body, kNow));  // without the time
+}
+
+TEST_CASE("T45 webhook: a bearer token is compared by its digest, in constant time") {
+  WebhookAuth const auth{.token_sha256 = core::sha256_hex(kToken)};
+  CHECK(authentic(auth, {{"authorization", "Bearer " + kToken}}, "", kNow));
+  for (auto const& bad : {std::string("Bearer "), std::string("bearer " + kToken), "Bearer  " + kToken,
+                          "Bearer " + kToken + " ", "Bearer " + kToken.substr(1), "Basic " + kToken,
+                          "Bearer " + core::sha256_hex(kToken), "Bearer " + std::string(100'000, 'x')})
+    CHECK_FALSE(authentic(auth, {{"authorization", bad}}, "", kNow));
+  CHECK_FALSE(authentic(auth, {{"authorization", "Bearer " + kToken}, {"Authorization", "Bearer x"}}, "", kNow));
+  // The comparison itself is OpenSSL's (core::equal_in_constant_time): no early end that a clock could see.
+}
+
+TEST_CASE("T8 a secret that nobody should rely on is refused, and never quoted") {
+  for (auto const* weak :
+       {"", "short", "fifteen-bytes-x", "changeme-changeme", "my-webhook-secret-1", "aaaaaaaaaaaaaaaaaaaaaaaa",
+        "1234567812345678", "ExamplePassword1234", "abababababababababab"}) {
+    auto const why = why_weak_secret(weak);
+    CAPTURE(weak);
+    REQUIRE(why);
+    if (std::string_view(weak).size() > 9) CHECK(why->find(weak) == std::string::npos);
+  }
+  CHECK_FALSE(why_weak_secret(kSecret));
+  CHECK_FALSE(why_weak_secret("kR9v-wq2LmN8-zzT1pXe"));
+}
+
+TEST_CASE("T44 T71 webhook: no such source and a wrong sender are answered alike, and are on record") {
+  House house;
+  auto wrong = house.alerts(payload({alert("aa", "firing")}));
+  wrong.headers[0].second = "Bearer wrong";
+  auto absent = house.alerts(payload({alert("aa", "firing")}));
+  absent.source = "nowhere\x1b[2J";
+  auto const first = house.answer(wrong), second = house.answer(absent);
+  CHECK(first.status == 401);
+  CHECK(second.status == 401);
+  CHECK(first.detail == second.detail);
+  REQUIRE(house.desk.refusals.size() == 2);
+  CHECK(house.desk.refusals[0].reason.find("web-down") != std::string::npos);
+  CHECK(house.desk.refusals[1].reason.find('\x1b') == std::string::npos);
+  CHECK(house.cases() == 0);
+}
+
+TEST_CASE("T12 webhook: a captured delivery is known by its signature, whatever name it is given") {
+  House house(WebhookForm::Kind::json);
+  auto const body = R"({"state": "down", "host": {"name": "web-1"}, "at": 1})";
+  auto const first = house.answer(house.json(body, "d-1"));
+  CHECK(became(first) == "opened");
+  CHECK(became(house.answer(house.json(R"({"state": "up", "host": {"name": "web-1"}, "at": 2})", "d-2"))) ==
+        "recovered");
+  house.loop.advance(1h);
+  auto replayed = house.json(body, "d-3");
+  CHECK(core::dump(house.answer(replayed).body) == core::dump(first.body));
+  for (auto& c : replayed.headers[0].second.erase(0, 7)) c = static_cast<char>(std::toupper(c));
+  replayed.headers[0].second.insert(0, "sha256=");
+  CHECK(core::dump(house.answer(replayed).body) == core::dump(first.body));
+  CHECK(house.held.total() == 2);  // and people hear of it: a sender may say the same twice
+  house.restart();
+  CHECK(core::dump(house.answer(house.json(body, "d-4")).body) == core::dump(first.body));
+  CHECK(house.cases() == 1);
+  auto both = house.give(house.json(R"({"state": "down", "host": {"name": "b"}})", "d-5"));
+  auto same = house.give(house.json(R"({"state": "down", "host": {"name": "b"}})", "d-6"));
+  house.loop.run_posted();
+  CHECK(core::dump(both->at(0).body) == core::dump(same->at(0).body));
+  CHECK(house.desk.fired.size() == 2);
+}
