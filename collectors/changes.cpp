@@ -32,7 +32,7 @@ class ChangesCollector final : public Collector {
 
   core::Exhibit collect(Context const& context) const override {
     core::Exhibit exhibit;
-    auto const matters = context.since == core::Time{} ? context.now : std::min(context.since, context.now);
+    auto const matters = context.opened == core::Time{} ? context.now : std::min(context.opened, context.now);
     Search search{.from = matters - settings_.since,
                   .to = context.now,
                   .until = std::chrono::steady_clock::now() + std::min(settings_.timeout, context.deadline) * 9 / 10,

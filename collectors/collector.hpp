@@ -14,7 +14,8 @@ namespace collectors {
 struct Context {
   ports::Redactor const* redactor = nullptr;  // required
   core::Time now;                             // when collecting began
-  core::Time since;                           // start of the time that matters; the epoch when unknown
+  core::Time opened;                          // the case: what `since` is told from; the epoch when unknown: now
+  core::Time window_from;                     // where the highlights' recent time begins; the epoch when unknown
   std::map<std::string, std::string> labels;  // what {{name}} may stand for
   core::Duration deadline{10'000};            // how long the answer is of use: whatever can be bounded is bounded by it
 };

@@ -100,7 +100,7 @@ class FileCollector final : public Collector {
 
   // Lines without a time belong to the last one that has one.
   void leave_out_old(core::Exhibit& exhibit, Context const& context) const {
-    auto const matters = context.since == core::Time{} ? context.now : std::min(context.since, context.now);
+    auto const matters = context.opened == core::Time{} ? context.now : std::min(context.opened, context.now);
     auto const start = matters - *settings_.since;
     std::string_view const text = exhibit.bytes;
     bool any_time = false, after_old = false;

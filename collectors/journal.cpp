@@ -83,7 +83,7 @@ class JournalCollector final : public Collector {
   core::Result<std::vector<std::string>> arguments_for(Context const& context) const {
     std::int64_t since = 0;
     if (settings_.since) {
-      auto const matters = context.since == core::Time{} ? context.now : std::min(context.since, context.now);
+      auto const matters = context.opened == core::Time{} ? context.now : std::min(context.opened, context.now);
       since = std::chrono::duration_cast<std::chrono::microseconds>((matters - *settings_.since).time_since_epoch())
                   .count();
     }

@@ -16,6 +16,7 @@ namespace {
 // So much of an order's attachments is redacted at once, workers or not: on the event loop, which waits for it.
 constexpr std::size_t kInlineBytes = 64u << 10;
 constexpr std::size_t kMaxError = 1000;
+constexpr auto kRecentTime = std::chrono::minutes(15);  // highlights look at first, whenever the case was opened
 
 struct Produced {
   core::Exhibit exhibit;
@@ -31,7 +32,7 @@ Produced guarded(core::Exhibit exhibit, Kind kind, Context const& context) {
   exhibit.redactions += context.redactor->redact(exhibit.bytes);
   exhibit.bytes = core::visible_text(exhibit.bytes);
   exhibit.total_bytes = std::max<std::uint64_t>(exhibit.total_bytes, exhibit.truncated ? 0 : exhibit.bytes.size());
-  auto digested = digest_of(exhibit, kind, window_of(context.since, context.now));
+  auto digested = digest_of(exhibit, kind, window_of(context.window_from, context.now));
   return {std::move(exhibit), std::move(digested)};
 }
 
@@ -138,7 +139,13 @@ void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence
   auto const order = std::make_shared<Order>();
   order->redactor = redactor_;
   order->settings = settings_;
-  order->context = {redactor_.get(), loop_.now(), asked.since, std::move(asked.labels), settings_.each};
+  auto const now = loop_.now();
+  order->context = {.redactor = redactor_.get(),
+                    .now = now,
+                    .opened = asked.opened,
+                    .window_from = now - kRecentTime,
+                    .labels = std::move(asked.labels),
+                    .deadline = settings_.each};
   order->done = std::move(done);
   orders_[order.get()] = order;
 
@@ -253,7 +260,7 @@ void Room::finish(std::shared_ptr<Order> const& order) {
     digested.push_back(std::move(slot.digested));
   }
   evidence.highlights =
-      pick_highlights(evidence.exhibits, digested, window_of(order->context.since, order->context.now));
+      pick_highlights(evidence.exhibits, digested, window_of(order->context.window_from, order->context.now));
   add_timeline(evidence, digested, order->context.now, left);
   auto const done = std::move(order->done);
   done(std::move(evidence));

@@ -68,8 +68,12 @@ void ConfigWatch::look() {
     (*busy_)[settings.key] = true;
     parts_.workers.run([settings, standing, succeeded, now, busy = busy_, redactor = parts_.redactor,
                         &loop = parts_.loop, &log = parts_.log] {
-      collectors::Context context{
-          .redactor = redactor.get(), .now = now, .since = {}, .labels = {}, .deadline = settings.timeout};
+      collectors::Context context{.redactor = redactor.get(),
+                                  .now = now,
+                                  .opened = {},
+                                  .window_from = {},
+                                  .labels = {},
+                                  .deadline = settings.timeout};
       auto const version = collectors::read_config(settings, context);
       if (version) {
         auto const source = collectors::config_source(settings);

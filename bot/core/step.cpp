@@ -68,7 +68,9 @@ void Stepper::start_next() {
 void Stepper::collect(RequestState const& request, std::vector<Exhibit> attachments) {
   auto const* runbook = state.rules.runbook(request.runbook);
   if (!runbook) return;
+  auto const of = state.cases.find(request.id.case_id());
   CollectEvidence order{.case_id = request.id.case_id(),
+                        .opened = of == state.cases.end() ? at : of->second.opened_at,
                         .request = request.id,
                         .collectors = runbook->collect,
                         .labels = request.labels,
@@ -175,6 +177,7 @@ void on(Stepper& step, ServiceStarted const& event) {
             auto const rule = state.rules.triggers.find(of.trigger);
             step.effects.push_back(CollectEvidence{
                 .case_id = of.id,
+                .opened = of.opened_at,
                 .request = std::nullopt,
                 .collectors = rule == state.rules.triggers.end() ? std::vector<std::string>() : rule->second.collect,
                 .labels = of.labels,

@@ -158,6 +158,7 @@ struct Reply {
 };
 struct CollectEvidence {
   CaseId case_id;
+  Time opened;  // the case: what collectors look back from
   std::optional<RequestId> request;
   std::vector<std::string> collectors;
   std::map<std::string, std::string> labels;

@@ -86,6 +86,7 @@ void on(Stepper& step, SignalFired const& event) {
   Exhibit signal{
       .name = "signal", .collector = "trigger", .bytes = text, .total_bytes = text.size(), .started = step.at};
   step.effects.push_back(CollectEvidence{.case_id = id,
+                                         .opened = step.at,
                                          .request = std::nullopt,
                                          .collectors = rule.collect,
                                          .labels = labels,

@@ -7,8 +7,6 @@ namespace engine {
 
 namespace {
 
-constexpr auto kLookBack = std::chrono::minutes(15);  // how far before the case collectors look when nobody says
-
 struct Joint {
   core::Collected collected;
   int missing = 2;
@@ -26,7 +24,7 @@ void EvidenceDesk::order(core::CollectEvidence order) {
   room_.collect({.collectors = std::move(order.collectors),
                  .labels = std::move(order.labels),
                  .attachments = std::move(order.attachments),
-                 .since = loop_.now() - kLookBack},
+                 .opened = order.opened},
                 [joint, arrived](core::Evidence evidence) {
                   joint->collected.evidence = std::move(evidence);
                   arrived();

@@ -76,6 +76,30 @@ TEST_CASE("exhibits of file, command and host, a hanging one says so, secrets ar
   CHECK(kit.ledger_problems().empty());
 }
 
+TEST_CASE("since is told from the case's opening: a line five minutes old stands there, one of twenty does not") {
+  support::TempDir dir;
+  auto const line = [](std::chrono::minutes ago, std::string const& words) {
+    auto const at = std::chrono::system_clock::now() - ago;
+    return core::format_time(core::Time(std::chrono::duration_cast<core::Duration>(at.time_since_epoch()))) + " " +
+           words + "\n";
+  };
+  support::write_file(dir / "app.log", line(20min, "twenty minutes old") + line(5min, "five minutes old"));
+  auto options = collecting(dir);
+  auto& log = options.extra_collectors;
+  log.replace(log.find("since: 1h"), 9, "since: 10m");
+  ServiceKit kit(options);
+  kit.start();
+  auto const answer = kit.http("POST", "/v1/requests", Json::object({{"runbook", "look"}, {"reason", "why"}}));
+  REQUIRE(answer.status == 202);
+  auto const id = answer.body["id"].text();
+  REQUIRE(kit.wait([&] { return kit.card(id).has_value(); }));
+  auto const folder = std::string(core::RequestId::parse(id)->folder());
+  auto const shown = support::git(kit.ledger(), "show main:" + folder + "/evidence/01-log.txt").out;
+  CHECK(has(shown, "five minutes old"));
+  CHECK_FALSE(has(shown, "twenty minutes old"));
+  CHECK(kit.stop() == 0);
+}
+
 TEST_CASE("T37 commits are printable ASCII whatever people write, and trailers can't be forged") {
   ServiceKit kit;
   kit.start();

@@ -101,6 +101,11 @@ TEST_CASE("file: since leaves out what is older, where lines tell the time") {
   auto const nothing = since("2026-11-21T08:00:00Z a\n2026-11-21T09:00:00Z b\n");
   CHECK(nothing.find("nothing since 2026-11-21T09:50:00") != std::string::npos);
   CHECK(nothing.ends_with("2026-11-21T09:00:00Z b\n"));
+  auto earlier = context();
+  earlier.opened = kNow - 1h;  // a case that is an hour old: from ten minutes before it until now
+  CHECK(make_file_collector({folder.write("o.log", "2026-11-21T08:45:00Z a\n2026-11-21T08:55:00Z b\n"), 10min})
+            ->collect(earlier)
+            .bytes == "2026-11-21T08:55:00Z b\n");
 }
 
 TEST_CASE("line_time") {

@@ -25,6 +25,14 @@ struct Throwing final : Collector {
   core::Exhibit collect(Context const&) const override { throw std::runtime_error("token=abc\nno"); }
 };
 
+struct Asking final : Collector {
+  core::Exhibit collect(Context const& context) const override {
+    core::Exhibit exhibit;
+    exhibit.bytes = "opened " + core::format_time(context.opened) + " recent " + core::format_time(context.window_from);
+    return exhibit;
+  }
+};
+
 Place place(std::string text) { return {std::make_shared<Saying>(std::move(text))}; }
 
 struct House {
@@ -50,6 +58,20 @@ struct House {
 };
 
 }  // namespace
+
+TEST_CASE("room: collectors look back from the case's opening, highlights from now") {
+  House house({{"a", {std::make_shared<Asking>()}}});
+  auto const now = house.loop.now();
+  ports::EvidenceOrder order;
+  order.collectors = {"a"};
+  order.opened = now - 5min;
+  house.room->collect(std::move(order), [&](core::Evidence given) { house.evidence = std::move(given); });
+  house.workers.run_all();
+  house.loop.run_posted();
+  REQUIRE(house.evidence);
+  CHECK(house.evidence->exhibits[0].bytes ==
+        "opened " + core::format_time(now - 5min) + " recent " + core::format_time(now - 15min));
+}
 
 TEST_CASE("room: exhibits in the order asked, whatever order they come in") {
   House house({{"a", place("error: A")}, {"b", place("B")}});

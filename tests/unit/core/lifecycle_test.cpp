@@ -35,12 +35,14 @@ TEST_CASE("restart: collecting collects again, approved starts only before it ex
   Story story;
   story.send(story.asked(Actor::person("alice"), "restart-service", {{"service", "web"}}));
   auto const collecting = story.reply().request.value();
+  auto const opened = story.now;
   auto const approved = story.open("vacuum", {{"database", "main"}});
   story.vote("bob", approved);
   auto const pending = story.open("restart-service", {{"service", "api"}});
   SECTION("in time") {
     story.restart();
     CHECK(story.count<CollectEvidence>() == 1);
+    CHECK(story.last<CollectEvidence>()->opened == opened);
     CHECK(story.last<AskRunner>()->request == approved);
     CHECK(story.phase(pending) == Phase::pending);
     story.send(story.collected(collecting));

@@ -34,6 +34,7 @@ TEST_CASE("story: from the question to the outcome, ledger first") {
   CHECK(id.str() == "CS-20261121-000001-R1");
   CHECK(story.phase(id) == Phase::collecting);
   CHECK(story.last<CollectEvidence>()->programs == std::vector<std::string>{"systemctl"});
+  CHECK(story.last<CollectEvidence>()->opened == story.now);
   story.send(story.collected(id));
   CHECK(story.kinds() == "evidence.collected request.opened");
   CHECK(story.phase(id) == Phase::pending);
