@@ -215,6 +215,9 @@ Result<Json> parse_json(std::string_view bytes, JsonLimits const& limits) {
   if (bytes.size() > limits.max_bytes)
     return make_error(Errc::too_large, "the JSON text has " + std::to_string(bytes.size()) + " bytes; the limit is " +
                                            std::to_string(limits.max_bytes));
+  // RapidJSON takes a NUL for the end and would leave what follows unread: another reader may see another document.
+  if (auto const nul = bytes.find('\0'); nul != std::string_view::npos)
+    return make_error(Errc::bad_input, "not valid JSON at byte " + std::to_string(nul) + ": a NUL");
   rapidjson::MemoryStream stream(bytes.data(), bytes.size());
   rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> input(stream);
   rapidjson::Reader reader;

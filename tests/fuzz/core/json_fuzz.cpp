@@ -7,6 +7,7 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* data, std::size_t siz
   std::string const text(data, data + size);
   auto const json = core::parse_json(text);
   if (!json) return 0;
+  if (text.find('\0') != text.npos) std::abort();  // RFC 8259 has no place for it: something was left unread
   auto const again = core::parse_json(core::dump(*json), {.max_bytes = 64 << 20});
   if (!again || !(*again == *json)) std::abort();
   try {

@@ -17,6 +17,8 @@ TEST_CASE("json: what is refused, each with its reason") {
       {"T61 lone second half of a surrogate pair", R"("a\udc00x")", "half a surrogate"},
       {"T61 lone second half in a key", R"({"\udfff":1})", "half a surrogate"},
       {"T61 NUL", R"("a\u0000b")", "NUL"},
+      {"T61 what follows a NUL byte", std::string("{}\0{\"a\":1}", 10), "byte 2: a NUL"},
+      {"T61 a NUL byte at the end", std::string("{}\0", 3), "byte 2: a NUL"},
       {"trailing text", "{} x", "byte"},
       {"empty", "", "byte"},
       {"not closed", "{\"a\":", "byte"},
