@@ -89,8 +89,8 @@ void read_headers(Map const& map, core::HttpCall& call) {
   std::set<std::string> seen;
   for (auto const& [key, value] : node->members) {
     auto const path = map.path("headers") + "." + key.text;
-    auto const bad = [&](std::string why, std::string hint = {}) {
-      map.reading().problems.error(key.place, path + " " + std::move(why), std::move(hint));
+    auto const bad = [&, place = key.place](std::string why, std::string hint = {}) {
+      map.reading().problems.error(place, path + " " + std::move(why), std::move(hint));
     };
     auto const name = lower(key.text);
     if (!is_token(key.text)) {

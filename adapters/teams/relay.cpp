@@ -37,7 +37,6 @@ struct Relay::Link {
 Relay::Relay(Parts const& parts, Settings const& settings, Counters& counters, RelayStream::Handle handle,
              OnState on_state)
     : parts_(parts),
-      settings_(settings),
       relay_(*settings.relay),
       counters_(counters),
       handle_(std::move(handle)),

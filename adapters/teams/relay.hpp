@@ -53,7 +53,6 @@ class Relay {
   std::string fresh_token() const;
 
   Parts parts_;
-  Settings const& settings_;
   RelaySettings const& relay_;
   Counters& counters_;
   RelayStream::Handle handle_;
