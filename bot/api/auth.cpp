@@ -1,16 +1,13 @@
 #include "bot/api/auth.hpp"
 
 #include "bot/core/digest.hpp"
+#include "bot/net/bearer.hpp"
 
 namespace api {
 
 std::optional<std::string> token_digest(std::optional<std::string_view> authorization) {
-  constexpr std::string_view kScheme = "Bearer ";
-  constexpr std::size_t kMaxToken = 512;
-  if (!authorization || !authorization->starts_with(kScheme)) return std::nullopt;
-  auto const token = authorization->substr(kScheme.size());
-  if (token.empty() || token.size() > kMaxToken) return std::nullopt;
-  return core::sha256_hex(token);
+  auto const token = net::bearer_token(authorization);
+  return token ? std::optional(core::sha256_hex(*token)) : std::nullopt;
 }
 
 std::optional<Caller> caller_with(core::Rules const& rules, std::string_view digest) {

@@ -16,7 +16,7 @@ struct Caller {
   bool may(std::string_view scope) const { return scopes.contains(std::string(scope)); }
 };
 
-// SHA-256 of the TOKEN in "Bearer TOKEN" as 64 hex digits; nothing when the header is another.
+// SHA-256 of the TOKEN in "Bearer TOKEN" as 64 hex digits; nothing when the header is another (net::bearer_token).
 std::optional<std::string> token_digest(std::optional<std::string_view> authorization);
 
 // Every configured digest is compared, in constant time each, so that neither a hit nor a miss tells where it stands

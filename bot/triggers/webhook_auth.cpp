@@ -7,15 +7,17 @@
 #include <array>
 #include <charconv>
 #include <set>
+#include <span>
 #include <stdexcept>
 
 #include "bot/core/digest.hpp"
+#include "bot/net/bearer.hpp"
 #include "bot/net/http_message.hpp"
 
 namespace triggers {
 namespace {
 
-constexpr std::size_t kMaxToken = 512, kMinSecret = 16, kMinDifferent = 6;
+constexpr std::size_t kMinSecret = 16, kMinDifferent = 6, kMinBesideRuns = 12;
 
 std::string hmac_hex(std::string_view secret, std::string_view first, std::string_view second) {
   std::string joined;
@@ -41,6 +43,15 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+// Takes these words out; whether there were any.
+bool without(std::string& text, std::span<char const* const> words) {
+  auto const size = text.size();
+  for (std::string_view const word : words) {
+    for (auto at = text.find(word); at != std::string::npos; at = text.find(word)) text.erase(at, word.size());
+  }
+  return text.size() != size;
+}
+
 }  // namespace
 
 std::optional<std::string_view> only_header(WebhookHeaders const& headers, std::string_view name) {
@@ -61,11 +72,8 @@ bool authentic(WebhookAuth const& auth, WebhookHeaders const& headers, std::stri
     // Costs what a signature does, or a clock would tell which sources have a secret and which names are none (T45).
     static_cast<void>(hmac_hex("no secret at all", "", body));
     if (auth.token_sha256.empty()) return false;
-    constexpr std::string_view kScheme = "Bearer ";
-    auto const value = only_header(headers, "authorization");
-    bool const fits = value && value->size() <= kScheme.size() + kMaxToken && value->starts_with(kScheme);
-    auto const digest = core::sha256_hex(fits ? value->substr(kScheme.size()) : "");
-    return core::equal_in_constant_time(digest, auth.token_sha256) && fits;
+    auto const token = net::bearer_token(only_header(headers, "authorization"));
+    return core::equal_in_constant_time(core::sha256_hex(token.value_or("")), auth.token_sha256) && token;
   }
   std::string signed_first;
   bool fresh = true;
@@ -88,14 +96,20 @@ bool authentic(WebhookAuth const& auth, WebhookHeaders const& headers, std::stri
 std::optional<std::string> why_weak_secret(std::string_view secret) {
   if (secret.empty()) return "is empty";
   if (secret.size() < kMinSecret) return "has fewer than 16 bytes";
-  static constexpr std::array kDefaults{"changeme", "change-me", "change_me", "default",    "example",   "password",
-                                        "secret",   "your-",     "your_",     "replace-me", "replaceme", "placeholder",
-                                        "insert",   "webhook",   "12345678",  "deadbeef",   "qwerty",    "token"};
-  auto const text = lower(secret);
-  for (auto const* word : kDefaults) {
-    if (text.find(word) != std::string::npos) return "holds a word that stands in examples, like \"changeme\"";
+  // What stands in examples is no secret; what is left beside it may be.
+  static constexpr std::array kExamples{"changeme", "default",   "example",    "password", "secret",
+                                        "your",     "replaceme", "replace",    "change",   "insert",
+                                        "webhook",  "token",     "placeholder"};
+  static constexpr std::array kRuns{"12345678", "deadbeef", "qwerty"};
+  auto rest = lower(secret);
+  if (without(rest, kExamples)) {
+    std::erase_if(rest, [](char c) { return std::string_view("-_. :/").find(c) != std::string_view::npos; });
+    if (rest.size() < kMinSecret) return "is little more than words that stand in examples, like \"changeme\"";
   }
-  if (std::set<char>(text.begin(), text.end()).size() < kMinDifferent)
+  auto different = rest;
+  if (without(different, kRuns) && different.size() < kMinBesideRuns)
+    return "is little more than what stands in examples, like \"12345678\"";
+  if (std::set<char>(rest.begin(), rest.end()).size() < kMinDifferent)
     return "is hardly more than one character repeated";
   return std::nullopt;
 }

@@ -27,11 +27,17 @@ TEST_CASE("a token is a person's or a robot's, with its scopes, anything else is
   CHECK(ci->actor == core::Actor::robot("ci"));
   CHECK((bob->may("request") && bob->may("read") && !bob->may("read_all")));
   CHECK((carol->may("read_all") && !carol->may("request")));
+  for (auto const* scheme : {"bearer ", "BEARER ", "bEARER "}) {  // RFC 9110, section 11.1
+    CAPTURE(scheme);
+    auto const same = api::caller_of(rules, scheme + std::string("bobs"));
+    CHECK((same && same->actor == bob->actor));
+  }
+  CHECK_FALSE(api::caller_of(rules, "bearer BOBS"));  // only the scheme's case is nothing
   CHECK_FALSE(api::caller_of(rules, std::nullopt));
   auto const digest = "Bearer " + core::sha256_hex("bobs");
   for (auto const& text :
-       std::vector<std::string>{"", "Bearer", "Bearer ", "bearer bobs", "Basic bobs", "Bearer  bobs", "Bearer bobs ",
-                                "Bearer bob", "bobs", digest, "Bearer " + std::string(5000, 'x')}) {
+       std::vector<std::string>{"", "Bearer", "Bearer ", "Bearerbobs", "Bear bobs", "Basic bobs", "Bearer  bobs",
+                                "Bearer bobs ", "Bearer bob", "bobs", digest, "Bearer " + std::string(5000, 'x')}) {
     CAPTURE(text);
     CHECK_FALSE(api::caller_of(rules, text));
   }

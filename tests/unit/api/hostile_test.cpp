@@ -105,7 +105,7 @@ TEST_CASE("T45 secrets are compared as digests of one length in constant time") 
     text << file.rdbuf();
     auto const code = text.str();
     REQUIRE_FALSE(code.empty());
-    CHECK(code.find("sha256_hex(token)") != code.npos);
+    CHECK(code.find("sha256_hex(*token)") != code.npos);
     for (auto at = code.find("token_sha256"); at != code.npos; at = code.find("token_sha256", at + 1)) {
       auto const line = code.substr(code.rfind('\n', at) + 1, code.find('\n', at) - code.rfind('\n', at));
       CAPTURE(line);
