@@ -3,20 +3,13 @@
 #include <algorithm>
 
 #include "bot/core/digest.hpp"
+#include "bot/core/plain_text.hpp"
 #include "bot/core/text.hpp"
 
 namespace collectors {
 namespace {
 
 constexpr std::size_t kLineSearch = 4u << 10;  // a line border this near to a cut is preferred
-
-bool is_binary(std::string_view bytes) {
-  auto const controls = std::count_if(bytes.begin(), bytes.end(), [](char c) {
-    auto const byte = static_cast<unsigned char>(c);
-    return byte < 0x20 && byte != '\n' && byte != '\t' && byte != '\r' && byte != 0x1b;
-  });
-  return static_cast<std::size_t>(controls) * 20 > bytes.size();
-}
 
 std::string_view head_of(std::string_view text, std::size_t max_bytes) {
   auto const part = core::utf8_prefix(text, max_bytes);
@@ -55,10 +48,7 @@ bool cut_text(std::string& text, std::size_t max_bytes, Keep keep) {
 void fill_text(core::Exhibit& exhibit, std::string raw, std::uint64_t total, Context const& context,
                std::size_t max_bytes, Keep keep) {
   exhibit.total_bytes = total;
-  if (auto const hole = raw.find_first_not_of('\0'); hole != 0 && hole != std::string::npos) {
-    raw.erase(0, hole);  // a log that was truncated under its writer begins with a hole
-  }
-  if (is_binary(raw)) {
+  if (!core::make_text(raw)) {
     exhibit.error = "It holds binary data (" + std::to_string(total) + " bytes" +
                     (raw.size() == total ? ", " + core::digest_of(raw) : "") + "), which is not shown.";
     return;

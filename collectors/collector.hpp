@@ -43,7 +43,7 @@ inline constexpr std::size_t kCutContext = 16u
 
 // Makes evidence of raw bytes: redacts all of them, shows what hides, then cuts to `max_bytes` at a line border where
 // one is near. `raw` should hold kCutContext more than is kept on the side of a cut. `total`: how long the source is.
-// Binary data (more than a twentieth of the bytes are controls) is left out and exhibit.error says so.
+// UTF-16 with a byte order mark is taken as such; binary data (core::make_text) is left out and exhibit.error says so.
 void fill_text(core::Exhibit& exhibit, std::string raw, std::uint64_t total, Context const& context,
                std::size_t max_bytes, Keep keep);
 

@@ -65,7 +65,8 @@ Json new_request() {
         Json::object(
             {{"name", text("Its name among the evidence; no two alike.").set("pattern", kName)},
              {"media_type", optional_text("Default: application/octet-stream.", 100)},
-             {"data", text("Base64; 1 MiB decoded, over all attachments.")
+             {"data", text("Base64 of text in UTF-8, or in UTF-16 with a byte order mark; what is no text is 422. "
+                           "1 MiB decoded, over all attachments.")
                           .set("contentEncoding", "base64")
                           .set("pattern", "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")}})}});
   return Json::object(
@@ -174,8 +175,10 @@ Json openapi_schemas() {
                     {"additionalProperties", false},
                     {"examples", Json::array({Json::object({{"reason", "not needed any more"}})})}}));
   schemas.emplace("Name", text("A name of the configuration.").set("pattern", kName));
-  schemas.emplace("Delivery", Json::object({{"type", "object"},
-                                            {"description", "Whatever the source sends: see config/README.md."}}));
+  schemas.emplace("Delivery", Json::object({{"type", Json::array({"object", "array"})},
+                                            {"description",
+                                             "Whatever the source sends: Alertmanager an object, a source of the "
+                                             "format json either; see config/README.md."}}));
   schemas.emplace(
       "Delivered",
       closed({{"source", text("The trigger.")},

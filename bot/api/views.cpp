@@ -6,6 +6,7 @@
 #include <set>
 
 #include "bot/core/digest.hpp"
+#include "bot/core/plain_text.hpp"
 #include "bot/core/text.hpp"
 
 namespace api {
@@ -70,6 +71,9 @@ core::Result<std::vector<core::Exhibit>> attachments(Json const& json, core::Tim
     total += bytes->size();
     if (total > kMaxAttachmentBytes)
       return make_error(Errc::too_large, "The attachments together are larger than 1 MiB.");
+    if (!core::make_text(*bytes))
+      return bad("Attachment " + name +
+                 " is no text, so nobody could judge it: attach UTF-8 (or UTF-16 with a byte order mark).");
     exhibits.push_back({.name = name,
                         .collector = "attachment",
                         .media_type = type,

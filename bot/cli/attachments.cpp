@@ -39,15 +39,6 @@ std::string name_of(std::string const& path) {
   return core::is_name(name) ? name : "attachment";
 }
 
-// As the service judges it (collectors, fill_text): more than a twentieth of the bytes are controls.
-bool is_binary(std::string_view bytes) {
-  auto const controls = std::ranges::count_if(bytes, [](char c) {
-    auto const byte = static_cast<unsigned char>(c);
-    return byte < 0x20 && byte != '\n' && byte != '\t' && byte != '\r' && byte != 0x1b;
-  });
-  return static_cast<std::size_t>(controls) * 20 > bytes.size();
-}
-
 }  // namespace
 
 AttachArgument parse_attach(std::string const& argument) {
@@ -84,8 +75,7 @@ char const* guess_media_type(std::string_view path, std::string_view bytes) {
 }
 
 core::Json::Array make_attachments(std::vector<std::string> const& arguments,
-                                   std::function<std::string(std::string const&, std::size_t)> const& read,
-                                   std::function<void(std::string const&)> const& remark) {
+                                   std::function<std::string(std::string const&, std::size_t)> const& read) {
   core::Json::Array attachments;
   if (arguments.size() > kMaxAttachments)
     refuse(core::Errc::bad_input, "a request takes at most " + std::to_string(kMaxAttachments) + " attachments");
@@ -103,7 +93,6 @@ core::Json::Array make_attachments(std::vector<std::string> const& arguments,
     if (total > kMaxAttachedBytes)
       refuse(core::Errc::too_large, "the attachments have more than 1 MiB together (" + std::to_string(total) +
                                         " bytes up to " + shown(name) + "); attach what matters of them");
-    if (is_binary(bytes)) remark(name + " is no text: approvers will see its size and SHA-256 only");
     attachments.push_back(
         core::Json::object({{"name", name}, {"media_type", guess_media_type(path, bytes)}, {"data", base64(bytes)}}));
   }

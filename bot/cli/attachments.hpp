@@ -27,11 +27,10 @@ AttachArgument parse_attach(std::string const& argument);
 char const* guess_media_type(std::string_view path, std::string_view bytes);
 
 // The member "attachments" of POST /v1/requests. `read(path, most)` gives a file's bytes. Throws core::Failure: too
-// many, too large together (says how much there is), the same name twice, standard input twice, an empty file. `remark`
-// hears what the person should know: a file that is no text is bound by its digest but not shown.
+// many, too large together (says how much there is), the same name twice, standard input twice, an empty file. What is
+// no text the service refuses.
 core::Json::Array make_attachments(std::vector<std::string> const& arguments,
-                                   std::function<std::string(std::string const&, std::size_t)> const& read,
-                                   std::function<void(std::string const&)> const& remark);
+                                   std::function<std::string(std::string const&, std::size_t)> const& read);
 
 // At most `most` bytes of standard input; throws core::Failure(too_large).
 std::string read_standard_input(std::size_t most);

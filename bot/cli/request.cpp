@@ -58,12 +58,9 @@ Json body_of(AskOptions const& options) {
   if (!options.initiator.empty()) body.set("initiator", options.initiator);
   if (!options.idempotency_key.empty()) body.set("idempotency_key", options.idempotency_key);
   if (!options.channels.empty()) body.set("channels", Json::Array(options.channels.begin(), options.channels.end()));
-  auto files = make_attachments(
-      options.attach,
-      [](std::string const& path, std::size_t most) {
-        return path == "-" ? read_standard_input(most) : read_text_file(path, most);
-      },
-      [](std::string const& remark) { std::fprintf(stderr, "countersign: %s\n", remark.c_str()); });
+  auto files = make_attachments(options.attach, [](std::string const& path, std::size_t most) {
+    return path == "-" ? read_standard_input(most) : read_text_file(path, most);
+  });
   if (!files.empty()) body.set("attachments", std::move(files));
   return body;
 }

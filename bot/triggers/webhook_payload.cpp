@@ -130,7 +130,7 @@ core::Result<std::vector<WebhookItem>> parse_webhook(WebhookForm const& form, st
                                                      std::string_view delivery_header) {
   auto const document = core::parse_json(body, {.max_bytes = kMaxWebhookBody});
   if (!document) return document.error();
-  if (!document->if_object() && !document->if_array()) return bad("The body must be a JSON object.");
+  if (!document->if_object() && !document->if_array()) return bad("The body must be a JSON object or list.");
   return form.kind == WebhookForm::Kind::alertmanager ? alertmanager_items(form, *document)
                                                       : json_items(form, *document, delivery_header);
 }

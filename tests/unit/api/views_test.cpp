@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "bot/api/openapi.hpp"
+#include "bot/triggers/webhook_payload.hpp"
 #include "tests/support/result_text.hpp"
 #include "tests/support/story.hpp"
 
@@ -138,11 +139,29 @@ TEST_CASE("T59 what is wrong in a body is refused by name, duplicates among it")
 }
 
 TEST_CASE("attachments together are at most 1 MiB") {
-  auto const of = [](std::size_t bytes) { return R"({"name":"a","data":")" + std::string(bytes / 3 * 4, 'A') + "\"}"; };
+  auto const of = [](std::size_t bytes) {
+    std::string data;
+    for (std::size_t n = 0; n < bytes / 3; ++n) data += "eHh4";  // xxx
+    return R"({"name":"a","data":")" + data + "\"}";
+  };
   CHECK(parse(with("\"attachments\":[" + of(1'048'575) + "]")));
   auto const large = parse(with("\"attachments\":[" + of(1'048'578) + "]"));
   REQUIRE_FALSE(large);
   CHECK(large.error().code == core::Errc::too_large);
+}
+
+TEST_CASE("an attachment that is no text is refused by its name, UTF-16 with a byte order mark is text") {
+  auto const of = [](std::string const& data) {
+    return parse(with(R"("attachments":[{"name":"why.txt","data":"bm8="},{"name":"core","data":")" + data + R"("}])"));
+  };
+  auto const binary = of("AQIDBAUGBwgBAgMEBQYHCA==");
+  REQUIRE_FALSE(binary);
+  CHECK(binary.error().code == core::Errc::bad_input);
+  CHECK(binary.error().message.find("Attachment core is no text") == 0);
+  auto const wide = of("//5rAG8A");
+  REQUIRE(wide);
+  CHECK(wide->attachments[1].bytes == "ko");
+  CHECK(wide->attachments[1].total_bytes == 2);
 }
 
 TEST_CASE("base64 decodes what RFC 4648 says and nothing else") {
@@ -191,6 +210,15 @@ TEST_CASE("the view of a request says who is needed, who voted, and how it ended
   CHECK(view["state"].text() == "denied");
   CHECK(view["decision"]["verdict"].text() == "denied");
   CHECK(view["decision"]["by"].at_index(0).text() == "carol");
+}
+
+TEST_CASE("a delivery's body is what the document says") {
+  auto const schemas = api::openapi_document("1")["components"]["schemas"];
+  for (auto const* body : {"{}", R"({"a":[1]})", "[]", R"([{"a":1},2])", "null", "5", "true", R"("text")"}) {
+    CAPTURE(body);
+    bool const fits = misfit(schemas, schemas["Delivery"], core::parse_json(body).value()).empty();
+    CHECK(fits == triggers::parse_webhook({}, body, "").has_value());
+  }
 }
 
 TEST_CASE("the view of a request is what the document says, also while its run waits for its turn") {
