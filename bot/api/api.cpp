@@ -9,6 +9,7 @@
 #include "bot/api/event_room.hpp"
 #include "bot/api/metrics.hpp"
 #include "bot/api/openapi.hpp"
+#include "bot/api/past_request.hpp"
 #include "bot/api/rate.hpp"
 #include "bot/api/routes.hpp"
 #include "bot/api/signals.hpp"
@@ -48,10 +49,12 @@ struct Api::Impl {
   Impl(Parts given, Settings const& settings)
       : parts(std::move(given)),
         rate(settings.requests_per_second),
+        past(parts.history),
         events(parts.loop, parts.history, most_listeners(settings)) {}
 
   Parts parts;
   RateLimit rate;
+  PastRequests past;
   EventRoom events;
   std::string document{};  // openapi.json, once somebody asked for it
   std::uint64_t too_often = 0;
@@ -195,18 +198,39 @@ struct Api::Impl {
     });
   }
 
-  core::RequestState const* visible(Caller const& caller, std::string_view text) const {
-    auto const id = core::RequestId::parse(text);
-    auto const* request = id ? parts.desk.state().request(*id) : nullptr;
-    if (!request) return nullptr;
-    bool const own = caller.may("read") && may_read(parts.desk.state(), *request, caller.actor);
-    return own || caller.may("read_all") ? request : nullptr;
+  bool may_see(Caller const& caller, core::RequestState const& request) const {
+    bool const own = caller.may("read") && may_read(parts.desk.state(), request, caller.actor);
+    return own || caller.may("read_all");
   }
 
-  void read(Caller const& caller, std::string_view id, Answer const& to) const {
+  // A request of the state, or one that the state has forgotten: `old` is then what the ledger tells of it. A request
+  // that never was is null. Only when the ledger can't be read does it answer by itself.
+  using Found = std::function<void(core::RequestState const* request, PastRequests::Found const& old)>;
+  void find(std::string_view text, Answer const& to, Found then) {
+    auto const id = core::RequestId::parse(text);
+    auto const& state = parts.desk.state();
+    auto const* request = id ? state.request(*id) : nullptr;
+    bool const forgotten =
+        id && !request && !state.cases.contains(id->case_id()) && state.may_have_forgotten(id->case_id());
+    if (!forgotten) return then(request, nullptr);
+    past.find(*id, [to, then = std::move(then)](core::Result<PastRequests::Found> const& old) {
+      if (!old) return to->respond(refusal(503));
+      then(*old ? &(*old)->request : nullptr, *old);
+    });
+  }
+
+  Json view_of(core::RequestState const& request, PastRequests::Found const& old) const {
+    auto view = request_view(parts.desk.state(), request);
+    if (old && !old->needs.is_null()) view.set("needs", old->needs);
+    return view;
+  }
+
+  void read(Caller const& caller, std::string_view id, Answer const& to) {
     parts.desk.when_durable([this, caller, id = std::string(id), to] {
-      auto const* request = visible(caller, id);
-      to->respond(request ? json_response(200, request_view(parts.desk.state(), *request)) : not_found());
+      find(id, to, [this, caller, to](auto const* request, auto const& old) {
+        bool const seen = request && may_see(caller, *request);
+        to->respond(seen ? json_response(200, view_of(*request, old)) : not_found());
+      });
     });
   }
 
@@ -216,42 +240,55 @@ struct Api::Impl {
     if (!after) return to->respond(problem(400, "Last-Event-ID must be an id that this stream sent."));
     parts.desk.when_durable([this, caller, digest, id = std::string(id), after = *after, to,
                              head_only = request.method == "HEAD", address = request.remote_address] {
-      auto const* found = visible(caller, id);
-      if (!found) return to->respond(not_found());
-      if (head_only)
-        return to->respond({.status = 200, .headers = {{"Content-Type", "text/event-stream"}}, .body = {}});
-      events.open({.id = found->id,
-                   .caller = caller.actor.str(),
-                   .address = address,
-                   .last_commit = core::is_final(found->phase) ? found->last_commit : "",
-                   .after = after,
-                   .may =
-                       [this, digest, id] {
-                         auto const now = caller_with(parts.configured(), digest);
-                         return now && visible(*now, id);
-                       },
-                   .to = to});
+      find(id, to, [this, caller, digest, after, to, head_only, address](auto const* found, auto const& old) {
+        if (!found || !may_see(caller, *found)) return to->respond(not_found());
+        if (head_only)
+          return to->respond({.status = 200, .headers = {{"Content-Type", "text/event-stream"}}, .body = {}});
+        events.open({.id = found->id,
+                     .caller = caller.actor.str(),
+                     .address = address,
+                     .last_commit = core::is_final(found->phase) ? found->last_commit : "",
+                     .after = after,
+                     .may =
+                         [this, digest, of = found->id, old] {
+                           auto const now = caller_with(parts.configured(), digest);
+                           auto const* known = old ? &old->request : parts.desk.state().request(of);
+                           return now && known && may_see(*now, *known);
+                         },
+                     .to = to});
+      });
     });
   }
 
   void cancel(Caller const& caller, std::string_view text, net::HttpRequestIn const& request, Answer const& to) {
-    auto const id = core::RequestId::parse(text);
-    auto const* found = id ? parts.desk.state().request(*id) : nullptr;
-    bool const own = found && found->requester == caller.actor;
-    if (!own) found = visible(caller, text);
-    if (!found || !caller.may("request")) {
-      refused(caller.actor, "cancelling " + core::printable_ascii(text, 64));
-      return to->respond(found ? problem(403, "This token may not cancel requests.") : not_found());
-    }
-    auto reason = parse_cancel(request.body);
-    if (!reason) return to->respond(failed(reason.error().code, reason.error().message));
-    parts.redactor.redact(*reason);
+    find(text, to,
+         [this, caller, text = std::string(text), body = request.body, to](auto const* found, auto const& old) {
+           if (found && found->requester != caller.actor && !may_see(caller, *found)) found = nullptr;
+           if (!found || !caller.may("request")) {
+             refused(caller.actor, "cancelling " + core::printable_ascii(text, 64));
+             return to->respond(found ? problem(403, "This token may not cancel requests.") : not_found());
+           }
+           auto reason = parse_cancel(body);
+           if (!reason) return to->respond(failed(reason.error().code, reason.error().message));
+           if (!old) return cancel(caller, found->id, std::move(*reason), to);
+           bool const takes_part = may_read(parts.desk.state(), *found, caller.actor);
+           if (takes_part && found->phase == core::Phase::cancelled)  // as with one that is not forgotten
+             return to->respond(json_response(200, view_of(*found, old)));
+           if (!takes_part) refused(caller.actor, "cancelling " + text);
+           to->respond(failed(core::Errc::conflict,
+                              found->id.short_name() + ": " +
+                                  core::why_not_cancel(parts.desk.state(), *found, caller.actor).value_or("")));
+         });
+  }
+
+  void cancel(Caller const& caller, core::RequestId const& id, std::string reason, Answer const& to) {
+    parts.redactor.redact(reason);
     parts.desk.cancel({.by = caller.actor,
                        .platform = "api",
                        .account = {},
                        .channel = {},
-                       .request = found->id.str(),
-                       .reason = std::move(*reason)},
+                       .request = id.str(),
+                       .reason = std::move(reason)},
                       [this, to](core::Reply const& reply) {
                         auto const* now = reply.request ? parts.desk.state().request(*reply.request) : nullptr;
                         if (reply.code != core::Errc{} || !now) return to->respond(failed(reply.code, reply.text));

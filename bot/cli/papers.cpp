@@ -36,11 +36,15 @@ class Papers final : public ports::Papers {
   ports::Workers& workers_;
 };
 
-core::Result<std::vector<core::StoredEntry>> entries_of(std::filesystem::path const& ledger, std::string const& id,
+core::Result<std::vector<core::StoredEntry>> entries_of(std::filesystem::path const& ledger, core::RequestId const& id,
                                                         std::string const& from) {
   auto reader = ledger::Reader::open(ledger);
   if (!reader) return reader.error();
-  return reader->find(id, ledger::Files::main_only, from);
+  // What is asked for in vain costs a look into the tree, and no walk back to its day.
+  auto const accepted = reader->file(id.folder() + "/accepted.json");
+  if (!accepted) return accepted.error();
+  if (!*accepted) return std::vector<core::StoredEntry>{};
+  return reader->find(id.str(), ledger::Files::main_only, from);
 }
 
 }  // namespace
@@ -49,7 +53,7 @@ History make_history(std::filesystem::path ledger, ports::Loop& loop, ports::Wor
   return [ledger = std::move(ledger), &loop, &workers](
              core::RequestId const& id, std::string const& from,
              std::function<void(core::Result<std::vector<core::StoredEntry>>)> done) {
-    workers.run([&loop, ledger, id = id.str(), from, done = std::move(done)] {
+    workers.run([&loop, ledger, id, from, done = std::move(done)] {
       auto entries = std::make_shared<core::Result<std::vector<core::StoredEntry>>>(entries_of(ledger, id, from));
       loop.post([done, entries] { done(std::move(*entries)); });
     });

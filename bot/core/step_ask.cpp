@@ -158,10 +158,6 @@ void Stepper::accept(Asked const& ask, std::optional<CaseId> into) {
     if (auto const found = state.idempotency.find(caller + '\n' + key); found != state.idempotency.end()) {
       if (found->second.first != ask.body_digest)
         return refuse_ask(ask.ticket, Errc::conflict, "This idempotency key was used before with another body.");
-      if (!state.request(found->second.second))
-        return refuse_ask(ask.ticket, Errc::conflict,
-                          "This idempotency key was used for " + found->second.second.str() +
-                              ", which is long over; `countersign ledger show` tells it. Take another key.");
       return effects.push_back(Reply{.ticket = ask.ticket,
                                      .text = "This request exists already.",
                                      .request = found->second.second,

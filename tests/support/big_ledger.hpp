@@ -34,6 +34,23 @@ class BigLedger {
     }
     write();
   }
+  // Requests that are withdrawn at once; four entries each.
+  void withdraw(std::size_t requests, core::Duration step = core::Duration(1)) {
+    for (std::size_t n = 0; n < requests; ++n) {
+      story_.now += step;
+      story_.send(story_.asked(core::Actor::person("alice"), "restart-service", {{"service", "web"}}));
+      last_ = story_.reply().request.value();
+      story_.send(core::CancelAsked{.ticket = 1,
+                                    .by = core::Actor::person("alice"),
+                                    .platform = "api",
+                                    .account = {},
+                                    .channel = {},
+                                    .request = last_->str(),
+                                    .reason = {}});
+      if (story_.ledger.size() >= 1000) write();
+    }
+    write();
+  }
   // One request's life and one write of its own for each entry, as a slow service would.
   void trickle() {
     story_.now += core::Duration(10);

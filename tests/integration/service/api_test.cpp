@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "tests/support/big_ledger.hpp"
 #include "tests/support/full.hpp"
 #include "tests/support/open_files.hpp"
 
@@ -256,4 +257,51 @@ TEST_CASE("idempotency: many posts of one key at once are one request and one an
   CHECK(kit.http("POST", "/v1/requests", body.set("reason", "another")).status == 409);
   CHECK(count(kit, "request.accepted") == 1);
   CHECK(kit.witnessed() == 1);
+}
+
+TEST_CASE(
+    "T44 T67 a request that thousands of later ones made the service forget is told as before, and keeps its key") {
+  ServiceKit kit;
+  kit.start();
+  auto const asked = asking("once").set("idempotency_key", "release-1");
+  auto const first = kit.http("POST", "/v1/requests", asked);
+  auto const id = first.body["id"].text(), path = "/v1/requests/" + id;
+  REQUIRE(kit.wait([&] { return kit.card(id).has_value(); }));
+  REQUIRE(kit.press("U0BOB", id));
+  REQUIRE(ends_as(kit, id, "succeeded"));
+  REQUIRE(kit.wait([&] { return count(kit, "request.posted", id) == 2; }));  // the card and the outcome
+  auto const before = kit.http("GET", path).text;
+  auto const other = kit.ask("witness");
+  auto const cancelling = kit.http("POST", "/v1/requests/" + other + "/cancel");
+  REQUIRE(cancelling.status == 200);
+  REQUIRE(kit.wait([&] { return count(kit, "request.posted", other) == 2; }));
+  CHECK(kit.stop() == 0);
+  {
+    support::BigLedger big(kit.ledger(), kit / "ledger_ed25519",
+                           std::chrono::floor<core::Duration>(std::chrono::system_clock::now()));
+    big.withdraw(core::Keep{}.cases + 2);
+    REQUIRE(big.state().request(core::RequestId::parse(id).value()) == nullptr);
+    big.stop();
+    REQUIRE(big.broken() == "");
+  }
+  kit.start({.limit = 120s});
+  CHECK(kit.http("GET", path).text == before);
+  CHECK(kit.http("GET", path, {}, "token-of-ci").status == 404);
+  CHECK(kit.http("GET", "/v1/requests/" + id + "0", {}, "token-of-alice").status == 404);
+  Listener listener(kit, id), stranger(kit, id, "token-of-ci");
+  REQUIRE(ended(kit, listener));
+  CHECK(listener.kinds().back() == "run.finished");
+  REQUIRE(ended(kit, stranger));
+  CHECK(stranger.status() == 404);
+  auto const cancelled = kit.http("POST", path + "/cancel");
+  CHECK(cancelled.status == 409);
+  CHECK(has(cancelled.body["detail"].text(), "already approved by bob"));
+  CHECK(kit.http("POST", path + "/cancel", {}, "token-of-ci").status == 404);
+  CHECK(kit.http("POST", "/v1/requests/" + other + "/cancel").text == cancelling.text);
+  auto const again = kit.http("POST", "/v1/requests", asked);
+  CHECK(again.status == 202);
+  CHECK(again.text == first.text);
+  CHECK(kit.http("POST", "/v1/requests", asking("twice").set("idempotency_key", "release-1")).status == 409);
+  CHECK(kit.witnessed() == 1);
+  CHECK(kit.stop() == 0);
 }

@@ -312,12 +312,13 @@ TEST_CASE("idempotency keys, outcomes and dedupe keys are bounded, the newest st
   story.state.keep = story.copy.keep = {.cases = 3, .keys = 20, .targets = 5, .trigger_keys = 4};
   story.rules.triggers.at("web-down").propose.clear();
   story.reload(story.rules);
-  std::optional<RequestId> last;
+  std::optional<RequestId> last, early;
   for (int i = 0; i < 100; ++i) {
     auto ask = story.asked(Actor::person("alice"), "deploy", {{"version", std::to_string(i)}, {"replicas", "1"}});
     ask.idempotency_key = "key " + std::to_string(i);
     ask.body_digest = digest_of("body");
     last = story.open(ask);
+    if (i == 90) early = last;
     story.vote("bob", *last);
     story.vote("carol", *last);
     story.send(RunnerAccepted{*last});
@@ -339,6 +340,15 @@ TEST_CASE("idempotency keys, outcomes and dedupe keys are bounded, the newest st
   story.send(again);
   CHECK(story.reply().replay);
   CHECK(story.reply().request == last);
+  // The request of a key may be forgotten: the key is not.
+  REQUIRE_FALSE(story.state.request(*early));
+  again.idempotency_key = "key 90";
+  story.send(again);
+  CHECK(story.reply().replay);
+  CHECK(story.reply().request == early);
+  again.body_digest = digest_of("another body");
+  story.send(again);
+  CHECK(story.reply().code == Errc::conflict);
   CHECK(story.folds_to_the_same());
 }
 
