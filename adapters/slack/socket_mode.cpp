@@ -57,6 +57,7 @@ void SocketMode::stop() {
   auto const links = std::exchange(links_, {});
   for (auto const& [id, link] : links) forget(*link);
   for (auto& slot : slots_) parts_.loop.cancel(slot.redial);
+  parts_.loop.cancel(probe_timer_);
   slots_.clear();
   probe_.reset();
   counters_.connected = 0;
@@ -80,11 +81,17 @@ std::size_t SocketMode::ours() {
   return static_cast<std::size_t>(open) + broken_.size();
 }
 
+std::size_t SocketMode::surely() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(links_, [](auto const& item) { return item.second->greeted && !item.second->in_order; }));
+}
+
 void SocketMode::forget(Link& link) {
   for (auto const timer : {link.limit, link.proven, link.renewal}) parts_.loop.cancel(timer);
   links_.erase(link.id);
   link.socket.reset();
   counters_.connected = ready();
+  if (link.slot == kProbe && lent_) redial_after(*std::exchange(lent_, std::nullopt), core::Duration{0});
 }
 
 // --- opening
@@ -179,7 +186,7 @@ void SocketMode::drop(std::shared_ptr<Link> const& link, std::string const& why,
   if (link->slot == kProbe) {
     if (probe_ == link) {
       probe_.reset();
-      parts_.loop.call_after(kStrangerCheck, alive_.guard([this] { probe(); }));
+      probe_later();
     }
   } else {
     auto& slot = slots_[link->slot];
@@ -254,6 +261,15 @@ void SocketMode::disconnect(std::shared_ptr<Link> const& link, Disconnect const&
       return drop(link, "Socket Mode is switched off in the app's settings: switch it on", kDisabledRetry);
     case Disconnect::Reason::too_many_websockets:
       parts_.log.error("slack counts too many connections of this app");
+      link->in_order = true;
+      // With no more than that of ours, somebody else has the others.
+      if (ours() <= kMaxLinks) {
+        suspicious_ = true;
+        set_foreign(true,
+                    "another instance is connected with this app token (Slack takes no more connections, and only " +
+                        std::to_string(ours()) + " are ours): stop it; no click counts until then");
+        probe_later();
+      }
       return drop(link, "the app has more than 10 connections: find who else uses its app token", kCrowdedRetry);
     case Disconnect::Reason::warning:
     case Disconnect::Reason::refresh_requested:
@@ -322,28 +338,51 @@ bool SocketMode::acknowledge(LinkId link, std::string const& envelope, core::Jso
 // `counted`: open connections of the app as the platform says in a hello, that of `link` included.
 void SocketMode::look_for_strangers(std::shared_ptr<Link> const& link, std::int64_t counted) {
   bool const more = counted > static_cast<std::int64_t>(ours());
+  // On doubt (one of ours broke: does Slack still count it?) it stays as it is.
+  bool const alone = counted <= static_cast<std::int64_t>(surely());
+  if (alone && foreign_) set_foreign(false, "");
   if (link->slot == kProbe) {
-    set_foreign(more, more ? "another instance is connected with this app token (" + std::to_string(counted) +
-                                 " connections, " + std::to_string(ours()) +
-                                 " of ours): stop it; no click counts until then"
-                           : std::string());
-    suspicious_ = more;
-    if (more) parts_.loop.call_after(kStrangerCheck, alive_.guard([this] { probe(); }));
+    if (more)
+      set_foreign(true, "another instance is connected with this app token (" + std::to_string(counted) +
+                            " connections, " + std::to_string(ours()) +
+                            " of ours): stop it; no click counts until then");
+    suspicious_ = foreign_;
+    if (suspicious_) probe_later();
   } else if (more && !suspicious_) {
     suspicious_ = true;
     parts_.log.warn("slack counts more connections than ours; looking again in 60 s",
                     {{"counted", counted}, {"ours", ours()}});
-    parts_.loop.call_after(kStrangerCheck, alive_.guard([this] { probe(); }));
+    probe_later();
   }
+}
+
+void SocketMode::probe_later() {
+  if (stopped_ || probe_timer_ != 0) return;
+  probe_timer_ = parts_.loop.call_after(kStrangerCheck, alive_.guard([this] {
+    probe_timer_ = 0;
+    probe();
+  }));
 }
 
 void SocketMode::probe() {
   if (stopped_ || probe_) return;
-  if (links_.size() >= kMaxLinks) {  // no room to look; the next hello counts again
-    suspicious_ = false;
-    return;
-  }
-  dial(kProbe);
+  if (links_.size() < kMaxLinks) return dial(kProbe);
+  // Links that are being renewed make room by themselves.
+  if (slots_.size() < kMaxLinks || (!lent_ && !make_room())) return probe_later();
+  parts_.loop.call_after(kCloseLimit, alive_.guard([this] { probe(); }));
+}
+
+// The others bridge the moment, as with a renewal.
+bool SocketMode::make_room() {
+  auto const slot = std::ranges::find_if(
+      slots_, [](Slot const& one) { return one.link && one.link->greeted && !one.next && one.redial == 0; });
+  if (slot == slots_.end()) return false;
+  lent_ = static_cast<std::size_t>(slot - slots_.begin());
+  auto const link = std::exchange(slot->link, nullptr);
+  retire(link);
+  link->in_order = true;
+  link->socket->close(1000);
+  return true;
 }
 
 void SocketMode::set_foreign(bool foreign, std::string const& detail) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,10 +64,13 @@ class SocketMode {
   void redial_after(std::size_t slot, core::Duration wait);
   void look_for_strangers(std::shared_ptr<Link> const& link, std::int64_t counted);
   void probe();
+  void probe_later();
+  bool make_room();
   void set_foreign(bool foreign, std::string const& detail);
   void report();
   std::size_t ready() const;
-  std::size_t ours();
+  std::size_t ours();          // those that Slack may count
+  std::size_t surely() const;  // those that it must count
 
   Parts parts_;
   Settings const& settings_;
@@ -75,6 +79,8 @@ class SocketMode {
   Handler handler_;
   std::vector<Slot> slots_;
   std::shared_ptr<Link> probe_;
+  ports::Loop::TimerId probe_timer_ = 0;
+  std::optional<std::size_t> lent_;  // the slot that stays empty while the probe needs its room
   std::map<LinkId, std::shared_ptr<Link>> links_;  // all that are open or being opened
   std::deque<core::Time> broken_;                  // ends of links that Slack may not have noticed
   LinkId last_ = 0;

@@ -221,6 +221,133 @@ TEST_CASE("slack sockets: another instance on the token is found after a minute,
   CHECK(bench.sink.votes.at(1).foreign.empty());
 }
 
+TEST_CASE("slack sockets: a stranger is found with any number of connections, and its leaving too") {
+  auto const ours = GENERATE(1U, 2U, 9U);
+  CAPTURE(ours);
+  Bench bench(ours);
+  bench.start();
+  REQUIRE(bench.dialer.wires.size() == ours);
+  for (unsigned i = 0; i < ours; ++i) bench.greet(i, i + 2);
+  CHECK(bench.adapter->counters().foreign == 0);
+  auto const next_probe = [&] {
+    auto const before = bench.dialer.wires.size();
+    bench.loop.advance(61s);
+    REQUIRE(bench.dialer.wires.size() == before + 1);
+    return before;
+  };
+  auto probe = next_probe();
+  if (ours == 9) {  // the eleventh of the app
+    bench.open(probe);
+    bench.receive(probe, frames::disconnect("too_many_websockets"));
+  } else {
+    bench.greet(probe, ours + 2);
+    bench.loop.advance(6s);
+    bench.end(probe);
+  }
+  CHECK(bench.adapter->counters().foreign == 1);
+  CHECK_THAT(bench.sink.states.back().second, Catch::Contains("another instance"));
+  probe = next_probe();
+  bench.greet(probe, ours + 1);
+  CHECK(bench.adapter->counters().foreign == 0);
+  CHECK(bench.sink.states.back() == std::pair<bool, std::string>{true, ""});
+  bench.loop.advance(6s);
+  bench.end(probe);
+  auto const all = bench.dialer.wires.size();
+  bench.loop.advance(300s);
+  CHECK(bench.dialer.wires.size() == all);  // nothing more to look for
+}
+
+TEST_CASE("slack sockets: with ten of ours a refused one proves a stranger, and a greeted one that it has gone") {
+  Bench bench(10);
+  bench.start();
+  for (std::size_t i = 0; i < 9; ++i) bench.greet(i, static_cast<std::int64_t>(i + 1));
+  bench.open(9);
+  bench.receive(9, frames::disconnect("too_many_websockets"));
+  CHECK(bench.adapter->counters().foreign == 1);
+  CHECK_THAT(bench.sink.states.back().second, Catch::Contains("another instance"));
+  for (int i = 0; i < 3; ++i) {
+    bench.loop.advance(11s);
+    auto const again = bench.dialer.wires.size() - 1;
+    CHECK(again == static_cast<std::size_t>(10 + i));
+    bench.open(again);
+    bench.receive(again, frames::disconnect("too_many_websockets"));
+    CHECK(bench.adapter->counters().foreign == 1);
+  }
+  bench.loop.advance(11s);
+  bench.greet(bench.dialer.wires.size() - 1, 10);
+  CHECK(bench.adapter->counters().foreign == 0);
+  CHECK(bench.sink.states.back() == std::pair<bool, std::string>{true, ""});
+}
+
+TEST_CASE("slack sockets: with ten of ours one makes room for the look, and comes back") {
+  Bench bench(10);
+  bench.start();
+  for (std::size_t i = 0; i < 10; ++i) bench.greet(i, static_cast<std::int64_t>(i + 2));
+  auto const look = [&](std::size_t gives_way, std::int64_t counted) {
+    bench.loop.advance(61s);
+    CHECK(bench.dialer.wires[gives_way]->closing);
+    CHECK(bench.dialer.wires[gives_way]->close_code == 1000);
+    auto const probe = bench.dialer.wires.size();
+    bench.end(gives_way);
+    bench.loop.advance(2s);
+    REQUIRE(bench.dialer.wires.size() == probe + 1);
+    bench.greet(probe, counted);
+    bench.loop.advance(6s);
+    CHECK(bench.dialer.wires.size() == probe + 1);  // no eleventh
+    bench.end(probe);
+    bench.loop.advance(1ms);
+    REQUIRE(bench.dialer.wires.size() == probe + 2);
+    bench.greet(probe + 1, counted);
+    CHECK(bench.adapter->counters().connected == 10);
+    return probe + 1;
+  };
+  auto const back = look(0, 11);
+  CHECK(bench.adapter->counters().foreign == 1);
+  look(back, 10);
+  CHECK(bench.adapter->counters().foreign == 0);
+}
+
+TEST_CASE("slack sockets: a look that finds no room for the moment comes later") {
+  Bench bench(9);
+  bench.start();
+  for (std::size_t i = 0; i < 9; ++i) bench.greet(i, static_cast<std::int64_t>(i + 2));
+  bench.loop.advance(59s);
+  bench.receive(0, frames::disconnect("refresh_requested"));
+  REQUIRE(bench.dialer.wires.size() == 10);
+  bench.open(9);
+  bench.loop.advance(2s);
+  CHECK(bench.dialer.wires.size() == 10);
+  bench.greet(9, 10);
+  bench.loop.advance(6s);
+  bench.end(0);
+  bench.loop.advance(60s);
+  CHECK(bench.dialer.wires.size() == 11);
+}
+
+TEST_CASE("slack sockets: a hello that counts ours alone ends the alarm, one on doubt does not") {
+  Bench bench(2);
+  bench.start();
+  bench.greet(0, 2);
+  bench.greet(1, 3);
+  bench.loop.advance(61s);
+  bench.greet(2, 4);
+  REQUIRE(bench.adapter->counters().foreign == 1);
+  bench.loop.advance(6s);
+  bench.end(2);
+  SECTION("one of ours broke, and Slack may have noticed or not") {
+    bench.broken(0);
+    bench.loop.advance(1ms);
+    bench.greet(3, 3);
+    CHECK(bench.adapter->counters().foreign == 1);
+  }
+  SECTION("one is renewed") {
+    bench.receive(0, frames::disconnect("refresh_requested"));
+    bench.greet(3, 3);
+    CHECK(bench.adapter->counters().foreign == 0);
+    CHECK(bench.sink.states.back() == std::pair<bool, std::string>{true, ""});
+  }
+}
+
 TEST_CASE("slack sockets: connections of ours that broke are not taken for a stranger's") {
   Bench bench(1);
   bench.connected();
