@@ -29,7 +29,7 @@ struct Adapter::Impl {
                   }),
         directory(parts, settings, connector),
         outbox(parts, settings, connector, directory, memory, counters),
-        files(outbox, counters),
+        files(settings, outbox, counters),
         check(parts, settings, counters, [this](std::string const& why) {
           keys_known = true;
           keys_detail = why;

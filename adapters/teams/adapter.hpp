@@ -33,7 +33,7 @@ class Adapter final : public ports::ChatAdapter {
   bool can_find() const override { return false; }
   void attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key, ports::Time since,
               std::function<void(ports::Result<core::InThread>)> done) override;
-  core::InThread usual_file() const override { return core::InThread::text; }
+  core::InThread usual_file() const override { return core::InThread::ledger; }
   // A reply that mentions the person, where they last spoke: others see it too.
   void whisper(ports::Account const& to, std::string channel, std::string text) override;
 

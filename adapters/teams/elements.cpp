@@ -105,6 +105,10 @@ Json button(Button const& button) {
   return made;
 }
 
+Json link(std::string_view label, std::string_view url) {
+  return Json::object({{"type", "Action.OpenUrl"}, {"title", label}, {"url", url}});
+}
+
 Json buttons(std::vector<Json> actions, std::string_view id) {
   return Json::object({{"type", "ActionSet"}, {"id", id}, {"actions", Json(std::move(actions))}});
 }

@@ -47,6 +47,7 @@ struct Button {
 };
 // An Action.Execute that falls back to an Action.Submit with the same data.
 core::Json button(Button const& button);
+core::Json link(std::string_view label, std::string_view url);
 core::Json buttons(std::vector<core::Json> actions, std::string_view id = "decide");
 
 core::Json card(std::vector<core::Json> body);

@@ -1,6 +1,6 @@
 // Evidence in a card's thread. A bot can put no file into a channel of Teams (it may ask a person for consent to put
-// one into their own OneDrive, one to one), so its text stands there: all of it where two replies hold it, else its
-// beginning and its end. Loop thread only.
+// one into their own OneDrive, one to one), so its text stands there in pages, one after the other and only while nothing
+// else of the conversation waits: all of it where twenty hold it, else its beginning and its end. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,8 @@ class Files {
  public:
   using Done = std::function<void(core::Result<core::InThread>)>;
 
-  Files(Outbox& outbox, Counters& counters) : outbox_(outbox), counters_(counters) {}
+  Files(Settings const& settings, Outbox& outbox, Counters& counters)
+      : settings_(settings), outbox_(outbox), counters_(counters) {}
 
   void attach(std::string channel, ports::MessageRef const& thread, ports::ChatFile const& file, std::string key,
               Done done);
@@ -26,14 +27,16 @@ class Files {
   struct Attachment {
     std::string channel;
     ports::MessageRef thread;
-    std::vector<core::Note> parts;
+    std::vector<core::Note> pages;
     std::string key;
     Done done;
     std::size_t next = 0;
+    std::string link{};  // to the first page
   };
 
   void post(std::shared_ptr<Attachment> const& one);
 
+  Settings const& settings_;
   Outbox& outbox_;
   Counters& counters_;
   Alive alive_;

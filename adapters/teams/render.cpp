@@ -6,6 +6,7 @@
 #include "adapters/teams/elements.hpp"
 #include "adapters/teams/render_text.hpp"
 #include "bot/core/ids.hpp"
+#include "bot/core/long_evidence.hpp"
 #include "bot/core/rendering.hpp"
 #include "bot/core/text.hpp"
 
@@ -195,6 +196,14 @@ ports::Rendered render_card(core::Card const& card, People const& people, std::v
   }
 
   bool const waiting = !card.buttons.empty();
+  std::vector<Json> pages;
+  for (auto const& page : card.pages) {
+    if (pages.size() == core::kMostLongExhibits) break;
+    auto const words = room.cut_to(clean_line(page.words), 100);
+    room.spend(cost_of(page.url) + 60);
+    pages.push_back(elements::link(words, page.url));
+  }
+
   auto const lines = clean_lines(card.action);
   auto const action =
       room.fit_to(lines, kMaxAction, waiting ? "press \"Show all\" to read it before you approve" : kInLedger);
@@ -213,6 +222,7 @@ ports::Rendered render_card(core::Card const& card, People const& people, std::v
   add_text(list, elements::box("action", waiting ? "Exactly this will run" : "The action", action.text), action.text);
   add_text(list, elements::box("highlights", "Evidence (untrusted)", highlights), highlights);
   add_text(list, elements::rich_text("exhibits", "Exhibits: " + exhibits, {.subtle = true, .size = "Small"}), exhibits);
+  if (!pages.empty()) list.push_back(elements::buttons(std::move(pages), "pages-set"));
   add_text(list, elements::labelled("unanswered", "If nobody answers", unanswered), unanswered);
   add_text(list, elements::rich_text("votes", votes), votes);
   auto const choices = choices_of(card, whole_action);

@@ -215,13 +215,17 @@ std::string vote_line(Vote const& vote) {
   return line;
 }
 
+std::string pages_words(std::size_t pages) { return std::to_string(pages) + (pages == 1 ? " page" : " pages"); }
+
 // Where the rest of an exhibit is that no card could hold.
-std::string thread_words(ThreadFiles const& files, std::string const& path) {
-  auto const known = files.known.find(path);
-  switch (known == files.known.end() ? files.usual : known->second) {
-    case InThread::file: return ", all of it in the thread as a file";
-    case InThread::text: return ", more in the thread as text, all of it in the ledger";
-    case InThread::failed: break;
+std::string thread_words(InThread const& one) {
+  switch (one.as) {
+    case InThread::As::ledger: return ", all of it in the ledger";
+    case InThread::As::file: return ", all of it in the thread as a file";
+    case InThread::As::text:
+      return one.pages == 0 ? ", more in the thread as text, all of it in the ledger"
+                            : ", " + pages_words(one.pages) + " below, all of it in the ledger";
+    case InThread::As::failed: break;
   }
   return ", could not be put into the thread: read it in the ledger";
 }
@@ -340,8 +344,14 @@ Card make_card(State const& state, RequestState const& request, Time, ThreadFile
     auto const long_one = std::ranges::find_if(below, [&](LongExhibit const& one) {
       return one.sha256 == exhibit.sha256 && one.path.ends_with("/" + exhibit.file);
     });
-    auto const size =
-        ", " + size_words(exhibit.bytes) + (long_one == below.end() ? "" : thread_words(files, long_one->path));
+    auto size = ", " + size_words(exhibit.bytes);
+    if (long_one != below.end()) {
+      auto const known = files.known.find(long_one->path);
+      auto const& stands = known == files.known.end() ? files.usual : known->second;
+      size += thread_words(stands);
+      if (!stands.link.empty())
+        card.pages.push_back({plain_line(exhibit.name, 100) + ": " + pages_words(stands.pages), stands.link});
+    }
     card.evidence.push_back(plain_line(exhibit.name + (exhibit.error.empty() ? size : ": " + exhibit.error), 200));
   }
   for (auto const& vote : request.votes) card.votes.push_back(vote_line(vote));

@@ -30,6 +30,10 @@ struct Button {
   std::string label;  // "Approve", "Deny", "Approve with a note"
 };
 
+struct Link {
+  std::string words, url;
+};
+
 enum class Tone { waiting, good, bad, neutral };  // for the one emoji or colour that a platform may add
 
 struct Card {
@@ -47,6 +51,7 @@ struct Card {
   bool action_fits = true;              // false: the action is longer than a message shows; buttons then open the view
   std::vector<std::string> highlights;  // untrusted lines, the most telling first
   std::vector<std::string> evidence;    // one line an exhibit: name, size or error, whether the thread has more of it
+  std::vector<Link> pages;              // to the first page of an exhibit in the thread, where the platform can say it
   std::vector<std::string> votes;       // "✔ bob 10:15:30 UTC: looks right"; one line a vote
   std::string if_unanswered;            // "If nobody answers: …"; empty once decided
   std::string ledger_path;              // folder of the request in the ledger
@@ -82,7 +87,21 @@ struct VoteView {
 };
 
 // How an exhibit that is too long for a card stands in its thread.
-enum class InThread { file, text, failed };
+struct InThread {
+  enum class As {
+    ledger,  // not there as far as is known: not yet, or nobody can look
+    file,
+    text,
+    failed,
+  };
+  As as = As::ledger;
+  std::size_t pages = 0;  // of text; 0: not counted
+  std::string link{};     // to the first of them; empty: the platform has none
+  static InThread const ledger, file, text, failed;
+  friend bool operator==(InThread const&, InThread const&) = default;
+};
+inline InThread const InThread::ledger{InThread::As::ledger}, InThread::file{InThread::As::file},
+    InThread::text{InThread::As::text}, InThread::failed{InThread::As::failed};
 struct ThreadFiles {
   InThread usual = InThread::file;          // the platform's way, as long as nothing else is known
   std::map<std::string, InThread> known{};  // by the ledger's path

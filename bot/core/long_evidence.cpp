@@ -25,6 +25,16 @@ std::string left_out_line(std::size_t bytes) {
   return "… (" + std::to_string(bytes) + " bytes left out here; they are in the ledger)";
 }
 
+// As much of the beginning of `text` as `most` bytes hold, up to a line's end where there is one near.
+std::string_view page_of(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  auto page = utf8_prefix(text, most);
+  if (page.empty()) page = text.substr(0, most);  // no UTF-8 at all
+  if (auto const line = page.rfind('\n'); line != std::string_view::npos && line > page.size() / 2)
+    page = page.substr(0, line + 1);
+  return page;
+}
+
 }  // namespace
 
 std::vector<LongExhibit> long_evidence(State const& state, RequestState const& request) {
@@ -86,18 +96,26 @@ Note as_note(LongExhibit const& exhibit, std::string_view bytes, std::size_t mos
           .block_label = "The file"};
 }
 
-std::vector<Note> as_notes(LongExhibit const& exhibit, std::string_view bytes, std::size_t most) {
+std::vector<Note> as_pages(LongExhibit const& exhibit, std::string_view bytes, std::size_t most,
+                           std::size_t most_pages) {
   if (!is_text(exhibit) || bytes.size() <= most) return {as_note(exhibit, bytes, most)};
-  auto const [head, tail, left_out] = ends_of(bytes, most, most);
-  auto const rest = left_out == 0 ? std::string("the rest of it:") : "its end, after " + left_out_line(left_out) + ":";
-  return {{.text = about(exhibit) + ". Its beginning:",
-           .mention = {},
-           .block = std::string(head),
-           .block_label = "The file"},
-          {.text = one_line(exhibit.name, 200) + ", " + rest,
-           .mention = {},
-           .block = std::string(tail),
-           .block_label = "The file"}};
+  std::vector<std::string_view> pages;
+  for (auto rest = bytes; !rest.empty(); rest.remove_prefix(pages.back().size())) pages.push_back(page_of(rest, most));
+  auto const first_of_end = most_pages / 2;
+  std::size_t left_out = 0;
+  while (pages.size() > most_pages) {
+    left_out += pages[first_of_end].size();
+    pages.erase(pages.begin() + static_cast<std::ptrdiff_t>(first_of_end));
+  }
+  std::vector<Note> notes;
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    auto text = i == 0 ? about(exhibit) + (left_out == 0 ? ". All of it" : ". Its beginning and its end")
+                       : one_line(exhibit.name, 200);
+    text += ", page " + std::to_string(i + 1) + " of " + std::to_string(pages.size());
+    if (left_out != 0 && i == first_of_end) text += ", after " + left_out_line(left_out);
+    notes.push_back({.text = text + ":", .mention = {}, .block = std::string(pages[i]), .block_label = "The file"});
+  }
+  return notes;
 }
 
 }  // namespace core

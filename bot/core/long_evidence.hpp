@@ -47,7 +47,9 @@ struct Ends {
 Ends ends_of(std::string_view text, std::size_t most_head, std::size_t most_tail);
 // In the place of a file: what it is, and as much of it as `most` bytes show. Untrusted text stands in `block` alone.
 Note as_note(LongExhibit const& exhibit, std::string_view bytes, std::size_t most);
-// The same in up to two notes of `most` bytes each.
-std::vector<Note> as_notes(LongExhibit const& exhibit, std::string_view bytes, std::size_t most);
+// The same in pages of `most` bytes each, in order and cut at lines where there are any: all of it where
+// `most_pages` (2 or more) hold it, else its beginning and its end, half of the pages each, and how much is left out.
+std::vector<Note> as_pages(LongExhibit const& exhibit, std::string_view bytes, std::size_t most,
+                           std::size_t most_pages);
 
 }  // namespace core

@@ -8,6 +8,7 @@ namespace {
 using namespace service;
 
 constexpr char const* kTeamsChannel = "19:incidents@thread.tacv2";
+constexpr std::size_t kPages = 4;  // of twelve KiB
 std::string const kSecret = "AKIAIOSFODNN7EXAMPLE";
 
 std::string base64(std::string const& bytes) {
@@ -67,7 +68,16 @@ std::vector<std::string> teams_replies(Three& kit) {
   std::vector<std::string> found;
   for (auto const& message : kit.teams.messages(kTeamsChannel)) {
     auto const text = core::dump(message["card"]);
-    if (has(text, "01-plan.txt")) found.push_back(text);
+    if (has(text, "01-plan.txt, ")) found.push_back(text);
+  }
+  return found;
+}
+
+std::string teams_card(Three& kit) {
+  std::string found;
+  for (auto const& message : kit.teams.messages(kTeamsChannel)) {
+    auto const text = core::dump(message["card"]);
+    if (has(text, "\"action\"") && has(text, "plan")) found += text;
   }
   return found;
 }
@@ -78,10 +88,12 @@ TEST_CASE("T32 long evidence stands in the thread of each copy, once also after 
   Three kit;
   kit.start();
   auto const id = ask_with_plan(kit);
-  REQUIRE(kit.wait(
-      [&] { return slack_files(kit).size() == 1 && matrix_files(kit).size() == 1 && teams_replies(kit).size() == 2; }));
+  REQUIRE(kit.wait([&] {
+    return slack_files(kit).size() == 1 && matrix_files(kit).size() == 1 && teams_replies(kit).size() == kPages;
+  }));
   auto const slack = slack_files(kit)[0], matrix = matrix_files(kit)[0];
-  auto const teams = teams_replies(kit)[0] + teams_replies(kit)[1];
+  std::string teams;
+  for (auto const& reply : teams_replies(kit)) teams += reply;
   auto const path = "main:" + std::string(core::RequestId::parse(id)->folder()) + "/evidence/01-plan.txt";
   auto const kept = support::git(kit.ledger(), "show " + path).out;
   CHECK(slack == kept);
@@ -92,20 +104,30 @@ TEST_CASE("T32 long evidence stands in the thread of each copy, once also after 
     CHECK(has(text, "[redacted]"));
     CHECK_FALSE(has(text, kSecret));
   }
+  // No line of it is lost in Teams, either, and its card says how to get there once it is there.
+  std::istringstream lines(kept);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("+ resource")) continue;
+    CAPTURE(line);
+    CHECK((has(teams, line + "\\n") || has(teams, line + '"')));
+  }
   CHECK(has(core::dump(*kit.card(id)), "all of it in the thread as a file"));
+  REQUIRE(kit.wait([&] { return has(teams_card(kit), std::to_string(kPages) + " pages below"); }));
+  CHECK(has(teams_card(kit), "https://teams.microsoft.com/l/message/"));
   for (auto const& ping : kit.slack().pings()) CHECK(ping.kind == "user");
 
   CHECK(kit.stop() == 0);
   kit.start();
   auto const second = ask_with_plan(kit);  // its files come after all that the restart may have to say
-  REQUIRE(kit.wait(
-      [&] { return slack_files(kit).size() == 2 && matrix_files(kit).size() == 2 && teams_replies(kit).size() == 4; }));
+  REQUIRE(kit.wait([&] {
+    return slack_files(kit).size() == 2 && matrix_files(kit).size() == 2 && teams_replies(kit).size() == 2 * kPages;
+  }));
   CHECK(kit.press("U0BOB", id));
   CHECK(kit.press("U0CAROL", id));
   REQUIRE(ends_as(kit, id, "succeeded"));
   CHECK(slack_files(kit).size() == 2);
   CHECK(matrix_files(kit).size() == 2);
-  CHECK(teams_replies(kit).size() == 4);
+  CHECK(teams_replies(kit).size() == 2 * kPages);
   CHECK(kit.stop() == 0);
   CHECK_FALSE(has(all_sinks(kit), kSecret));
   CHECK(kit.ledger_problems() == "");

@@ -243,6 +243,15 @@ TEST_CASE("a card says in words where its long evidence is, whatever became of i
   CHECK(line({.usual = InThread::text}) == "host, 4 KiB, more in the thread as text, all of it in the ledger");
   CHECK(line({.known = {{path, InThread::text}}}) ==
         "host, 4 KiB, more in the thread as text, all of it in the ledger");
+  CHECK(line({.usual = InThread::ledger}) == "host, 4 KiB, all of it in the ledger");
+  ThreadFiles const pages{.usual = InThread::ledger,
+                          .known = {{path, {.as = InThread::As::text, .pages = 4, .link = "https://x.example/1"}}}};
+  CHECK(line(pages) == "host, 4 KiB, 4 pages below, all of it in the ledger");
+  auto const links = make_card(story.state, request, story.now, pages).pages;
+  REQUIRE(links.size() == 1);
+  CHECK(links[0].words == "host: 4 pages");
+  CHECK(links[0].url == "https://x.example/1");
+  CHECK(make_card(story.state, request, story.now, {}).pages.empty());
   CHECK(line({.known = {{path, InThread::failed}}}) ==
         "host, 4 KiB, could not be put into the thread: read it in the ledger");
 }

@@ -107,12 +107,39 @@ TEST_CASE("long evidence: in the place of a file its text stands in the block al
   CHECK(note.block.starts_with("hostile"));
   CHECK(note.mention.empty());
   CHECK(as_note(exhibit, text, 5000).block == text);
-  CHECK(as_notes(exhibit, text, 5000).size() == 1);
-  auto const two = as_notes(exhibit, text, 3000);
-  REQUIRE(two.size() == 2);
-  CHECK(two[0].block + two[1].block == text);
+  CHECK(as_pages(exhibit, text, 5000, 20).size() == 1);
   auto binary = exhibit;
   binary.media_type = "application/octet-stream";
   CHECK(as_note(binary, text, 5000).block.empty());
-  CHECK(as_notes(binary, text, 100).size() == 1);
+  CHECK(as_pages(binary, text, 100, 20).size() == 1);
+}
+
+TEST_CASE("long evidence: as many pages as it takes, cut at lines, and beyond the most how much of the middle is out") {
+  LongExhibit const exhibit{.name = "01-web-log.txt", .media_type = "text/plain", .sha256 = "", .path = "", .bytes = 1};
+  std::string text;
+  while (text.size() < 12'000) text += "caf\xC3\xA9 " + std::to_string(text.size()) + "\n";
+  auto const all = as_pages(exhibit, text, 1000, 20);
+  std::string together;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    CHECK(all[i].block.size() <= 1000);
+    CHECK(all[i].block.ends_with('\n'));
+    CHECK(all[i].text.ends_with(", page " + std::to_string(i + 1) + " of " + std::to_string(all.size()) + ":"));
+    together += all[i].block;
+  }
+  CHECK(together == text);
+  CHECK(all[0].text.find("All of it") != std::string::npos);
+
+  auto const some = as_pages(exhibit, text, 1000, 4);
+  REQUIRE(some.size() == 4);
+  CHECK(text.starts_with(some[0].block + some[1].block));
+  CHECK(text.ends_with(some[2].block + some[3].block));
+  std::size_t shown = 0;
+  for (auto const& page : some) shown += page.block.size();
+  CHECK(some[2].text.find(std::to_string(text.size() - shown) + " bytes left out here") != std::string::npos);
+  CHECK(some[0].text.find("All of it") == std::string::npos);
+
+  std::string one_line;  // without a line's end, and what is no UTF-8 at all
+  while (one_line.size() < 9000) one_line += "\xE2\x82\xAC";
+  CHECK(as_pages(exhibit, one_line, 1000, 20).size() == 10);
+  CHECK(as_pages(exhibit, std::string(5000, '\x80'), 1000, 20).size() == 5);
 }
