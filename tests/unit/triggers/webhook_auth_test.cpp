@@ -65,19 +65,21 @@ TEST_CASE("T8 T12 webhook: no header, two headers, another time, another secret:
 
 TEST_CASE("T45 webhook: a bearer token is compared by its digest, in constant time") {
   WebhookAuth const auth{.token_sha256 = core::sha256_hex(kToken)};
-  CHECK(authentic(auth, {{"authorization", "Bearer " + kToken}}, "", kNow));
-  for (auto const& bad : {std::string("Bearer "), std::string("bearer " + kToken), "Bearer  " + kToken,
-                          "Bearer " + kToken + " ", "Bearer " + kToken.substr(1), "Basic " + kToken,
-                          "Bearer " + core::sha256_hex(kToken), "Bearer " + std::string(100'000, 'x')})
+  for (auto const* scheme : {"Bearer ", "bearer ", "BEARER "})  // RFC 9110, section 11.1
+    CHECK(authentic(auth, {{"authorization", scheme + kToken}}, "", kNow));
+  for (auto const& bad : {std::string("Bearer "), "Bearer" + kToken, "Bearer  " + kToken, "Bearer " + kToken + " ",
+                          "Bearer " + kToken.substr(1), "Basic " + kToken, "Bearer " + core::sha256_hex(kToken),
+                          "Bearer " + std::string(100'000, 'x')})
     CHECK_FALSE(authentic(auth, {{"authorization", bad}}, "", kNow));
   CHECK_FALSE(authentic(auth, {{"authorization", "Bearer " + kToken}, {"Authorization", "Bearer x"}}, "", kNow));
   // The comparison itself is OpenSSL's (core::equal_in_constant_time): no early end that a clock could see.
 }
 
 TEST_CASE("T8 a secret that nobody should rely on is refused, and never quoted") {
-  for (auto const* weak :
-       {"", "short", "fifteen-bytes-x", "changeme-changeme", "my-webhook-secret-1", "aaaaaaaaaaaaaaaaaaaaaaaa",
-        "1234567812345678", "ExamplePassword1234", "abababababababababab"}) {
+  for (auto const* weak : {"", "short", "fifteen-bytes-x", "changeme-changeme", "my-webhook-secret-1",
+                           "aaaaaaaaaaaaaaaaaaaaaaaa", "1234567812345678", "1234567890123456", "ExamplePassword1234",
+                           "abababababababababab", "your-webhook-token-here", "secret-token-webhook-password",
+                           "webhook-secret-aaaaaaaaaaaaaaaaaaaaaaaa", "secrsecretet-0123-4567-abc"}) {
     auto const why = why_weak_secret(weak);
     CAPTURE(weak);
     REQUIRE(why);
@@ -85,6 +87,9 @@ TEST_CASE("T8 a secret that nobody should rely on is refused, and never quoted")
   }
   CHECK_FALSE(why_weak_secret(kSecret));
   CHECK_FALSE(why_weak_secret("kR9v-wq2LmN8-zzT1pXe"));
+  // Words beside a secret take nothing from it.
+  CHECK_FALSE(why_weak_secret("webhook-secret-0123456789abcdef0123"));
+  CHECK_FALSE(why_weak_secret("prod_webhook_token:9f3c1e7ab25d48f6c0e1"));
 }
 
 TEST_CASE("T44 T71 webhook: no such source and a wrong sender are answered alike, and are on record") {
