@@ -151,6 +151,8 @@ struct Api::Impl {
 
   void metrics(Answer const& to) const {
     auto figures = parts.desk.figures();
+    for (auto& figure : parts.figures ? parts.figures() : std::vector<ports::Figure>{})
+      figures.push_back(std::move(figure));
     figures.push_back({.name = "api_connections",
                        .help = "Open connections to the API",
                        .value = static_cast<double>(server->connections())});

@@ -49,7 +49,8 @@ struct Parts {
   ports::SignalDesk* signals = nullptr;  // where POST /v1/signals/{source} goes; null: nowhere
   // Null: every sender is known by the body alone.
   std::function<SenderLook(std::string_view source, net::Headers const& headers)> sender{};
-  std::string version{};  // of the program, for the OpenAPI document
+  std::function<std::vector<ports::Figure>()> figures{};  // further ones for /metrics
+  std::string version{};                                  // of the program, for the OpenAPI document
 };
 
 class Api {

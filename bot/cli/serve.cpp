@@ -197,6 +197,7 @@ class Service {
                                                        auto look = sources_->signals().look(source, headers);
                                                        return api::SenderLook{look.known, std::move(look.refusal)};
                                                      },
+                                                 .figures = [this] { return sources_->figures(); },
                                                  .version = kVersion},
                                       api_settings());
     io_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { signal == SIGHUP ? reload() : stop(); });

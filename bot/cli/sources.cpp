@@ -57,8 +57,19 @@ triggers::ProbeSettings probe_settings(std::string const& name, config::ProbeTri
 Sources::Sources(SourceParts parts)
     : parts_(std::move(parts)),
       held_(parts_.loop, parts_.desk, parts_.log),
-      watch_{.loop = parts_.loop, .desk = parts_.desk, .log = parts_.log, .noise = parts_.noise, .held = &held_},
-      webhooks_(parts_.loop, parts_.desk) {}
+      watch_{.loop = parts_.loop,
+             .desk = parts_.desk,
+             .log = parts_.log,
+             .noise = parts_.noise,
+             .held = &held_,
+             .counts = &counts_},
+      webhooks_(parts_.loop, parts_.desk, &counts_) {}
+
+triggers::WatchParts Sources::watch_of(char const* source) const {
+  auto parts = watch_;
+  parts.source = source;
+  return parts;
+}
 
 void Sources::stop() {
   probes_.clear();
@@ -105,7 +116,7 @@ void Sources::add_probe(config::Config const& config, std::string const& name, c
   if (!prober) return parts_.log.error("a trigger can't probe", {{"trigger", name}, {"why", prober.error().message}});
   auto const& rule = config.rules.triggers.at(name);
   auto& made = probes_.emplace_back();
-  made.watch = std::make_unique<triggers::Watch>(watch_, rule, rule.labels);
+  made.watch = std::make_unique<triggers::Watch>(watch_of("probe"), rule, rule.labels);
   auto& watch = *made.watch;
   made.probe = std::make_unique<triggers::ProbeTrigger>(
       parts_.loop, std::move(*prober), probe_settings(name, source),
@@ -122,7 +133,7 @@ void Sources::add_log(core::TriggerRule const& rule, config::LogTrigger const& s
                                  .notebook = parts_.notebook,
                                  .redactor = parts_.redactor,
                                  .thread = triggers::make_own_thread()};
-  auto made = triggers::LogTrigger::make(parts, watch_, rule,
+  auto made = triggers::LogTrigger::make(parts, watch_of("log"), rule,
                                          {.rule = log_rule(source),
                                           .path = source.path,
                                           .match = source.match,
@@ -145,7 +156,7 @@ void Sources::add_webhook(core::TriggerRule const& rule, config::WebhookTrigger 
                                      .redactor = *parts_.redactor,
                                      .file = folder / rule.name};
   webhooks_.all().emplace(rule.name, std::make_unique<triggers::WebhookTrigger>(
-                                         parts, watch_, rule,
+                                         parts, watch_of("webhook"), rule,
                                          triggers::WebhookSettings{.form = webhook_form(source),
                                                                    .auth = std::move(auth),
                                                                    .delivery_header = source.delivery_header,

@@ -47,18 +47,21 @@ class Sources {
   void use(config::Config const& config, std::map<std::string, triggers::WebhookAuth> auths);
   void stop();  // for good
   triggers::Webhooks& signals() noexcept { return webhooks_; }
+  std::vector<ports::Figure> figures() const { return counts_.figures(); }
 
  private:
   struct WatchedProbe {
     std::unique_ptr<triggers::Watch> watch;
     std::unique_ptr<triggers::ProbeTrigger> probe;
   };
+  triggers::WatchParts watch_of(char const* source) const;
   void add_probe(config::Config const& config, std::string const& name, config::ProbeTrigger const& source);
   void add_log(core::TriggerRule const& rule, config::LogTrigger const& source);
   void add_webhook(core::TriggerRule const& rule, config::WebhookTrigger const& source, triggers::WebhookAuth auth);
 
   SourceParts parts_;
   triggers::HeldDesk held_;
+  triggers::SignalCounts counts_;
   triggers::WatchParts watch_;
   std::map<std::string, std::string> made_from_;  // trigger → rule and source, of logs and webhooks
   std::list<WatchedProbe> probes_;

@@ -73,6 +73,7 @@ Became Occurrences::raised(std::map<std::string, std::string> const& key_labels,
                            std::string const& instance, std::function<void(core::Reply const&)> recorded) {
   auto* const of = find_or_make(key_of(key_labels), key_labels);
   if (!of) {
+    parts_.count("held_back", count);
     if (parts_.held) parts_.held->note(rule_, kTooMany, "", count);
     return {Became::What::held_back, kTooMany};
   }

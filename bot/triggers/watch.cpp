@@ -58,6 +58,7 @@ core::NoiseAnswer Watch::raised(Signal signal, std::uint32_t count, Recorded rec
   if (answer.kind == Kind::open) {
     logged_.reset();
   } else {
+    parts_.count(answer.kind == Kind::duplicate ? "added" : "held_back", count);
     if (parts_.held) parts_.held->note(rule_, words_of(answer.kind), words_, count);
     // Whoever can raise signals must not fill the log with them: one line for each way of being held back.
     if (std::exchange(logged_, answer.kind) != answer.kind) {
@@ -79,7 +80,7 @@ void Watch::still(Signal signal) {
 void Watch::over(Signal const& signal) {
   parts_.loop.cancel(std::exchange(timer_, 0));
   if (std::exchange(held_, false)) parts_.log.info("a signal that was held back is over", {{"trigger", rule_.name}});
-  standing_ = false;
+  if (std::exchange(standing_, false)) parts_.count("recovered");
   logged_.reset();
   latest_.reset();
   parts_.noise.note_ended(rule_.name, key_, parts_.loop.now());
@@ -114,7 +115,11 @@ void Watch::open_case(core::NoiseAnswer const& answer, Recorded recorded) {
     fired.text = "Noise control: " + held + " since " + core::format_time(answer.since) + ".\n\n" + fired.text;
   }
   parts_.noise.note_opened(rule_.name, key_, parts_.loop.now());
-  parts_.desk.signal(std::move(fired), std::move(recorded));
+  // The watch may have gone by then.
+  parts_.desk.signal(std::move(fired), [parts = parts_, recorded = std::move(recorded)](core::Reply const& reply) {
+    parts.count(reply.code == core::Errc{} ? "fired" : "not_recorded");
+    if (recorded) recorded(reply);
+  });
   arm(kLook);
 }
 

@@ -13,6 +13,7 @@
 #include "bot/ports.hpp"
 #include "bot/triggers/held_desk.hpp"
 #include "bot/triggers/signal.hpp"
+#include "bot/triggers/signal_counts.hpp"
 
 namespace triggers {
 
@@ -22,6 +23,12 @@ struct WatchParts {
   ports::Log& log;
   core::Noise& noise;        // of all triggers; it outlives the watches and a reload
   HeldDesk* held = nullptr;  // hears what is held back
+  SignalCounts* counts = nullptr;
+  char const* source = "";  // its kind: "probe", "log" or "webhook"
+
+  void count(char const* outcome, std::uint64_t signals = 1) const {
+    if (counts) counts->add(source, outcome, signals);
+  }
 };
 
 // "service=web, pid=7": the labels that tell an occurrence from others, for people.

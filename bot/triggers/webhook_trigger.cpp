@@ -248,17 +248,27 @@ void Webhooks::close() {
   all_.clear();
 }
 
-Webhooks::Look Webhooks::look(std::string_view source, WebhookHeaders const& headers) const {
+Webhooks::Look Webhooks::look(std::string_view source, WebhookHeaders const& headers) {
   if (closed_) return {};
   auto const found = all_.find(std::string(source));
   auto const& auth = found == all_.end() ? nobody() : found->second->auth();
   if (auth.token_sha256.empty()) return {};  // a signature is over the body
   bool const fine = authentic(auth, headers, /*body=*/{}, loop_.now());
-  if (!fine || found == all_.end()) return {.refusal = not_authentic()};
-  return {.known = true};
+  if (fine && found != all_.end()) return {.known = true};
+  count(401);
+  return {.refusal = not_authentic()};
 }
 
-void Webhooks::deliver(ports::Delivery delivery, std::function<void(ports::DeliveryAnswer)> done) {
+void Webhooks::count(unsigned status) {
+  if (!counts_ || status < 400) return;  // of what is taken, each signal was counted
+  counts_->add("webhook", status == 429 || status == 503 ? "turned_away" : "refused", 1);
+}
+
+void Webhooks::deliver(ports::Delivery delivery, std::function<void(ports::DeliveryAnswer)> answered) {
+  auto done = [this, answered = std::move(answered)](ports::DeliveryAnswer const& answer) {
+    count(answer.status);
+    answered(answer);
+  };
   if (closed_)
     return done({.status = 503, .detail = "The service is stopping; send it again.", .retry_after = kComeAgainLater});
   if (delivery.body.size() > kMaxWebhookBody) return done({.status = 413, .detail = "A delivery has at most 1 MiB."});

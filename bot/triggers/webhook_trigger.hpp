@@ -119,21 +119,25 @@ class WebhookTrigger {
 // All webhooks by name: what the API hands deliveries to. Loop thread only.
 class Webhooks final : public ports::SignalDesk {
  public:
-  Webhooks(ports::Loop& loop, ports::RequestDesk& desk) : loop_(loop), desk_(desk) {}
+  Webhooks(ports::Loop& loop, ports::RequestDesk& desk, SignalCounts* counts = nullptr)
+      : loop_(loop), desk_(desk), counts_(counts) {}
   void deliver(ports::Delivery delivery, std::function<void(ports::DeliveryAnswer)> done) override;
   // What is certain before the body is there.
   struct Look {
     bool known = false;                              // it is this source, by its token
     std::optional<ports::DeliveryAnswer> refusal{};  // no such source, or one with a token that is not this
   };
-  Look look(std::string_view source, WebhookHeaders const& headers) const;
+  Look look(std::string_view source, WebhookHeaders const& headers);
   // The service ends: from now on every delivery is to come again.
   void close();
   std::map<std::string, std::unique_ptr<WebhookTrigger>>& all() noexcept { return all_; }
 
  private:
+  void count(unsigned status);
+
   ports::Loop& loop_;
   ports::RequestDesk& desk_;
+  SignalCounts* counts_;
   std::map<std::string, std::unique_ptr<WebhookTrigger>> all_;
   bool closed_ = false;
 };

@@ -175,6 +175,11 @@ TEST_CASE("T8 T12 T44 a signed webhook through the real service: once, also over
   auto const over = sender.deliver("hook", R"({"state": "up", "host": "web-1"})", "d-4");
   CHECK(has(over.body, "recovered"));
   REQUIRE(kit.wait([&] { return count(kit, "case.closed") == 1; }));
+  auto const metrics = kit.http("GET", "/metrics", {}, "").text;
+  for (auto const* figure : {R"({outcome="fired",source="webhook"} 0)",  // by the process before
+                             R"({outcome="recovered",source="webhook"} 1)", R"({outcome="refused",source="webhook"} 3)",
+                             R"({outcome="fired",source="log"} 0)"})
+    CHECK(has(metrics, std::string("countersign_signals_total") + figure));
   CHECK(kit.stop() == 0);
   CHECK(kit.ledger_problems().empty());
 }

@@ -16,6 +16,7 @@ struct House {
   support::StoryDesk desk{loop, story};
   support::MemoryLog log;
   core::Noise noise;
+  SignalCounts counts;
   std::unique_ptr<Watch> watch;
 
   House() {
@@ -29,7 +30,7 @@ struct House {
     watch.reset();
     story.now = loop.now();
     story.reload(story.rules);
-    watch = std::make_unique<Watch>(WatchParts{loop, desk, log, noise}, rule(), rule().labels);
+    watch = std::make_unique<Watch>(WatchParts{loop, desk, log, noise, nullptr, &counts, "probe"}, rule(), rule().labels);
   }
   void restart() {  // nothing is left but the ledger
     watch.reset();
@@ -44,6 +45,13 @@ struct House {
   void still(std::string const& text) { watch->still({"web-down", "web-down: it still fails", text, loop.now()}); }
   void up() { watch->over({"web-down", "web-down: it answers again", "", loop.now()}); }
   std::size_t cases() const { return story.copy.cases.size(); }
+  double counted(std::string const& outcome) const {
+    for (auto const& figure : counts.figures()) {
+      if (figure.labels == std::map<std::string, std::string>{{"source", "probe"}, {"outcome", outcome}})
+        return figure.value;
+    }
+    return -1;
+  }
   void outage(core::Duration lasts = 1min) {
     auto const before = cases();
     down();
@@ -78,6 +86,28 @@ TEST_CASE("watch: an outage within the cooldown is reported when that is over, w
   house.up();
   CHECK(house.story.kinds() == "case.closed");
   CHECK(house.loop.timers() == 0);
+}
+
+TEST_CASE("watch: what signals came to is counted") {
+  House house;
+  for (auto const* outcome : {"fired", "added", "held_back", "recovered"}) CHECK(house.counted(outcome) == 0);
+  house.down();
+  house.loop.run_posted();
+  house.watch->raised({"web-down", "web-down: again", "", house.loop.now()}, 3);
+  CHECK((house.counted("fired") == 1 && house.counted("added") == 3));
+  house.up();
+  house.up();  // of nothing
+  CHECK(house.counted("recovered") == 1);
+  house.down();
+  CHECK((house.counted("held_back") == 1 && house.counted("fired") == 1));
+  house.loop.advance(10min);  // late, not never
+  CHECK(house.counted("fired") == 2);
+  house.up();
+  house.loop.advance(10min);
+  house.desk.fails = true;
+  house.down();
+  house.loop.run_posted();
+  CHECK((house.counted("fired") == 2 && house.counted("not_recorded") == 1));
 }
 
 TEST_CASE("watch: a recovery lets go what was held back, and flapping does not push the cooldown ahead") {
