@@ -79,6 +79,15 @@ void Noise::note_opened(std::string const& trigger, std::string const& key, Time
   put({trigger, key}, {.stage = Stage::open, .last = at});
 }
 
+void Noise::note_not_opened(std::string const& trigger, std::string const& key, Time at) {
+  Id const id{trigger, key};
+  auto const found = entries_.find(id);
+  if (found == entries_.end() || found->second.stage != Stage::open || found->second.last != at) return;
+  put(id, {.stage = Stage::no_case, .last = at});
+  auto& openings = opened_[trigger];
+  if (auto const one = std::ranges::find(openings, at); one != openings.end()) openings.erase(one);
+}
+
 void Noise::note_ended(std::string const& trigger, std::string const& key, Time at) {
   Id const id{trigger, key};
   auto const found = entries_.find(id);

@@ -51,6 +51,8 @@ class Noise {
   NoiseAnswer look(TriggerRule const& rule, std::string const& key, Time at) const;
 
   void note_opened(std::string const& trigger, std::string const& key, Time at);
+  // The case that note_opened(…, at) spoke of can't be recorded: none was opened.
+  void note_not_opened(std::string const& trigger, std::string const& key, Time at);
   // The trouble is over, or its case was closed without that: the next signal is a new occurrence, after the cooldown
   // from now. Without an open case it changes nothing: a service that flaps while it is held back must not push its
   // cooldown ahead of itself.

@@ -51,7 +51,7 @@ std::map<std::string, LogGroups::Group> LogGroups::all() const {
 }
 
 std::size_t LogCounter::take(std::map<std::string, LogGroups::Group> const& groups,
-                             std::function<void()> const& recorded) {
+                             std::function<void(core::Reply const&)> const& recorded) {
   std::size_t opened = 0;
   auto const now = loop_.now();
   for (auto const& [key, group] : groups) {
@@ -95,10 +95,7 @@ std::size_t LogCounter::take(std::map<std::string, LogGroups::Group> const& grou
     tally.times.assign(all % rule_.count, now);
     auto const labels = tally.labels;
     if (tally.times.empty()) tallies_.erase(found);
-    auto const became =
-        occurrences_.raised(labels, std::move(signal), signals, "", [recorded](core::Reply const& reply) {
-          if (reply.code == core::Errc{}) recorded();  // else the lines are still to be read again
-        });
+    auto const became = occurrences_.raised(labels, std::move(signal), signals, "", recorded);
     if (became.what == Became::What::opened) ++opened;
   }
   if (!groups.empty()) arm();
@@ -124,6 +121,7 @@ core::Json LogCounter::pending() const {
 }
 
 void LogCounter::restore(core::Json const& pending) {
+  tallies_.clear();
   auto const* all = pending.if_array();
   if (!all) return;
   for (auto const& one : *all) {

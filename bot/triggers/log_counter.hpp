@@ -56,12 +56,12 @@ class LogCounter {
   LogCounter(LogCounter const&) = delete;
   LogCounter& operator=(LogCounter const&) = delete;
 
-  // `recorded` is called once for each case that this opens, when it is on record (not if it can't be recorded); how
-  // many those are.
-  std::size_t take(std::map<std::string, LogGroups::Group> const& groups, std::function<void()> const& recorded);
+  // `recorded` is called once for each case that this opens, with what became of it; how many those are.
+  std::size_t take(std::map<std::string, LogGroups::Group> const& groups,
+                   std::function<void(core::Reply const&)> const& recorded);
   // Lines that wait for others within their window: an earlier process's.
   core::Json pending() const;
-  void restore(core::Json const& pending);
+  void restore(core::Json const& pending);  // instead of those that wait now
   void begin();  // looks for what has gone quiet, from now on
 
  private:

@@ -14,6 +14,8 @@ namespace {
 
 constexpr core::Duration kSaveAfter{500};  // the position is kept at most so often
 constexpr core::Duration kStuckAfter{30'000};
+constexpr core::Duration kAgainAfter{1'000};  // what could not be recorded is tried again
+constexpr std::size_t kMostNote = 4u << 20;
 constexpr std::uint32_t kMostMatches = 10'000;  // of one look
 
 class OwnThread final : public ports::Workers {
@@ -66,16 +68,18 @@ struct LogTrigger::Seen {
 };
 
 struct LogTrigger::Shared {
-  Shared(ports::Loop& to, LogReaderSettings settings, std::optional<LogPosition> from, std::unique_ptr<LineMatcher> by,
-         core::TriggerRule of, std::shared_ptr<ports::Redactor const> with)
+  Shared(ports::Loop& to, LogReaderSettings settings_of, std::optional<LogPosition> from,
+         std::unique_ptr<LineMatcher> by, core::TriggerRule of, std::shared_ptr<ports::Redactor const> with)
       : loop(&to),
-        reader(std::move(settings), std::move(from)),
+        settings(std::move(settings_of)),
+        reader(settings, std::move(from)),
         matcher(std::move(by)),
         rule(std::move(of)),
         redactor(std::move(with)) {}
 
   // On the thread.
   Seen look() {
+    if (auto const from = std::exchange(back_to, std::nullopt)) reader = LogReader(settings, from);
     LogGroups groups(
         [this](std::map<std::string, std::string> const& labels) {
           auto all = rule.labels;  // as Occurrences::key_of does
@@ -108,7 +112,9 @@ struct LogTrigger::Shared {
   // A look that comes back after the trigger has gone may find no loop either: nobody waits for the thread.
   std::mutex gate;
   ports::Loop* loop;
+  LogReaderSettings settings;
   LogReader reader;
+  std::optional<LogPosition> back_to{};  // where the next look begins; set while none is under way
   std::unique_ptr<LineMatcher> matcher;
   core::TriggerRule rule;
   std::shared_ptr<ports::Redactor const> redactor;
@@ -126,6 +132,7 @@ core::Result<std::unique_ptr<LogTrigger>> LogTrigger::make(LogParts parts, Watch
 LogTrigger::LogTrigger(LogParts parts, WatchParts watch, core::TriggerRule rule, LogSettings settings,
                        std::unique_ptr<LineMatcher> matcher)
     : parts_(std::move(parts)),
+      desk_(watch.desk),
       settings_(std::move(settings)),
       occurrences_(watch, rule),
       counter_(parts_.loop, occurrences_, settings_.rule),
@@ -133,7 +140,8 @@ LogTrigger::LogTrigger(LogParts parts, WatchParts watch, core::TriggerRule rule,
   auto const kept = parts_.notebook.read(note_);
   if (!kept) parts_.log.warn("a log is read from its end", {{"trigger", rule.name}, {"why", kept.error().message}});
   if (kept && *kept) {
-    if (auto const json = core::parse_json(**kept, {.max_bytes = 4u << 20})) {
+    saved_ = **kept;
+    if (auto const json = core::parse_json(**kept, {.max_bytes = kMostNote})) {
       position_ = LogPosition::from_json((*json)["position"]);
       counter_.restore((*json)["pending"]);
     }
@@ -155,6 +163,10 @@ LogTrigger::~LogTrigger() {
 
 void LogTrigger::look() {
   timer_ = 0;
+  if (again_ && !go_back()) {
+    timer_ = parts_.loop.call_after(kAgainAfter, [this] { look(); });
+    return;
+  }
   stuck_timer_ = parts_.loop.call_after(kStuckAfter, [this] {
     stuck_timer_ = 0;
     parts_.log.warn("a followed log does not answer: is its file system dead?",
@@ -174,14 +186,35 @@ void LogTrigger::looked(Seen seen) {
     parts_.log.warn("a followed log",
                     {{"trigger", occurrences_.rule().name}, {"path", settings_.path}, {"says", said}});
   position_ = std::move(seen.position);
-  unrecorded_ += counter_.take(seen.groups, [shared = shared_] {
-    if (!shared->owner) return;
-    --shared->owner->unrecorded_;
-    shared->owner->keep_position();
+  unrecorded_ += counter_.take(seen.groups, [shared = shared_](core::Reply const& reply) {
+    if (shared->owner) shared->owner->recorded(reply);
   });
+  if (saved_.empty()) save();  // where to go back to
   keep_position();
   // At once while more is there: each look is bounded, and others have their turn between two of them.
   timer_ = parts_.loop.call_after(seen.look.more ? core::Duration{0} : settings_.every, [this] { look(); });
+}
+
+void LogTrigger::recorded(core::Reply const& reply) {
+  --unrecorded_;
+  // Of what is refused for another reason nothing else comes when it is read again.
+  if (reply.code == core::Errc::unavailable) again_ = parts_.loop.now() + kAgainAfter;
+  keep_position();
+}
+
+// To the last position that was kept, with the lines that waited then: as after a kill. Not while it would be in vain.
+bool LogTrigger::go_back() {
+  if (unrecorded_ > 0 || parts_.loop.now() < *again_ || !desk_.writable()) return false;
+  again_.reset();
+  auto const kept = core::parse_json(saved_, {.max_bytes = kMostNote});
+  auto position = kept ? LogPosition::from_json((*kept)["position"]) : std::nullopt;
+  if (!position && position_)  // nothing was kept: the file appeared later and was read from its beginning
+    position = LogPosition{.device = position_->device, .inode = position_->inode, .offset = 0, .tail = {}};
+  if (!position) return true;
+  position_ = position;
+  counter_.restore(kept ? (*kept)["pending"] : core::Json::array());
+  shared_->back_to = position;
+  return true;
 }
 
 void LogTrigger::keep_position() {
@@ -194,7 +227,7 @@ void LogTrigger::keep_position() {
 
 // Only what is on record counts as read: a kill at any moment repeats lines (whose case is open then) and loses none.
 void LogTrigger::save() {
-  if (!position_ || unrecorded_ > 0) return;
+  if (!position_ || unrecorded_ > 0 || again_) return;
   auto text = core::dump(core::Json::object({{"position", position_->to_json()}, {"pending", counter_.pending()}}));
   if (text == saved_) return;
   saved_ = text;

@@ -45,11 +45,14 @@ class LogTrigger {
   LogTrigger(LogParts parts, WatchParts watch, core::TriggerRule rule, LogSettings settings,
              std::unique_ptr<LineMatcher> matcher);
   void look();
+  void recorded(core::Reply const& reply);
+  bool go_back();
   void looked(Seen seen);
   void keep_position();
   void save();
 
   LogParts parts_;
+  ports::RequestDesk& desk_;
   LogSettings settings_;
   Occurrences occurrences_;
   LogCounter counter_;
@@ -57,8 +60,9 @@ class LogTrigger {
   std::shared_ptr<Shared> shared_;
   ports::Loop::TimerId timer_ = 0, save_timer_ = 0, stuck_timer_ = 0;
   std::size_t unrecorded_ = 0;  // cases that these lines opened and that are not on record yet
+  std::optional<core::Time> again_;  // a case could not be recorded: from then on its lines are read again
   std::optional<LogPosition> position_;
-  std::string saved_;
+  std::string saved_;  // the note: everything before its position is on record
 };
 
 // A thread that is let go, not waited for, when its owner goes: what it is doing may hang for ever.

@@ -114,10 +114,14 @@ void Watch::open_case(core::NoiseAnswer const& answer, Recorded recorded) {
     fired.title += " (" + held + ")";
     fired.text = "Noise control: " + held + " since " + core::format_time(answer.since) + ".\n\n" + fired.text;
   }
-  parts_.noise.note_opened(rule_.name, key_, parts_.loop.now());
+  auto const at = parts_.loop.now();
+  parts_.noise.note_opened(rule_.name, key_, at);
   // The watch may have gone by then.
-  parts_.desk.signal(std::move(fired), [parts = parts_, recorded = std::move(recorded)](core::Reply const& reply) {
-    parts.count(reply.code == core::Errc{} ? "fired" : "not_recorded");
+  parts_.desk.signal(std::move(fired), [parts = parts_, trigger = rule_.name, key = key_, at,
+                                        recorded = std::move(recorded)](core::Reply const& reply) {
+    bool const opened = reply.code == core::Errc{};
+    parts.count(opened ? "fired" : "not_recorded");
+    if (!opened) parts.noise.note_not_opened(trigger, key, at);
     if (recorded) recorded(reply);
   });
   arm(kLook);

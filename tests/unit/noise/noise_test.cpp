@@ -163,6 +163,22 @@ TEST_CASE("noise: keys can't be forged by values, and no dedupe means one occurr
   CHECK_FALSE(is_digest(key({{"service", folded}})));
 }
 
+TEST_CASE("noise: a case that can't be recorded was never opened") {
+  Noise noise;
+  auto const one = key({{"service", "web"}});
+  auto limited = rule();
+  limited.max_per_hour = 1;
+  noise.note_opened("web-down", one, kStart);
+  CHECK(noise.signal(limited, one, kStart + 1s).kind == Kind::duplicate);
+  noise.note_not_opened("web-down", one, kStart);
+  CHECK_FALSE(noise.open_since("web-down", one));
+  CHECK(noise.signal(limited, one, kStart + 2s).kind == Kind::open);  // no cooldown, and the hour is unspent
+  noise.note_opened("web-down", one, kStart + 2s);
+  noise.note_not_opened("web-down", one, kStart);  // of another opening
+  CHECK(noise.open_since("web-down", one));
+  noise.note_not_opened("web-down", "never heard of", kStart);
+}
+
 TEST_CASE("noise: memory is bounded, open cases are forgotten last, keys without a case first") {
   Noise noise(100);
   auto const open = key({{"service", "open"}});

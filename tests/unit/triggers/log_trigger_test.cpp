@@ -144,6 +144,38 @@ TEST_CASE("log trigger: a line whose case can't be recorded is read again after 
   CHECK(house.cases() == 2);
 }
 
+TEST_CASE("log trigger: a line whose case can't be recorded is read again by the same process, once it can be") {
+  House house;
+  house.settings.rule.count = 2;
+  house.start();
+  for (int i = 0; i < 2; ++i) house.line("error pid 1");
+  house.line("error pid 3");  // waits for another one
+  house.loop.advance(1s);
+  auto const kept = house.notebook.notes;
+  house.desk.fails = true;  // no space left
+  house.line("error pid 2\nerror pid 2");
+  CHECK_FALSE(house.noise.open_since("web-down", house.desk.fired.back().dedupe_key));
+  house.loop.advance(3s);
+  CHECK(house.cases() == 1);
+  CHECK(house.notebook.notes.begin()->second == kept.begin()->second);
+  house.desk.writes = false;
+  house.loop.advance(700ms);
+  auto const tries = house.desk.fired.size();
+  house.loop.advance(20s);
+  CHECK(house.desk.fired.size() == tries);  // what would be in vain is not tried
+  house.desk.fails = false;
+  house.desk.writes = true;
+  house.loop.advance(3s);
+  CHECK(house.cases() == 2);
+  CHECK(house.last().labels.at("pid") == "2");
+  house.line("error pid 3");
+  CHECK(house.cases() == 3);
+  house.loop.advance(1s);
+  CHECK(house.notebook.notes != kept);  // the position is kept again
+  house.start();
+  CHECK(house.cases() == 3);
+}
+
 TEST_CASE("log trigger: a look that comes back when the trigger has gone touches no loop") {
   House house;
   auto const thread = std::make_shared<support::ManualWorkers>();

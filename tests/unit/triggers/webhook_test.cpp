@@ -208,11 +208,11 @@ TEST_CASE("webhook: without a word for the end it is over when nothing more is h
 
 TEST_CASE("webhook: what can't be recorded is answered 503, and taken when it comes again") {
   House house;
-  house.desk.fails = true;  // a failed fsync: everybody is told, and the service stops
+  house.desk.fails = true;  // a failed fsync or no space left
   auto const lost = house.alerts(payload({alert("aa", "firing"), alert("zz", "resolved")}));
   CHECK(house.answer(lost).status == 503);
   house.desk.fails = false;
-  house.restart();
+  if (GENERATE(true, false)) house.restart();  // or space was made, and the service never stopped
   auto const again = house.answer(lost);
   CHECK(again.status == 202);
   CHECK(became(again) == "opened");
