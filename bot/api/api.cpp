@@ -49,11 +49,12 @@ struct Api::Impl {
   Impl(Parts given, Settings const& settings)
       : parts(std::move(given)),
         rate(settings.requests_per_second),
+        deliveries(settings.deliveries_per_second),
         past(parts.history),
         events(parts.loop, parts.history, most_listeners(settings)) {}
 
   Parts parts;
-  RateLimit rate;
+  RateLimit rate, deliveries;
   PastRequests past;
   EventRoom events;
   std::string document{};  // openapi.json, once somebody asked for it
@@ -75,11 +76,13 @@ struct Api::Impl {
     } else if (found.row->route == Route::signal) {
       if (parts.sender) sender = parts.sender(found.parameter, request.headers);
       // Whoever guesses tokens from an address leaves its signed deliveries their share.
-      who = sender.known ? "source " + found.parameter : "signals of " + who;
+      who = sender.known ? found.parameter : unproven(request);
     }
     if (found.row->counted) {
-      if (auto const wait = rate.take(who, parts.loop.now()); wait != 0) {
+      auto const wait = (sender.known ? deliveries : rate).take(who, parts.loop.now());
+      if (wait != 0) {
         ++too_often;
+        if (sender.known && parts.turned_away) parts.turned_away(found.parameter);
         return {.refusal = too_many(wait)};
       }
     }
@@ -122,8 +125,18 @@ struct Api::Impl {
     to->respond(refusal(500));
   }
 
+  static std::string unproven(net::HttpRequestIn const& request) {
+    return "signals of address " + request.remote_address;
+  }
+
+  // A share is for those who don't prove who they are: authentic deliveries are as many as their source sends.
   void signal(net::HttpRequestIn const& request, Answer const& to) {
-    return parts.signals ? take_signal(*parts.signals, request, to) : to->respond(not_found());
+    if (!parts.signals) return to->respond(not_found());
+    bool const authentic = take_signal(*parts.signals, request, to);
+    auto const by_token = [&] {
+      return parts.sender && parts.sender(request.path.substr(kSignals.size()), request.headers).known;
+    };
+    if (authentic && !by_token()) rate.give_back(unproven(request));  // what admit() took
   }
 
   // Whoever tries what is not theirs is on record, however little they are told (T71).

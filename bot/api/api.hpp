@@ -25,6 +25,9 @@ struct Settings {
   std::size_t max_connections = 2'048;
   std::size_t max_connections_per_address = 256;
   std::uint32_t requests_per_second = 100;  // of one token, and of one address without a good token; more: 429
+  // Of one webhook source that proved itself by its token: more than it has to say, so that a storm is taken and its
+  // number told; beyond it costs us no body. One that signs bodies is bounded by what may wait (bot/triggers).
+  std::uint32_t deliveries_per_second = 2'000;
 };
 
 // What the head of a delivery to /v1/signals/{source} says before its body is read.
@@ -49,6 +52,8 @@ struct Parts {
   ports::SignalDesk* signals = nullptr;  // where POST /v1/signals/{source} goes; null: nowhere
   // Null: every sender is known by the body alone.
   std::function<SenderLook(std::string_view source, net::Headers const& headers)> sender{};
+  // A delivery of this source, which proved itself, was answered 429 before its body was read.
+  std::function<void(std::string_view source)> turned_away{};
   std::function<std::vector<ports::Figure>()> figures{};  // further ones for /metrics
   std::string version{};                                  // of the program, for the OpenAPI document
 };

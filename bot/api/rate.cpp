@@ -20,6 +20,11 @@ unsigned RateLimit::take(std::string const& caller, core::Time now, bool count) 
   return 0;
 }
 
+void RateLimit::give_back(std::string const& caller) {
+  auto const found = buckets_.find(caller);
+  if (found != buckets_.end()) found->second.left = std::min(most(), found->second.left + 1);
+}
+
 void RateLimit::forget_the_idle(core::Time now) {
   std::erase_if(buckets_, [&](auto const& item) {
     auto const passed = std::chrono::duration<double>(now - item.second.at).count();

@@ -18,6 +18,8 @@ class RateLimit {
 
   // 0: go on; else the whole seconds until the next call is let through. `count` false only looks.
   unsigned take(std::string const& caller, core::Time now, bool count = true);
+  // What was taken for a call that turned out to be somebody else's.
+  void give_back(std::string const& caller);
   std::size_t callers() const { return buckets_.size(); }
 
  private:

@@ -37,11 +37,18 @@ net::HttpResponse signal_response(ports::DeliveryAnswer const& what, net::Header
   return {.status = what.status, .headers = std::move(headers), .body = core::dump(body) + "\n"};
 }
 
-void take_signal(ports::SignalDesk& desk, net::HttpRequestIn const& request, std::shared_ptr<net::Responder> to) {
-  if (request.method != "POST")
-    return to->respond(signal_response({.status = 405, .detail = "Use POST here."}, {{"Allow", "POST"}}));
+bool take_signal(ports::SignalDesk& desk, net::HttpRequestIn const& request, std::shared_ptr<net::Responder> to) {
+  if (request.method != "POST") {
+    to->respond(signal_response({.status = 405, .detail = "Use POST here."}, {{"Allow", "POST"}}));
+    return false;
+  }
+  auto const refused = std::make_shared<bool>(false);
   desk.deliver({.source = request.path.substr(kSignals.size()), .headers = request.headers, .body = request.body},
-               [to = std::move(to)](ports::DeliveryAnswer const& what) { to->respond(signal_response(what)); });
+               [to = std::move(to), refused](ports::DeliveryAnswer const& what) {
+                 *refused = what.status == 401 || what.status == 413;
+                 to->respond(signal_response(what));
+               });
+  return !*refused;
 }
 
 }  // namespace api

@@ -13,7 +13,7 @@ inline constexpr std::string_view kSignals = "/v1/signals/";
 
 net::HttpResponse signal_response(ports::DeliveryAnswer const& what, net::Headers headers = {});
 
-// Of a path that begins with kSignals.
-void take_signal(ports::SignalDesk& desk, net::HttpRequestIn const& request, std::shared_ptr<net::Responder> to);
+// Of a path that begins with kSignals. Whether it is authentic, as far as that is known at once.
+bool take_signal(ports::SignalDesk& desk, net::HttpRequestIn const& request, std::shared_ptr<net::Responder> to);
 
 }  // namespace api

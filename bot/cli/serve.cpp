@@ -197,6 +197,10 @@ class Service {
                                                        auto look = sources_->signals().look(source, headers);
                                                        return api::SenderLook{look.known, std::move(look.refusal)};
                                                      },
+                                                 .turned_away =
+                                                     [this](std::string_view source) {
+                                                       sources_->signals().turned_away(source);
+                                                     },
                                                  .figures = [this] { return sources_->figures(); },
                                                  .version = kVersion},
                                       api_settings());

@@ -102,6 +102,10 @@ WebhookTrigger::~WebhookTrigger() {
   for (auto& waiting : waiting_) waiting.done(later);
 }
 
+void WebhookTrigger::turned_away() {
+  if (watch_.held) watch_.held->note(signals_.rule(), "turned away, too many at once", "", 1);
+}
+
 void WebhookTrigger::deliver(ports::Delivery delivery, std::function<void(ports::DeliveryAnswer)> done) {
   if (auto const type = only_header(delivery.headers, "content-type"); !type || !is_json(*type))
     return done({.status = 415, .detail = "Send application/json."});
@@ -111,7 +115,7 @@ void WebhookTrigger::deliver(ports::Delivery delivery, std::function<void(ports:
                  .retry_after = kComeAgainLater});
   bool const first_only = waiting_.empty();  // one that is large is taken alone
   if (waiting_.size() >= kMostWaiting || (!first_only && waiting_bytes_ + delivery.body.size() > kMostBytes)) {
-    if (watch_.held) watch_.held->note(signals_.rule(), "turned away, too many at once", "", 1);
+    turned_away();
     return done({.status = 429,
                  .detail = "More deliveries wait than this source takes; send it again.",
                  .retry_after = kComeAgain});
@@ -257,6 +261,11 @@ Webhooks::Look Webhooks::look(std::string_view source, WebhookHeaders const& hea
   if (fine && found != all_.end()) return {.known = true};
   count(401);
   return {.refusal = not_authentic()};
+}
+
+void Webhooks::turned_away(std::string_view source) {
+  count(429);
+  if (auto const found = all_.find(std::string(source)); found != all_.end()) found->second->turned_away();
 }
 
 void Webhooks::count(unsigned status) {

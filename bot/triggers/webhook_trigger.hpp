@@ -90,6 +90,8 @@ class WebhookTrigger {
 
   WebhookAuth const& auth() const noexcept { return settings_.auth; }
   void use(WebhookAuth auth) { settings_.auth = std::move(auth); }  // secrets that a reload read again
+  // An authentic delivery that was answered 429: people hear how many.
+  void turned_away();
   // An authentic delivery.
   void deliver(ports::Delivery delivery, std::function<void(ports::DeliveryAnswer)> done);
 
@@ -128,6 +130,8 @@ class Webhooks final : public ports::SignalDesk {
     std::optional<ports::DeliveryAnswer> refusal{};  // no such source, or one with a token that is not this
   };
   Look look(std::string_view source, WebhookHeaders const& headers);
+  // A delivery of this source, which proved itself by its token, was answered 429 by whoever reads heads.
+  void turned_away(std::string_view source);
   // The service ends: from now on every delivery is to come again.
   void close();
   std::map<std::string, std::unique_ptr<WebhookTrigger>>& all() noexcept { return all_; }

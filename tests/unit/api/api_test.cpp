@@ -94,3 +94,50 @@ TEST_CASE("a delivery while the service stops is to come again, whoever sends it
   CHECK(answer.find("Retry-After: ") != std::string::npos);
   CHECK(house.desk.refusals.size() == 1);
 }
+
+TEST_CASE("T69 authentic deliveries use up no share of their address, and what is turned away is told") {
+  struct Signals final : ports::SignalDesk {
+    void deliver(ports::Delivery delivery, std::function<void(ports::DeliveryAnswer)> done) override {
+      if (delivery.body != "{}") return done({.status = 401});
+      waiting.push_back(std::move(done));
+    }
+    std::vector<std::function<void(ports::DeliveryAnswer)>> waiting;
+  } signals;
+  House house;
+  std::vector<std::string> turned_away;
+  api::Api one(
+      {.io = house.io,
+       .loop = house.loop,
+       .desk = house.desk,
+       .redactor = house.redactor,
+       .log = house.log,
+       .configured = [&]() -> core::Rules const& { return house.story.rules; },
+       .history = [](core::RequestId const&, std::string const&, auto done) { done(std::vector<core::StoredEntry>{}); },
+       .signals = &signals,
+       .sender =
+           [](std::string_view source, net::Headers const&) {
+             return api::SenderLook{source == "by-token", {}};
+           },
+       .turned_away = [&](std::string_view source) { turned_away.emplace_back(source); }},
+      {.port = 0, .requests_per_second = 1, .deliveries_per_second = 3});
+  auto const deliver = [&](std::string const& source, std::string const& body) {
+    auto const peer = connect_raw(one.port());
+    peer.write("POST /v1/signals/" + source + " HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n" + body);
+    std::string text;
+    CHECK(run_until(house.io, [&] {
+      text += peer.read_now().value_or("");
+      for (auto const& done : std::exchange(signals.waiting, {})) done({.status = 202});
+      return text.find("\r\n\r\n") != std::string::npos;
+    }));
+    return text.substr(9, 3);
+  };
+  for (int i = 0; i < 10; ++i) CHECK(deliver("signed", "{}") == "202");
+  for (int i = 0; i < 6; ++i) CHECK(deliver("by-token", "{}") == "202");
+  CHECK(turned_away.empty());
+  CHECK(deliver("by-token", "{}") == "429");
+  CHECK(turned_away == std::vector<std::string>{"by-token"});
+  CHECK(deliver("signed", "xx") == "401");
+  CHECK(deliver("signed", "xx") == "401");
+  CHECK(deliver("signed", "xx") == "429");
+  CHECK(turned_away.size() == 1);  // nobody knows whose it was
+}

@@ -95,6 +95,16 @@ TEST_CASE("rate: so many a second and a burst, each caller alone, in bounded mem
     rate.take("c" + std::to_string(i), now);
   }
   CHECK(rate.callers() <= api::RateLimit::kMaxCallers);
+  api::RateLimit shared(1);
+  for (int i = 0; i < 5; ++i) {
+    CHECK(shared.take("a", now) == 0);
+    shared.give_back("a");
+  }
+  for (int i = 0; i < 5; ++i) shared.give_back("a");  // no more than there was
+  CHECK(shared.take("a", now) + shared.take("a", now) == 0);
+  CHECK(shared.take("a", now) == 1);
+  shared.give_back("nobody");
+  CHECK(shared.callers() == 1);
   api::RateLimit slow(1);
   slow.take("x", {});
   slow.take("x", {});

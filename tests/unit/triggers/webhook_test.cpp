@@ -132,10 +132,12 @@ TEST_CASE("T69 webhook: a full queue answers 429, a ledger that can't be written
     taken += one->front().status == 202 ? 1u : 0u;
   }
   CHECK(taken == WebhookTrigger::kMostWaiting);
+  for (int i = 0; i < 5; ++i) house.webhooks.turned_away("web-down");  // by whoever reads heads
+  house.webhooks.turned_away("nowhere");
   CHECK(house.cases() == 100);  // max_per_hour
   house.loop.advance(1min);
   REQUIRE(house.desk.told.size() == 1);
-  CHECK(house.desk.told[0].second.text.find("900 signals") != std::string::npos);
+  CHECK(house.desk.told[0].second.text.find("905 signals") != std::string::npos);
   CHECK(house.desk.told[0].second.block.find("turned away") != std::string::npos);
 
   house.desk.writes = false;
