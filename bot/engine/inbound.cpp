@@ -12,6 +12,7 @@ namespace engine {
 
 namespace {
 
+constexpr std::size_t kMaxSignals = 1'000, kMaxSignalBytes = 8u << 20;  // that wait to be recorded
 constexpr std::size_t kMaxQueue = 20'000;               // beyond it a click or command is turned away at once (T69)
 constexpr auto kAnswerLimit = std::chrono::seconds(2);  // design, section 7: acknowledge anyway
 
@@ -245,7 +246,23 @@ void Engine::refused(core::CommandRefused refused) {
   if (queue_.size() < kMaxQueue / 2) enqueue(std::move(refused));  // nobody crowds out the votes of others with it
 }
 
+// Signals wait as long as the ledger can't be written, and nobody may fill the memory with them (T69).
 void Engine::signal(core::SignalFired signal, std::function<void(core::Reply const&)> done) {
+  std::size_t signals = 0, bytes = 0;
+  auto const count = [&](Waiting const& waiting) {
+    auto const* one = std::get_if<core::SignalFired>(&waiting.event.what);
+    if (!one) return;
+    ++signals;
+    bytes += one->title.size() + one->text.size();
+  };
+  std::ranges::for_each(queue_, count);
+  std::ranges::for_each(deferred_, count);
+  if (signals >= kMaxSignals || bytes + signal.text.size() > kMaxSignalBytes) {
+    if (!done) return;
+    return parts_.loop.post([done = std::move(done)] {  // whoever raises it is not ready for the answer yet
+      done({.code = core::Errc::unavailable, .text = "More signals wait than are kept."});
+    });
+  }
   clean(signal.title);
   clean(signal.text);
   for (auto& [name, value] : signal.labels) clean(value);

@@ -132,8 +132,7 @@ TEST_CASE("a queue that is full turns a click away at once") {
   auto const id = rig.open();
   rig.ledger.held = true;
   rig.ask("restart-service", {{"service", "api"}});
-  for (int i = 0; i < 20'000; ++i)
-    rig.engine->signal({.trigger = "none", .title = {}, .text = {}, .dedupe_key = {}}, {});
+  for (int i = 0; i < 20'000; ++i) rig.engine->recovered({.trigger = "none", .text = {}});
   auto const answers = rig.approve("bob", id);
   REQUIRE(answers->size() == 1);
   CHECK(answers->front().state == State::not_recorded);
@@ -148,8 +147,7 @@ TEST_CASE("T69 a flood of signals holds up no deny, and no room is too full for 
   rig.ledger.held = true;
   rig.ask("restart-service", {{"service", "api"}});
   rig.settle();
-  for (int i = 0; i < 20'000; ++i)
-    rig.engine->signal({.trigger = "web-down", .title = "again", .text = {}, .dedupe_key = {}}, {});
+  for (int i = 0; i < 20'000; ++i) rig.engine->recovered({.trigger = "web-down", .text = "again"});
   auto click = rig.click("bob", id);
   click.verdict = core::Verdict::deny;
   auto const answers = rig.cast(click);

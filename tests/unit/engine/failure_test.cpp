@@ -212,6 +212,28 @@ TEST_CASE("a full disk: what the runner reports meanwhile is recorded afterwards
   CHECK(rig.ledger.count("run.finished") == 1);
 }
 
+TEST_CASE("T69 a full disk: of the signals of that time so many are kept, the others are told to come again") {
+  Full rig;
+  std::size_t taken = 0, turned_away = 0;
+  auto const raise = [&](std::string const& text) {
+    rig.engine->signal({.trigger = "none", .title = "down", .text = text, .dedupe_key = {}},
+                       [&](core::Reply const& reply) {  // not_found: it came as far as the core
+                         REQUIRE((reply.code == core::Errc::not_found || reply.code == core::Errc::unavailable));
+                         (reply.code == core::Errc::not_found ? taken : turned_away) += 1;
+                       });
+  };
+  auto const [text, most] = GENERATE(table<std::string, std::size_t>({{"503", 1'000}, {std::string(1 << 20, 'x'), 7}}));
+  for (std::size_t n = 0; n < most + 5; ++n) raise(text);
+  rig.settle();
+  CHECK(turned_away == 5);
+  CHECK(taken == 0);
+  rig.room_again();
+  CHECK(taken == most);
+  raise("there is room again");
+  rig.settle();
+  CHECK(taken == most + 1);
+}
+
 TEST_CASE("a full disk that nobody needed meanwhile leaves no entry") {
   Full rig;
   auto const before = rig.ledger.durable.size();
