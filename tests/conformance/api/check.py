@@ -1,19 +1,23 @@
 """The running service against its own OpenAPI document, by schemathesis: every answer must be one that the document
-allows, whatever is sent. Seeded; COUNTERSIGN_FULL=1 tries more. Usage: check.py COUNTERSIGN"""
+allows, whatever is sent. Seeded; COUNTERSIGN_FULL=1 tries more. Usage: check.py COUNTERSIGN SLACK_STAND_IN"""
+import base64
+import collections
 import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 
-TOKEN = "token-of-ci"
+TOKEN = "token-of-ci"  # also of the webhooks: schemathesis shows one to all
+READERS = {"robot": "token-of-reader", "person": "token-of-bob"}  # neither may ask for anything
 FULL = os.environ.get("COUNTERSIGN_FULL") == "1"
 EXAMPLES = 300 if FULL else 25
 
@@ -27,11 +31,11 @@ max-examples = {examples}
 with-security-parameters = true
 [checks]
 positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429", "503"]
-negative_data_rejection.expected-statuses = ["400", "401", "403", "404", "405", "413", "414", "422", "431"]
+negative_data_rejection.expected-statuses = ["400", "401", "403", "404", "405", "413", "414", "415", "422", "431"]
 missing_required_header.expected-statuses = ["400", "401", "403", "404", "422"]
 [phases.stateful]
 enabled = {stateful}
-# Slack is out of reach here, so this is the answer that the document promises for it.
+# Slack is out of reach by then, so this is the answer that the document promises for it.
 [[operations]]
 include-path = "/readyz"
 [operations.checks]
@@ -39,29 +43,65 @@ not_a_server_error.expected-statuses = ["2xx", "4xx", "503"]
 """
 
 
+def digest(token):
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def until(ask, what):
+    for _ in range(1200):
+        got = ask()
+        if got:
+            return got
+        time.sleep(0.05)
+    sys.exit("it did not come to this: " + what)
+
+
+def post(url, body, token=None):
+    request = urllib.request.Request(url, method="POST", data=json.dumps(body).encode(), headers={"Content-Type": "application/json", **({"Authorization": "Bearer " + token} if token else {})})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read())
+
+
+class Slack:
+    """Where people vote, until its end: the API must not depend on it."""
+
+    def __init__(self, binary):
+        self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.where = json.loads(self.process.stdout.readline())
+
+    def type(self, user, text):
+        post(self.where["control_url"] + "slash", {"user": user, "channel": "C0INC", "text": text})
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+
 class Service:
-    def __init__(self, binary, folder):
+    def __init__(self, binary, folder, slack):
         self.binary, self.folder = binary, pathlib.Path(folder)
         key, ledger = self.folder / "key", self.folder / "ledger.git"
         self.pin = json.loads(self.must("keygen", "--out", str(key), "--json"))["fingerprint"]
         self.must("ledger", "init", "--ledger", str(ledger), "--key", str(key))
         self.ledger = ledger
-        secret = self.folder / "secret"
-        secret.write_text("xoxb-1")
-        secret.chmod(0o600)
-        # Nobody listens where Slack should be: the API must not depend on it.
-        with socket.create_server(("127.0.0.1", 0)) as closed:
-            nowhere = closed.getsockname()[1]
+        for name in ("app_token", "bot_token"):
+            (self.folder / name).write_text(slack.where[name])
+            (self.folder / name).chmod(0o600)
+        steps = lambda *argv: {"summary": "Do it", "risk": "low", "if_unanswered": "nothing", "steps": [{"name": "act", "run": list(argv), "timeout": "20m"}], "policy": "one-sre"}
         (self.folder / "countersign.yaml").write_text(json.dumps({
             "version": 1,
-            "people": {"alice": {"groups": ["dev"], "slack": "U0ALICE"}, "bob": {"groups": ["sre"], "slack": "U0BOB"}},
-            "robots": {"ci": {"groups": ["pipelines"], "scopes": ["request", "read", "read_all"], "token_sha256": hashlib.sha256(TOKEN.encode()).hexdigest()}},
-            "chat": {"slack": {"workspace": "T0EX", "api_url": f"http://127.0.0.1:{nowhere}/api/", "app_token": {"file": str(secret)}, "bot_token": {"file": str(secret)}}},
+            "people": {"alice": {"groups": ["dev"], "slack": "U0ALICE"},
+                       "bob": {"groups": ["sre"], "slack": "U0BOB", "scopes": ["read"], "token_sha256": digest(READERS["person"])}},
+            "robots": {"ci": {"groups": ["pipelines"], "scopes": ["request", "read", "read_all"], "token_sha256": digest(TOKEN)},
+                       "reader": {"groups": ["pipelines"], "scopes": ["read_all"], "token_sha256": digest(READERS["robot"])}},
+            "chat": {"slack": {"workspace": "T0COUNTER", "api_url": slack.where["api_url"], "app_token": {"file": str(self.folder / "app_token")}, "bot_token": {"file": str(self.folder / "bot_token")}}},
             "channels": {"incidents": {"slack": "C0INC"}},
-            "runbooks": {"restart-service": {
-                "summary": "Restart {{service}}", "risk": "low", "if_unanswered": "nothing",
-                "parameters": {"service": {"type": "string", "pattern": "[a-z]+", "max": 20}},
-                "steps": [{"name": "restart", "run": ["/bin/true", "{{service}}"]}], "policy": "one-sre"}},
+            "triggers": {
+                "web-alerts": {"webhook": {"format": "alertmanager", "token_sha256": digest(TOKEN)}, "post_to": ["incidents"]},
+                "deploys": {"webhook": {"format": "json", "token_sha256": digest(TOKEN), "title": "/title", "status": {"pointer": "/state", "firing": ["down"], "resolved": ["up"]}}, "post_to": ["incidents"]}},
+            "runbooks": {
+                "restart-service": {**steps("/bin/true", "{{service}}"), "parameters": {"service": {"type": "string", "pattern": "[a-z]+", "max": 20}}},
+                "hold": {**steps("/bin/sh", "-c", f"while [ ! -e '{self.folder}/go-on' ]; do sleep 0.2; done"), "lock": "hold"}},
             "policies": {"one-sre": {"request": ["dev", "pipelines"], "approve": [{"group": "sre", "count": 1}], "expires": "30m"}},
             "ledger": {"path": str(ledger), "key": {"file": str(key)}},
             "state": {"path": str(self.folder / "state"), "side": str(self.folder / "side")},
@@ -85,9 +125,27 @@ class Service:
         sys.exit("the service did not start:\n" + self.log.read_text(errors="replace"))
 
     def call(self, method, path, body=None):
-        request = urllib.request.Request(self.url + path, method=method, headers={"Authorization": "Bearer " + TOKEN, "Content-Type": "application/json"}, data=None if body is None else json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        if method == "POST":
+            return post(self.url + path, body, TOKEN)
+        with urllib.request.urlopen(urllib.request.Request(self.url + path, headers={"Authorization": "Bearer " + TOKEN}), timeout=20) as answer:
             return json.loads(answer.read())
+
+    def connected(self):
+        try:
+            return self.call("GET", "/readyz")["platforms"]["slack"] == "connected"
+        except urllib.error.HTTPError:  # 503
+            return False
+
+    def ask(self, runbook, **parameters):
+        return self.call("POST", "/v1/requests", {"runbook": runbook, "parameters": parameters, "reason": "for the examples", "channels": ["incidents"]})["id"]
+
+    def decide(self, slack, request, verb, reached):
+        """Bob types it, as it stands on the card."""
+        path = "/v1/requests/" + request
+        view = until(lambda: (v := self.call("GET", path)) and v["state"] == "pending" and v, request + " pending")
+        slack.type("U0BOB", f"{verb} {request} {view['binding'][7:11]} -- seen")
+        until(lambda: reached(self.call("GET", path)), request + " " + verb)
+        return request
 
     def close(self):
         alive = self.process.poll() is None
@@ -103,12 +161,70 @@ def examples_for(document, done):
     return json.loads(text)
 
 
+def live_through(service, slack):
+    """Requests in the states that somebody's vote leads to, by how they stand."""
+    until(service.connected, "Slack is connected")
+    cancelled = service.ask("restart-service", service="web")
+    service.call("POST", f"/v1/requests/{cancelled}/cancel", {"reason": "for the examples"})
+    state = lambda wanted: lambda view: view["state"] == wanted
+    return {
+        "cancelled": cancelled,
+        "pending": service.ask("restart-service", service="api"),
+        "denied": service.decide(slack, service.ask("restart-service", service="web"), "deny", state("denied")),
+        "succeeded": service.decide(slack, service.ask("restart-service", service="web"), "approve", state("succeeded")),
+        "running": service.decide(slack, service.ask("hold"), "approve", state("running")),
+        "waiting": service.decide(slack, service.ask("hold"), "approve", lambda view: view["run"] and view["run"]["state"] == "waiting")}
+
+
+def known(document, requests):
+    """The document with names that exist, so that its answers to them are met."""
+    document = json.loads(json.dumps(document))
+    paths = document["paths"]
+    ended = [requests[state] for state in ("succeeded", "denied", "cancelled")]
+    # A stream ends with its request; one that is cancelled is no longer what the others are to see.
+    for path, method, values in (("/v1/requests/{id}", "get", list(requests.values())), ("/v1/requests/{id}/events", "get", ended),
+                                 ("/v1/requests/{id}/cancel", "post", [*ended, requests["running"]]), ("/v1/signals/{source}", "post", ["web-alerts", "deploys"])):
+        parameter = paths[path][method]["parameters"][0]
+        parameter["schema"] = {"enum": values}
+        del parameter["example"]
+        parameter["examples"] = {f"known-{n}": {"value": value} for n, value in enumerate(values)}
+    asked = {"runbook": "restart-service", "parameters": {"service": "web"}, "reason": "stuck", "idempotency_key": "conformance"}
+    alert = {"version": "4", "groupKey": "g", "status": "firing", "alerts": [{"status": "firing", "labels": {"alertname": "HighLoad"}, "annotations": {}, "startsAt": "2026-11-29T10:00:00Z", "fingerprint": "aa"}]}
+    for path, bodies in (("/v1/requests", [asked, {**asked, "reason": "another"}, {"runbook": "hold", "reason": "x", "attachments": [{"name": "core", "data": base64.b64encode(bytes(range(32))).decode()}]}]),
+                         ("/v1/signals/{source}", [alert, {"title": "web-1", "state": "down"}, {"title": "web-1", "state": "up"}, [], {}])):
+        paths[path]["post"]["requestBody"]["content"]["application/json"]["examples"] = {f"known-{n}": {"value": body} for n, body in enumerate(bodies)}
+    return document
+
+
+def met(har):
+    """What was answered: how often each status of each operation, and the requests in it."""
+    statuses, views = collections.Counter(), []
+    for entry in json.loads(har.read_text())["log"]["entries"]:
+        path = re.sub(r"(/v1/requests/|/v1/signals/)[^/?]*", r"\1{}", re.sub(r"^[a-z]+://[^/]*", "", entry["request"]["url"]).split("?")[0])
+        status = entry["response"]["status"]
+        statuses[f"{entry['request']['method']} {path} {status}"] += 1
+        if status == 200 and path == "/v1/requests/{}":
+            views.append(json.loads(entry["response"]["content"]["text"]))
+    return statuses, views
+
+
+def missed(statuses, views, wanted):
+    out = [one for one in wanted if not statuses[one]]
+    for state in ("pending", "denied", "succeeded", "running", "cancelled"):
+        if not any(view["state"] == state for view in views):
+            out.append("a request that is " + state)
+    for what, there in (("votes", lambda v: v["votes"]), ("decision", lambda v: v["decision"]), ("a run", lambda v: v["run"] and v["run"]["state"] == "succeeded"), ("a wait", lambda v: v["run"] and v["run"]["state"] == "waiting")):
+        if not any(there(view) for view in views):
+            out.append("a request with " + what)
+    return out
+
+
 # One worker: in several threads CPython 3.11 counts the depth of ast.parse, which hypothesis calls, wrongly (gh-106905).
-def schemathesis(folder, schema, url, name, stateful, *words):
+def schemathesis(folder, schema, url, name, stateful, *words, token=TOKEN):
     settings = folder / f"{name}.toml"
     settings.write_text(SETTINGS.format(examples=EXAMPLES, stateful=str(stateful).lower()))
-    command = [str(pathlib.Path(sys.executable).parent / "schemathesis"), "--config-file", str(settings), "run", str(schema), "--url", url, "-H", "Authorization: Bearer " + TOKEN,
-               "--checks", "all", "--request-timeout", "10", "--continue-on-failure", "--workers", "1", "--warnings", "off", "--suppress-health-check", "all", *words]
+    command = [str(pathlib.Path(sys.executable).parent / "schemathesis"), "--config-file", str(settings), "run", str(schema), "--url", url, "-H", "Authorization: Bearer " + token,
+               "--report-har-path", str(folder / f"{name}.har"), "--checks", "all", "--request-timeout", "10", "--continue-on-failure", "--workers", "1", "--warnings", "off", "--suppress-health-check", "all", *words]
     ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
     print(ran.stdout if ran.returncode else "\n".join(ran.stdout.splitlines()[-12:]), flush=True)
     return ran.returncode
@@ -117,14 +233,34 @@ def schemathesis(folder, schema, url, name, stateful, *words):
 def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="countersign-api-"))
     try:
-        service = Service(sys.argv[1], folder)
-        done = service.call("POST", "/v1/requests", {"runbook": "restart-service", "parameters": {"service": "web"}, "reason": "to be cancelled"})["id"]
-        service.call("POST", f"/v1/requests/{done}/cancel", {"reason": "for the examples"})
-        schema = folder / "openapi.json"
-        schema.write_text(json.dumps(examples_for(service.call("GET", "/v1/openapi.json"), done)))
+        slack = Slack(sys.argv[2])
+        try:
+            service = Service(sys.argv[1], folder, slack)
+            requests = live_through(service, slack)
+        finally:
+            slack.close()
+        document = service.call("GET", "/v1/openapi.json")
+        schema, of_known = folder / "openapi.json", folder / "known.json"
+        schema.write_text(json.dumps(examples_for(document, requests["cancelled"])))
+        of_known.write_text(json.dumps(known(document, requests)))
         # A stream of events ends with its request: the ids of open ones stay away from it.
         code = schemathesis(folder, schema, service.url, "plain", False)
         code |= schemathesis(folder, schema, service.url, "stateful", True, "--phases", "stateful", "--exclude-path-regex", "events$")
+        lacking = {}
+        code |= schemathesis(folder, of_known, service.url, "known", False)
+        lacking["known"] = missed(*met(folder / "known.har"), [
+            "POST /v1/requests 202", "POST /v1/requests 409", "POST /v1/requests 422", "POST /v1/signals/{} 202", "POST /v1/signals/{} 422",
+            "POST /v1/signals/{} 401", "POST /v1/requests/{}/cancel 409", "POST /v1/requests/{}/cancel 422", "GET /v1/requests/{}/events 200"])
+        for name, token in READERS.items():
+            code |= schemathesis(folder, of_known, service.url, name, False, "--phases", "examples", "--include-path-regex", "^/v1/requests", token=token)
+            lacking[name] = missed(*met(folder / f"{name}.har"), ["POST /v1/requests 403", "POST /v1/requests/{}/cancel 403", "GET /v1/requests/{}/events 200"])
+        for name, what in lacking.items():
+            if what:
+                print(f"in the run {name} these answers were never met: {what}")
+                code = 1
+        (folder / "go-on").touch()  # a run that the end of the service interrupts has its own end only after the next start
+        for held in ("running", "waiting"):
+            until(lambda: service.call("GET", "/v1/requests/" + requests[held])["state"] == "succeeded", held + " ends")
         fine, how = service.close()
         if not fine:
             print("the service afterwards:", how, service.log.read_text(errors="replace")[-2000:])
