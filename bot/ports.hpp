@@ -272,6 +272,16 @@ struct Groups {
   virtual void members(std::string group, std::function<void(Result<std::set<std::string>>)> done) = 0;
 };
 
+// Whether accounts of a platform are those of active members (T39).
+struct Accounts {
+  virtual ~Accounts() = default;
+  virtual std::string platform() const = 0;
+  // Asks now whether that account of a configured person is an active member's: no guest's, no bot's, not deactivated,
+  // of this workspace. `done` once, on the loop, at the latest after 15 s; errors: as of Groups::members. Every error
+  // means: not known.
+  virtual void is_active(std::string account, std::function<void(Result<bool>)> done) = 0;
+};
+
 // --- runner ---------------------------------------------------------------------------------------------------------
 
 // The engine's end of the runner's socket. The runner takes only a request id and checks the ledger itself.

@@ -145,7 +145,9 @@ class VoteSourceRule final : public Rule {
                         stored.entry.kind == "vote.withdrawn" || entry.main["vote"].if_object();
     if (!counts) return;
     auto const rendering = vote["rendering"].text(), via = vote["via"].text();
-    if (via == "text") {
+    if (vote["schema"].integer() == 3) {
+      check(via.empty() && rendering.empty(), stored, "a vote that the service takes back names a source");
+    } else if (via == "text") {
       check(rendering.empty(), stored, "a vote by text names a rendering");
     } else if (via != "button" && via != "view") {
       check(false, stored, "the vote came by a way that this release does not know");

@@ -213,6 +213,10 @@ void Adapter::whisper(ports::Account const& to, std::string channel, std::string
   if (impl_->interactions) impl_->interactions->whisper(to.id, channel, text);
 }
 
+void Adapter::is_active(std::string account, std::function<void(ports::Result<bool>)> done) {
+  impl_->rooms.look(account, std::move(done));
+}
+
 void Adapter::set_people_and_channels(People people, std::vector<std::string> channels) {
   impl_->settings.people = std::move(people);
   impl_->settings.channels = std::move(channels);

@@ -13,7 +13,7 @@
 
 namespace matrix {
 
-class Adapter final : public ports::ChatAdapter {
+class Adapter final : public ports::ChatAdapter, public ports::Accounts {
  public:
   // Throws core::Failure when the settings can't be right (no or two ways to log in, plain http beyond loopback, a user
   // or room id that is none).
@@ -33,6 +33,9 @@ class Adapter final : public ports::ChatAdapter {
   void attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key, ports::Time since,
               std::function<void(ports::Result<core::InThread>)> done) override;
   void whisper(ports::Account const& to, std::string channel, std::string text) override;
+
+  // Accounts: members of the rooms.
+  void is_active(std::string account, std::function<void(ports::Result<bool>)> done) override;
 
   std::vector<ports::Figure> figures() const override;
 

@@ -290,6 +290,33 @@ void Rooms::check_member(std::string const& name, std::string const& user,
   auto const at = rooms_.find(name);
   if (at == rooms_.end()) return done(false);
   if (at->second.members.contains(user)) return done(true);
+  ask_member(name, user, std::move(done));
+}
+
+void Rooms::look(std::string const& user, Looked done) {
+  std::vector<std::string> rooms;
+  for (auto const& [name, room] : rooms_) rooms.push_back(name);
+  // First where it was seen last.
+  std::ranges::stable_partition(rooms, [&](auto const& name) { return !rooms_.at(name).members.contains(user); });
+  look_in(std::move(rooms), user, /*certain=*/!rooms_.empty(), std::move(done));
+}
+
+void Rooms::look_in(std::vector<std::string> rooms, std::string const& user, bool certain, Looked done) {
+  if (rooms.empty()) {
+    if (certain) return done(false);
+    return done(core::make_error(core::Errc::unavailable, "The homeserver does not say who is in the rooms."));
+  }
+  auto const name = rooms.back();
+  rooms.pop_back();
+  ask_member(name, user, [this, rooms = std::move(rooms), user, certain, done = std::move(done)](
+                             std::optional<bool> joined) {
+    if (joined == true) return done(true);
+    look_in(rooms, user, certain && joined.has_value(), done);
+  });
+}
+
+void Rooms::ask_member(std::string const& name, std::string const& user,
+                       std::function<void(std::optional<bool>)> done) {
   Client::Call call;
   call.path = room_path(name, {"state", "m.room.member", user});
   call.tries = 4;

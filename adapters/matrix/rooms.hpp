@@ -30,6 +30,10 @@ class Rooms {
   std::optional<std::string> why_closed(std::string const& room) const;
   // Is this person in the room? Asked of the homeserver where memory doesn't say yes; nothing: it can't be known now.
   void check_member(std::string const& room, std::string const& user, std::function<void(std::optional<bool>)> done);
+  // Asks the homeserver now whether this person is in one of the rooms (ports::Accounts). A homeserver makes whom it
+  // deactivates leave every room.
+  using Looked = std::function<void(core::Result<bool>)>;
+  void look(std::string const& user, Looked done);
   // Our own name there; empty: none.
   std::string own_name(std::string const& room) const;
 
@@ -56,6 +60,8 @@ class Rooms {
     bool partly = false;  // something of it could not be read: what is not known is no
   };
 
+  void ask_member(std::string const& room, std::string const& user, std::function<void(std::optional<bool>)> done);
+  void look_in(std::vector<std::string> rooms, std::string const& user, bool certain, Looked done);
   void refresh_later();
   void look_for_joined(std::function<void()> done);
   void join(std::string const& name, std::function<void()> done);

@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 using core::Json;
 
 constexpr core::Duration kEvery = 5min;   // each account
-constexpr core::Duration kGood = 15min;   // so long an answer counts: two askings may fail
+constexpr core::Duration kGood = 15min;   // so long an answer lets somebody talk to us: two askings may fail
 constexpr core::Duration kPause = 700ms;  // between two: tier 4 allows 100 a minute
 constexpr core::Duration kRetry = 10s;    // after an asking that failed
 constexpr std::size_t kBurst = 60;        // at the start side by side, and after a reload
@@ -137,6 +137,12 @@ void Accounts::ask(std::string const& user) {
                       {{"user", user}, {"reason", why}});
     }
     if (tells) trouble_.clear();
+    core::Result<bool> looked = tells && known_[user].why.empty();
+    if (!tells && !gone)
+      looked = core::make_error(core::Errc::unavailable, trouble_.empty() ? "Slack gave no answer." : trouble_);
+    if (auto waiting = looking_.extract(user)) {
+      for (auto const& done : waiting.mapped()) done(looked);
+    }
     ready();
     if (given_up_ || !is_ours(user)) return;
     if (tells || gone) {
@@ -148,6 +154,13 @@ void Accounts::ask(std::string const& user) {
     waiting_.push_back(user);
     later(kPause);
   }));
+}
+
+void Accounts::look(std::string const& user, Looked done) {
+  if (given_up_ || !is_ours(user))
+    return done(core::make_error(core::Errc::unavailable, "Slack can't be asked about this account."));
+  looking_[user].push_back(std::move(done));
+  ask(user);
 }
 
 std::string Accounts::why_not(std::string const& user) {

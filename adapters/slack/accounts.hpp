@@ -1,6 +1,6 @@
 // What Slack says of the configured people's accounts: whether one is a guest, a bot, deactivated or of another
 // workspace (T39). Asked ahead (users.info, tier 4), so that no click waits for Slack; what is not known counts as no.
-// Loop thread only.
+// That lets people talk to the bot at all. What counts as an approval is asked anew by look(). Loop thread only.
 #pragma once
 
 #include <deque>
@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "adapters/slack/web_api.hpp"
 
@@ -28,6 +29,10 @@ class Accounts {
   // here: those are refused for that. One that is not known is asked about at once.
   std::string why_not(std::string const& user);
 
+  // Asks now whether it is an active member's (ports::Accounts).
+  using Looked = std::function<void(core::Result<bool>)>;
+  void look(std::string const& user, Looked done);
+
  private:
   struct Known {
     core::Time asked_at{};  // of the answer at hand
@@ -46,6 +51,7 @@ class Accounts {
   WebApi& api_;
   std::map<std::string, Known> known_;            // by user id
   std::map<std::string, bool> asking_;            // under way
+  std::map<std::string, std::vector<Looked>> looking_;  // who waits for it
   std::map<std::string, core::Time> not_before_;  // after an asking that failed
   std::deque<std::string> waiting_;               // to be asked about, one after the other
   std::string trouble_;                           // said last, so that a lasting one is said once

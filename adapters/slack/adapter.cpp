@@ -126,7 +126,7 @@ struct Adapter::Impl {
   Outbox outbox;
   Files files;
   Usergroups usergroups;
-  Accounts accounts;
+  slack::Accounts accounts;  // not the port of that name
   std::unique_ptr<SocketMode> sockets;
   std::unique_ptr<Interactions> interactions;
   ports::ChatSink* sink = nullptr;
@@ -170,6 +170,9 @@ void Adapter::find(std::string channel, std::optional<ports::MessageRef> thread,
 void Adapter::attach(std::string channel, ports::MessageRef thread, ports::ChatFile file, std::string key,
                      ports::Time since, std::function<void(ports::Result<core::InThread>)> done) {
   impl_->files.attach(std::move(channel), thread, std::move(file), std::move(key), since, std::move(done));
+}
+void Adapter::is_active(std::string account, std::function<void(ports::Result<bool>)> done) {
+  impl_->accounts.look(account, std::move(done));
 }
 void Adapter::members(std::string group, std::function<void(ports::Result<std::set<std::string>>)> done) {
   impl_->usergroups.members(std::move(group), std::move(done));

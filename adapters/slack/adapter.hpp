@@ -11,7 +11,7 @@
 
 namespace slack {
 
-class Adapter final : public ports::ChatAdapter, public ports::Groups {
+class Adapter final : public ports::ChatAdapter, public ports::Groups, public ports::Accounts {
  public:
   // Throws core::Failure when the settings can't be right (no token, plain http beyond loopback, 0 or 11 connections).
   Adapter(Settings settings, Parts parts);
@@ -31,6 +31,8 @@ class Adapter final : public ports::ChatAdapter, public ports::Groups {
               std::function<void(ports::Result<core::InThread>)> done) override;
   void whisper(ports::Account const& to, std::string channel, std::string text) override;
 
+  // Accounts: users.info
+  void is_active(std::string account, std::function<void(ports::Result<bool>)> done) override;
   // Groups: usergroups
   void members(std::string group, std::function<void(ports::Result<std::set<std::string>>)> done) override;
 

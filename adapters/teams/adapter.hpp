@@ -13,7 +13,7 @@
 
 namespace teams {
 
-class Adapter final : public ports::ChatAdapter {
+class Adapter final : public ports::ChatAdapter, public ports::Accounts {
  public:
   // Throws core::Failure when the settings can't be right (no way in, no secret, plain http beyond loopback).
   Adapter(Settings settings, Parts parts);
@@ -36,6 +36,9 @@ class Adapter final : public ports::ChatAdapter {
   core::InThread usual_file() const override { return core::InThread::ledger; }
   // A reply that mentions the person, where they last spoke: others see it too.
   void whisper(ports::Account const& to, std::string channel, std::string text) override;
+
+  // Accounts: single members of the channels.
+  void is_active(std::string account, std::function<void(ports::Result<bool>)> done) override;
 
   std::vector<ports::Figure> figures() const override;
 

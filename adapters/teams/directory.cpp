@@ -276,9 +276,9 @@ void Directory::next_single(std::string const& channel) {
   auto const object = asked.singles.front();
   asked.singles.pop_front();
   asked.asking_one = true;
-  ask_one(channel, object, [this, channel](bool answered) {
+  ask_one(channel, object, [this, channel](Said said) {
     asked_[channel].asking_one = false;
-    if (!answered) asked_[channel].single_failed = true;
+    if (said == Said::nothing) asked_[channel].single_failed = true;
     next_single(channel);
   });
 }
@@ -288,10 +288,37 @@ void Directory::ask_now(std::string const& channel, std::string const& object) {
   if (std::ranges::find(settings_.channels, channel) == settings_.channels.end() || !is_ours(object)) return;
   if (auto const last = asked_now_.find(object); last != asked_now_.end() && now - last->second < kNowPause) return;
   asked_now_[object] = now;
-  ask_one(channel, object, [](bool) {});
+  ask_one(channel, object, [](Said) {});
 }
 
-void Directory::ask_one(std::string const& channel, std::string const& object, std::function<void(bool)> done) {
+void Directory::look(std::string const& object, Looked done) {
+  if (!is_ours(object) || settings_.channels.empty())
+    return done(core::make_error(core::Errc::unavailable, "Teams can't be asked about this account."));
+  auto channels = settings_.channels;
+  // First where it was found before.
+  std::ranges::stable_partition(channels, [&](auto const& channel) {
+    auto const known = guests_.find(object);
+    return known != guests_.end() && known->second.contains(channel);
+  });
+  std::ranges::reverse(channels);  // taken from the end
+  look_in(std::move(channels), object, Said::no_member, std::move(done));
+}
+
+// `so_far`: no_member or, where one channel gave no answer, nothing.
+void Directory::look_in(std::vector<std::string> channels, std::string const& object, Said so_far, Looked done) {
+  if (channels.empty()) {
+    if (so_far == Said::no_member) return done(false);
+    return done(core::make_error(core::Errc::unavailable, "Teams does not say who is a member of the channels."));
+  }
+  auto const channel = channels.back();
+  channels.pop_back();
+  ask_one(channel, object, [this, channels = std::move(channels), object, so_far, done = std::move(done)](Said said) {
+    if (said == Said::member || said == Said::guest) return done(said == Said::member);
+    look_in(channels, object, said == Said::nothing ? said : so_far, done);
+  });
+}
+
+void Directory::ask_one(std::string const& channel, std::string const& object, std::function<void(Said)> done) {
   Connector::Call call;
   call.method = "GET";
   call.service_url = service_url(channel);
@@ -300,28 +327,29 @@ void Directory::ask_one(std::string const& channel, std::string const& object, s
   connector_.call(std::move(call),
                   alive_.guard([this, channel, object, done = std::move(done)](Connector::Outcome const& outcome) {
                     // Who is no member there is asked for again with the next list.
-                    bool answered = outcome.error.code == core::Errc::not_found;
+                    auto said = outcome.error.code == core::Errc::not_found ? Said::no_member : Said::nothing;
                     if (outcome.state == Connector::Outcome::State::done) {
                       auto const member = parse_member(outcome.body);
-                      answered = member.has_value() && member->object == object;
-                      if (answered) take(channel, *member);
+                      if (member.has_value() && member->object == object) said = take(channel, *member);
                     }
-                    done(answered);
+                    done(said);
                   }));
 }
 
-void Directory::take(std::string const& channel, Member const& member) {
-  if (member.object.empty() || !is_ours(member.object)) return;
+Directory::Said Directory::take(std::string const& channel, Member const& member) {
+  if (member.object.empty() || !is_ours(member.object)) return Said::nothing;
   know(member.object, member.id);
   bool const outsider = member.outsider || (!member.tenant.empty() && member.tenant != settings_.tenant);
-  if (!outsider && !member.insider) return;  // nothing was said
+  if (!outsider && !member.insider) return Said::nothing;
+  auto const result = outsider ? Said::guest : Said::member;
   auto const [said, fresh] = guests_[member.object].try_emplace(channel, outsider);
-  if (!fresh && said->second == outsider) return;
+  if (!fresh && said->second == outsider) return result;
   said->second = outsider;
   save();
   if (outsider)
     parts_.log.warn("a configured person is a guest in Teams and will not be heard",
                     {{"conversation", channel}, {"account", member.object}});
+  return result;
 }
 
 }  // namespace teams

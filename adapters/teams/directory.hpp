@@ -34,6 +34,10 @@ class Directory {
   bool is_unknown(std::string const& object) const;
   // They wait for that: it is asked for now, in this channel.
   void ask_now(std::string const& channel, std::string const& object);
+  // Asks now whether the account of a configured person is an active member's (ports::Accounts): whether a configured
+  // channel has it as a member and none as a guest.
+  using Looked = std::function<void(core::Result<bool>)>;
+  void look(std::string const& object, Looked done);
   // The app was removed there, and nothing since tells that it is back.
   bool is_gone(std::string const& conversation) const;
   // After the people or channels changed.
@@ -54,10 +58,12 @@ class Directory {
   void ask_later(std::string const& channel);
   void ask_unknown(std::string const& channel);
   void next_single(std::string const& channel);
-  void ask_one(std::string const& channel, std::string const& object, std::function<void(bool answered)> done);
+  enum class Said { nothing, no_member, guest, member };
+  void ask_one(std::string const& channel, std::string const& object, std::function<void(Said)> done);
+  void look_in(std::vector<std::string> channels, std::string const& object, Said so_far, Looked done);
   bool is_ours(std::string const& object) const;
   void forget_others();
-  void take(std::string const& channel, Member const& member);
+  Said take(std::string const& channel, Member const& member);
   void save();
 
   Parts parts_;

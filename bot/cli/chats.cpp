@@ -128,6 +128,14 @@ std::vector<ports::ChatAdapter*> Chats::adapters() const {
   return all;
 }
 
+std::vector<ports::Accounts*> Chats::accounts() const {
+  std::vector<ports::Accounts*> all;
+  for (auto const& chat : chats_) {
+    if (auto* const tells = dynamic_cast<ports::Accounts*>(chat.adapter.get())) all.push_back(tells);
+  }
+  return all;
+}
+
 std::vector<ports::Groups*> Chats::groups() const {
   std::vector<ports::Groups*> all;
   for (auto const& chat : chats_) {

@@ -31,7 +31,8 @@ class Chats {
   Chats(config::Config const& config, ChatParts const& parts);
 
   std::vector<ports::ChatAdapter*> adapters() const;
-  std::vector<ports::Groups*> groups() const;  // of those that keep groups
+  std::vector<ports::Groups*> groups() const;      // of those that keep groups
+  std::vector<ports::Accounts*> accounts() const;  // of those that say whose accounts are active
   void start(ports::ChatSink& sink);
   void stop();
   // After a reload: who is who, and which channels count. The connections themselves stay as they are.

@@ -173,7 +173,8 @@ class Service {
                       .sandbox = to_string(config_.sandbox.mode),
                       .writable = config_.sandbox.writable,
                       .live = {.after = config_.chat.progress_after, .every = config_.chat.progress_every},
-                      .groups = chats_->groups()},
+                      .groups = chats_->groups(),
+                      .accounts = chats_->accounts()},
         std::move(folded_));
     sources_.emplace(SourceParts{.loop = loop_,
                                  .workers = workers_,

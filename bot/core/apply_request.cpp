@@ -172,16 +172,17 @@ void Application::take_vote(RequestState& about, Json const& json) {
   require(json["request"].text() == entry_.request_id && json["case"].text() == entry_.case_id,
           "the vote names another request");
   require(json["kind"].text() == std::string("vote.") + to_string(vote->verdict), "the vote's kind and verdict differ");
-  require(json["actor"].text() == vote->person, "the vote's actor is not its person");
-  require(vote->at == time_ && entry_.actor == Actor::person(vote->person),
-          "the vote's person or time is not the entry's");
+  bool const taken_back = json["schema"].integer() == 3;  // by the service, whose account is no active member's
+  auto const by = taken_back ? Actor::service() : Actor::person(vote->person);
+  require(json["actor"].text() == by.str(), "the vote's actor is not its person");
+  require(vote->at == time_ && entry_.actor == by, "the vote's person or time is not the entry's");
   require(vote->at < about.bound->expires_at, "a vote after the request expired");
   require(vote->number == about.vote_files + 1, "the vote's number is not the next");
   auto const* person = state_.rules.person(vote->person);
   require(person != nullptr, "the voter is not a person of the configuration");
   require(vote->groups == person->groups, "the vote names other groups than the voter had");
   auto const account = person->accounts.find(vote->platform);
-  require(account != person->accounts.end() && account->second == vote->account,
+  require(taken_back || (account != person->accounts.end() && account->second == vote->account),
           "the vote came from an account that is not the voter's");
   auto const* policy = policy_in_force(about);
   require(about.bound->policy_digest == digest_of(*policy) &&
@@ -190,10 +191,18 @@ void Application::take_vote(RequestState& about, Json const& json) {
   require(about.pinned->approver_justification != Justification::required || vote->verdict == Verdict::withdraw ||
               vote->note.find_first_not_of(" \n") != std::string::npos,
           "the vote has no note although its policy requires one");
-  if (json["schema"].integer() == 2) {
+  if (json["schema"].integer() >= 2) {
     auto const votes = effective_votes(about.votes);
-    require(std::ranges::find(votes, vote->person, &Vote::person) != votes.end(),
-            "it withdraws a vote that its person does not have");
+    auto const stood = std::ranges::find(votes, vote->person, &Vote::person);
+    require(stood != votes.end(), "it withdraws a vote that its person does not have");
+    if (taken_back) {
+      require(stood->verdict == Verdict::approve && stood->platform == vote->platform &&
+                  stood->account == vote->account,
+              "the service takes back another vote than an approval from that account");
+      require(!vote->note.empty() && vote->via.empty() && vote->rendering.empty() && vote->envelope.empty() &&
+                  json["delivery"].text().empty(),
+              "the service takes back a vote without saying why, or as if somebody had clicked");
+    }
   } else {
     if (auto const why = why_not_vote(*about.pinned, state_.rules, about.behind(), vote->person))
       broken("the voter may not vote on it: " + *why);

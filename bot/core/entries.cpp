@@ -368,6 +368,14 @@ Entry vote(RequestState const& request, Vote const& vote, std::string const& del
       vote_file(vote.number, to_string(vote.verdict), vote.person), vote_json(request, vote, kind, delivery));
 }
 
+Entry vote_taken_back(RequestState const& request, Vote const& withdrawal) {
+  auto json = vote_json(request, withdrawal, "vote.withdrawn", {});
+  json.set("schema", 3).set("actor", Actor::service().str());
+  return entry_of(request, "vote.withdrawn", Actor::service(), withdrawal.at,
+                  subject("take back vote of " + withdrawal.person + " on", request, Actor::service().str()),
+                  vote_file(withdrawal.number, to_string(withdrawal.verdict), withdrawal.person), json);
+}
+
 Entry vote_refused(RequestState const& request, Refusal const& refusal) {
   auto json = refusal_json(head_of("vote.refused", refusal.at, refusal.actor, request), refusal);
   auto const number = request.vote_files + 1;
@@ -455,9 +463,11 @@ Entry run_finished(Time at, RequestState const& request, Json const& result, std
 Result<Vote> read_vote(Json const& json) {
   return read_strictly("a vote", [&]() -> Vote {
     ObjectReader reader(json, "vote");
-    // Withdrawals of schema 1 have no `repeats`; the ledger's first release could write them.
-    bool const second = json["verdict"].text() == "withdrawn" && json["schema"].integer() == 2;
-    reader.schema(second ? 2 : 1);
+    // Withdrawals of schema 1 have no `repeats`; the ledger's first release could write them. Of schema 3 are the
+    // service's.
+    auto const schema = json["schema"].integer();
+    bool const later = json["verdict"].text() == "withdrawn" && (schema == 2 || schema == 3);
+    reader.schema(later ? schema : 1);
     for (auto const* key : {"kind", "actor", "case", "request", "delivery"}) static_cast<void>(reader.text(key));
     Vote vote;
     static_cast<void>(reader.digest("binding"));
@@ -472,7 +482,7 @@ Result<Vote> read_vote(Json const& json) {
     vote.rendering = reader.text("rendering");
     vote.envelope = reader.text("envelope");
     vote.number = static_cast<std::uint32_t>(reader.integer("number"));
-    if (second) vote.repeats = reader.text_set("repeats");
+    if (later) vote.repeats = reader.text_set("repeats");
     reader.done();
     return vote;
   });

@@ -44,6 +44,8 @@ Entry posted(Time at, RequestState const& request, PostState const& post, std::u
 
 // vote.approve, vote.deny or vote.withdrawn that does not decide.
 Entry vote(RequestState const& request, Vote const& vote, std::string const& delivery);
+// vote.withdrawn by the service: the account that the vote came from is no active member's any more.
+Entry vote_taken_back(RequestState const& request, Vote const& withdrawal);
 
 struct Refusal {
   Time at;

@@ -204,7 +204,8 @@ struct State {
   // rules.people, the others in rules.unread.
   std::map<std::string, Time> memberships;
 
-  // The last good answer about each group with a source. Not in the ledger until something depends on it.
+  // The last good answer about each group with a source, and about accounts (accounts.hpp: its own keys). Not in the
+  // ledger until something depends on it.
   struct Reading {
     GroupSource source;
     Time asked_at;

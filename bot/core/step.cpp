@@ -4,6 +4,7 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "bot/core/accounts.hpp"
 #include "bot/core/digest.hpp"
 #include "bot/core/entries.hpp"
 #include "bot/core/stepper.hpp"
@@ -339,6 +340,20 @@ void on(Stepper& step, RunnerAccepted const& event) {
                  "approvals lost their weight before it could start, because who gave them may no longer approve; it "
                  "lacks " +
                      what_is_missing(count));
+    return step.start_next();
+  }
+  auto weighed = weigh(step.state, step.at, *request);
+  auto const suffices = [&] {
+    return tally(*request->pinned, step.state.rules, request->behind(), weighed.counting).satisfied;
+  };
+  if (!suffices()) {
+    weighed.counting.insert(weighed.counting.end(), weighed.unknown.begin(), weighed.unknown.end());
+    if (suffices()) return;  // asked again when their accounts are known, until it expires
+    std::string persons;
+    for (auto const& vote : weighed.inactive) persons += (persons.empty() ? "" : ", ") + vote.person;
+    step.end_run(*request, "interrupted", "not_started",
+                 "approvals lost their weight before it could start, because the account that " + persons +
+                     " approved from is no active member's any more");
     return step.start_next();
   }
   step.append(entries::run_started(step.at, *request, event.confinement));

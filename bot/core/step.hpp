@@ -79,7 +79,8 @@ struct CancelAsked {
   std::string request;
   std::string reason;
 };
-// What a platform answered when asked who is in a group with a source; `asked_at`: when it was asked.
+// What a platform answered when asked who is in a group with a source; `asked_at`: when it was asked. With an empty
+// group: whether the account `source.id` is an active member's, who then is in `accounts` (accounts.hpp).
 struct GroupRead {
   std::string group;
   GroupSource source;

@@ -1,6 +1,7 @@
 // Deciding: votes, cancelling, and what is recorded of those that don't count.
 #include <algorithm>
 
+#include "bot/core/accounts.hpp"
 #include "bot/core/card.hpp"
 #include "bot/core/digest.hpp"
 #include "bot/core/entries.hpp"
@@ -92,6 +93,7 @@ class Ballot {
     // A withdrawal takes away only: whoever has a vote may take it back, entitled to a new one or not.
     bool const withdraws = cast_.verdict == Verdict::withdraw;
     if (withdraws && !has_effective_vote()) return refuse("You have no vote on this to withdraw.");
+    if (auto why = withdraws ? std::nullopt : why_not_account()) return refuse(std::move(*why));
     if (auto why = withdraws ? std::nullopt : why_not_new_vote(*in_force)) return refuse(std::move(*why));
     if (!cast_.note.empty()) {
       if (auto why = why_not_words(cast_.note, "note")) return refuse(std::move(*why));
@@ -104,6 +106,20 @@ class Ballot {
   }
 
  private:
+  // An approval needs an account that the platform vouched for a moment ago; a no stands on what it said last (T39).
+  std::optional<std::string> why_not_account() const {
+    auto const standing = standing_of(step_.state, step_.at, {cast_.platform, cast_.account}, fresh());
+    if (standing == Standing::inactive)
+      return "Your account is no active member's of this platform: a guest's, a bot's, deactivated or of another "
+             "workspace. Ask an approver of this one to decide.";
+    if (standing == Standing::active || cast_.verdict == Verdict::deny) return std::nullopt;
+    return "Whether your account is an active member's could not be read from the platform within the last " +
+           fresh_words() + ", and unknown is no; try again in a moment.";
+  }
+
+  Duration fresh() const { return account_fresh(request_->bound->risk); }
+  std::string fresh_words() const { return request_->bound->risk == Risk::high ? "seconds" : "minute"; }
+
   // What a withdrawal need not ask.
   std::optional<std::string> why_not_new_vote(Policy const& in_force) const {
     auto const& pinned = *request_->pinned;
@@ -178,6 +194,11 @@ class Ballot {
     auto const* person = step_.state.rules.person(actor_.key);
     for (auto const& vote : effective_votes(request_->votes)) {
       if (vote.person != actor_.key || vote.verdict != cast_.verdict) continue;
+      // Where nobody vouches for the account that it came from, another account's vote takes its place.
+      AccountName const from{vote.platform, vote.account};
+      if (vote.verdict == Verdict::approve && from != AccountName(cast_.platform, cast_.account) &&
+          standing_of(step_.state, step_.at, from, fresh()) != Standing::active)
+        return false;
       // A vote counts with the groups at its time: after a change of groups the same person may vote anew.
       return request_->phase != Phase::pending || (person && vote.groups == person->groups);
     }
@@ -190,8 +211,9 @@ class Ballot {
     if (request_->phase != Phase::pending || cast_.verdict != Verdict::approve) return false;
     auto const* runbook = step_.state.rules.runbook(request_->runbook);
     auto const* in_force = runbook ? step_.state.rules.policy_of(*runbook) : nullptr;
+    auto const votes = weigh(step_.state, step_.at, *request_).counting;
     auto const suffices = [&](Policy const& policy) {
-      return tally(policy, step_.state.rules, request_->behind(), request_->votes).satisfied;
+      return tally(policy, step_.state.rules, request_->behind(), votes).satisfied;
     };
     return in_force && suffices(*request_->pinned) && suffices(*in_force);
   }
@@ -221,6 +243,11 @@ class Ballot {
               .envelope = ledger_id(cast_.envelope),
               .groups = person.groups,
               .number = request_->vote_files + 1};
+    std::string doubtful;
+    if (cast_.verdict == Verdict::approve) {
+      doubtful = step_.leave_doubtful(*request_, in_force, vote);
+      vote.number = request_->vote_files + 1;
+    }
     if (cast_.verdict == Verdict::withdraw) {
       if (auto const said = request_->repeats.find(actor_.key); said != request_->repeats.end())
         vote.repeats = said->second;
@@ -235,7 +262,7 @@ class Ballot {
     }
     auto const pinned = tally(*request_->pinned, step_.state.rules, request_->behind(), votes);
     auto const now = tally(in_force, step_.state.rules, request_->behind(), votes);
-    if (cast_.verdict == Verdict::approve && pinned.satisfied && now.satisfied) {
+    if (cast_.verdict == Verdict::approve && pinned.satisfied && now.satisfied && doubtful.empty()) {
       step_.decide(*request_, "approved", actor_, pinned.counted,
                    "the policy " + request_->pinned->name + " is satisfied", pinned.needs, &vote, delivery_);
       auto const place = queue_place(step_.state, *step_.state.request(id));
@@ -245,6 +272,12 @@ class Ballot {
     step_.append(entries::vote(*request_, vote, delivery_));
     step_.effects.push_back(Refresh{id});
     if (cast_.verdict == Verdict::withdraw) return answer(Errc{}, "Your vote on " + id.short_name() + " is withdrawn.");
+    if (pinned.satisfied && now.satisfied)
+      return answer(Errc{}, "Your approval of " + id.short_name() +
+                                " is recorded, but does not decide yet: whether the account that " + doubtful +
+                                " approved from is an active member's could not be read within the last " +
+                                fresh_words() + ", and unknown is no. Press Approve again in a moment, or another "
+                                                "approver decides.");
     answer(Errc{},
            "Your approval of " + id.short_name() + " is recorded; still missing: " + what_is_missing(pinned) + ".");
   }

@@ -38,6 +38,12 @@ struct Stepper {
   // fresh one or, without one, to "not known". Groups without a source don't matter.
   void freshen(std::set<std::string> const& groups);
   void record_group(std::string const& group, bool known);
+  // step_groups.cpp: records that these effective votes count no more, and why. Their persons may vote anew.
+  void take_back(RequestState const& request, std::vector<Vote> const& votes, std::string_view why);
+  // step_groups.cpp: before `vote`, an approval, is recorded: approvals of others whose accounts nobody vouches for now
+  // count for nothing. Where the others suffice with `vote`, they are taken back, so that the decision rests on the
+  // others alone. Otherwise they stay, and nothing may be decided: gives those whose accounts are not known, or "".
+  std::string leave_doubtful(RequestState const& request, Policy const& in_force, Vote const& vote);
 
   // step_ask.cpp: accepts a request into `into`, or into a case of its own.
   void accept(Asked const& ask, std::optional<CaseId> into);

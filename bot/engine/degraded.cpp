@@ -70,6 +70,7 @@ void Engine::write_failed(core::Error const& error) {
     for (auto& [id, request] : recorded_->requests) {  // what no entry holds
       if (auto const* before = state_.request(id)) request.repeats = before->repeats;
     }
+    recorded_->readings = state_.readings;
   }
   state_ = *recorded_;
   retry_ = error.code == core::Errc::no_space;

@@ -27,7 +27,7 @@ Engine::Engine(Parts parts, core::State folded)
       state_(std::move(folded)),
       outbox_(parts_.loop, parts_.log, parts_.papers, parts_.adapters, state_,
               [this](auto what) { enqueue(std::move(what)); }),
-      groups_(parts_.loop, parts_.log, parts_.groups, state_,
+      groups_(parts_.loop, parts_.log, parts_.groups, parts_.accounts, state_,
               [this](core::GroupRead read) { enqueue(std::move(read)); }),
       evidence_(parts_.loop, parts_.evidence, parts_.programs,
                 [this](core::Collected collected) {
@@ -39,6 +39,7 @@ Engine::Engine(Parts parts, core::State folded)
                 }),
       live_(parts_.loop, parts_.log, parts_.adapters, state_, parts_.live, [this](std::string& text) { clean(text); }) {
   for (auto const* adapter : parts_.adapters) connected_[adapter->platform()] = false;
+  for (auto const* accounts : parts_.accounts) core::ask_about_accounts(state_, accounts->platform());
   vote_time_ = {.name = "vote_seconds",
                 .help = "From a vote's arrival to its answer, of votes that were recorded",
                 .bounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2}};
@@ -200,6 +201,9 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
     }
   }
   if (parts_.recorded && !batch_entries_.empty()) parts_.recorded(batch_entries_, *result);
+  bool const of_requests =
+      std::ranges::any_of(batch_entries_, [](core::Entry const& entry) { return !entry.request_id.empty(); });
+  if (of_requests) groups_.look_soon();
   bool const side_recorded = std::ranges::any_of(batch_, &Waiting::from_side);
   batch_.clear();
   batch_entries_.clear();

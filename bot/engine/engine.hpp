@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "bot/core/accounts.hpp"
 #include "bot/core/step.hpp"
 #include "bot/engine/evidence_desk.hpp"
 #include "bot/engine/group_desk.hpp"
@@ -45,7 +46,8 @@ struct Parts {
   std::string sandbox = "basic";                         // mode in force: part of each binding
   std::vector<std::string> writable{};                   // strict: what stays writable
   LivePace live{};
-  std::vector<ports::Groups*> groups{};  // at most one a platform
+  std::vector<ports::Groups*> groups{};      // at most one a platform
+  std::vector<ports::Accounts*> accounts{};  // likewise; on other platforms every account of a person counts
 };
 
 class Engine final : public ports::ChatSink, public ports::RunnerEvents, public ports::RequestDesk {
@@ -101,6 +103,10 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
     bool from_side = false;  // it stands in the side file
   };
   using Replied = std::function<void(core::Reply const&)>;
+  struct Progress {  // of a vote
+    ports::Loop::TimerId timer = 0;
+    char const* parked = nullptr;  // why it waits before it is in the queue
+  };
 
   void clean(std::string& text) const;
   bool takes_no_more() const;  // of what may come again later (T69)
@@ -124,6 +130,11 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void arm_timer();
   void set_degraded(bool degraded, std::string const& why, bool tell = true);
   std::optional<core::Actor> actor_of(ports::Account const& account) const;
+  void enter(core::VoteCast cast, core::Ticket ticket, std::shared_ptr<Progress> progress);
+  // Runs `then` when it is known of the accounts behind this request's approvals, and of this one more, whether they
+  // are active members' (GroupDesk::when_fresh).
+  void when_accounts_known(core::RequestState const& request, std::optional<core::AccountName> const& voter,
+                           std::function<void()> then);
   friend class CommandDesk;
 
   Parts parts_;

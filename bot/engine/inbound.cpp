@@ -26,6 +26,13 @@ char const* word_of(ports::Answer::State state) {
   return "";
 }
 
+// The open request that a vote names.
+core::RequestState const* named_by(core::State const& state, ports::IncomingVote const& vote) {
+  auto const id = core::find_request(state, vote.request, vote.account.platform, vote.via == "text" ? vote.channel : "");
+  auto const* found = id ? state.request(*id) : nullptr;
+  return found && found->phase == core::Phase::pending ? found : nullptr;
+}
+
 }  // namespace
 
 // --- chat -----------------------------------------------------------------------------------------------------------
@@ -45,10 +52,6 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
   if (stopping_ || !started_ || queue_.size() >= room)
     return answered(
         {.state = ports::Answer::State::not_recorded, .text = "Not recorded, try again: too much is going on."});
-  struct Progress {
-    ports::Loop::TimerId timer = 0;
-    bool parked = false;  // waits for the look-up of a message
-  };
   auto const progress = std::make_shared<Progress>();
   auto const ticket = open_ticket([this, progress, answered](core::Reply const& reply) {
     if (progress->timer != 0) parts_.loop.cancel(progress->timer);
@@ -67,8 +70,8 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
           {.state = ports::Answer::State::still_recording, .text = "Still being recorded; you will be told."});
     tickets_.erase(ticket);  // pump() leaves it out, and so does who waits for a look-up: it never counts later
     answered({.state = ports::Answer::State::not_recorded,
-              .text = progress->parked ? "Not recorded, try again: after a restart its message is still looked for."
-                                       : "Not recorded, try again: the ledger is slow at the moment."});
+              .text = std::string("Not recorded, try again: ") +
+                      (progress->parked ? progress->parked : "the ledger is slow at the moment.")});
   });
   core::VoteCast cast{.ticket = ticket,
                       .platform = vote.account.platform,
@@ -83,14 +86,38 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
                       .envelope = vote.envelope,
                       .delivery = vote.delivery,
                       .foreign = vote.foreign};
-  auto const id = core::RequestId::parse(vote.request);
+  // A no waits for nothing. A withdrawal depends on no account either, but must not overtake what it takes back.
+  auto const* about = vote.verdict != core::Verdict::deny && vote.foreign.empty() ? named_by(state_, vote) : nullptr;
+  core::AccountName const voter{vote.account.platform, vote.account.id};
+  if (!about || !state_.rules.person_of(voter.first, voter.second)) return enter(std::move(cast), ticket, progress);
+  progress->parked = "its platform has not said yet whose accounts are active.";
+  when_accounts_known(*about, voter, [this, progress, ticket, cast = std::move(cast)]() mutable {
+    if (stopping_ || !tickets_.contains(ticket)) return;  // its person is told that it is not recorded
+    progress->parked = nullptr;
+    enter(std::move(cast), ticket, progress);
+  });
+}
+
+void Engine::when_accounts_known(core::RequestState const& request, std::optional<core::AccountName> const& voter,
+                                 std::function<void()> then) {
+  auto accounts = core::accounts_behind(state_, request);
+  if (voter) accounts.insert(*voter);
+  // Where the risk is high always anew (T38). What is read now is stepped a little later.
+  constexpr auto kMargin = std::chrono::seconds(2);
+  auto const fresh = request.bound->risk == core::Risk::high ? core::Duration(-1) : core::kMembershipFresh - kMargin;
+  groups_.when_fresh(accounts, fresh, std::move(then));
+}
+
+// A vote's way into the queue.
+void Engine::enter(core::VoteCast cast, core::Ticket ticket, std::shared_ptr<Progress> progress) {
+  auto const id = core::RequestId::parse(cast.request);
   if (!id || !outbox_.in_doubt(*id, cast.platform)) return enqueue(std::move(cast), ticket);
   // A click on a message whose post is still in doubt waits for its look-up, 2.0 s at most.
-  progress->parked = true;
+  progress->parked = "after a restart its message is still looked for.";
   auto const from = cast.platform;
   bool const waits = outbox_.when_settled(*id, from, [this, progress, ticket, cast = std::move(cast)]() mutable {
     if (!tickets_.contains(ticket)) return;  // its person was told that it is not recorded
-    progress->parked = false;
+    progress->parked = nullptr;
     enqueue(std::move(cast), ticket);
   });
   if (!waits)
@@ -196,7 +223,16 @@ void Engine::runner_gone(std::string const& run_as, std::string const& why) {
 }
 
 void Engine::runner_accepted(std::string const& request, core::Confinement const& confinement) {
-  if (auto const id = core::RequestId::parse(request)) enqueue(core::RunnerAccepted{*id, confinement});
+  auto const id = core::RequestId::parse(request);
+  auto const* approved = id ? state_.request(*id) : nullptr;
+  if (!approved || approved->phase != core::Phase::approved) {
+    if (id) enqueue(core::RunnerAccepted{*id, confinement});
+    return;
+  }
+  // The last look at who approved it (T30, T38).
+  when_accounts_known(*approved, std::nullopt, [this, alive = std::weak_ptr<int>(alive_), id = *id, confinement] {
+    if (!alive.expired()) enqueue(core::RunnerAccepted{id, confinement});
+  });
 }
 
 void Engine::runner_refused(std::string const& request, std::string const& why) {

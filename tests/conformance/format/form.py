@@ -237,9 +237,9 @@ class Form:
         wanted |= {"case"} if case else set()
         wanted |= {"request"} if request else set()
         wanted |= {"number"} if kind == "vote.refused" and request else set()
-        second = kind in SECOND and main.get("schema") == 2
-        wanted |= {SECOND[kind]} if second else set()
-        must(set(main) == wanted and main["schema"] == (2 if second else 1), "main_file", f"its members are not those of {kind}: {set(main) ^ wanted}")
+        schema = main.get("schema") if kind in SECOND and main.get("schema") in (2, 3 if kind == "vote.withdrawn" else 2) else 1
+        wanted |= {SECOND[kind]} if schema > 1 else set()
+        must(set(main) == wanted and main["schema"] == schema, "main_file", f"its members are not those of {kind}: {set(main) ^ wanted}")
         compact = kind in ("request.opened", "evidence.collected")
         text = canonical(main) if compact else json.dumps(main, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         must(entry.files[path] == text.encode(), "main_file", "it is written in another form")

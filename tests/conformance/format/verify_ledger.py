@@ -197,16 +197,16 @@ class Ledger(Form):
         verdict, person = main["verdict"], main["person"]
         about.votes_filed += 1
         must(main["number"] == about.votes_filed and main["kind"] == f"vote.{verdict}", "states", "the vote's number or kind")
-        known = self.config["people"].get(person)
-        must(known and main["actor"] == t["actor"] == person and known["accounts"].get(main["platform"]) == main["account"] and
-             known["groups"] == main["groups"], "votes", "not that person's account or groups")
+        known, taken = self.config["people"].get(person), main["schema"] == 3  # by the service, from an account that is nobody's now
+        must(known and main["actor"] == t["actor"] == ("countersign" if taken else person) and known["groups"] == main["groups"] and
+             (taken or known["accounts"].get(main["platform"]) == main["account"]), "votes", "not that person's account or groups")
         must(main["binding"] == about.binding and main["request"] == t["request"], "votes", "on another binding")
         must(millis(main["time"]) == self.milli < millis(about.bound["expires_at"]), "votes", "at another time, or too late")
         now = self.policy(about.bound["runbook"]["name"])
         must(digest_of(now) == about.bound["policy"]["digest"], "votes", "the policy was changed meanwhile")
-        last = {vote["person"]: vote["verdict"] for vote in about.votes}.get(person)
-        if main["schema"] == 2:
-            must(last in ("approve", "deny"), "votes", f"{person} has no vote to withdraw")
+        last = {vote["person"]: vote for vote in about.votes}.get(person, {"verdict": None})
+        if main["schema"] >= 2:
+            must(last["verdict"] in ("approve", "deny"), "votes", f"{person} has no vote to withdraw")
         else:
             must(self.eligible(about, about.pinned, person) and self.eligible(about, now, person) and person not in about.done, "votes",
                  f"{person} may not vote on it")
@@ -214,10 +214,14 @@ class Ledger(Form):
             self.fresh(need["group"] for policy in (about.pinned, now) for need in policy["approve"])
         must(verdict == "withdrawn" or main["note"].strip(" \n") or about.pinned["justification"]["approver"] != "required", "votes",
              "it has no note although the policy requires one")
-        must(main["rendering"] == "" if main["via"] == "text" else main["rendering"] in about.cards, "vote_sources", "no such card")
-        must((main["account"], main["delivery"]) not in about.deliveries and main["delivery"] not in about.taken, "vote_sources",
-             "the same delivery twice")
-        about.deliveries.add((main["account"], main["delivery"]))
+        if taken:
+            must((last["verdict"], last["platform"], last["account"]) == ("approve", main["platform"], main["account"]) and main["note"] and
+                 not any(main[m] for m in ("via", "rendering", "envelope", "delivery")), "votes", "the service takes back something else")
+        else:
+            must(main["rendering"] == "" if main["via"] == "text" else main["rendering"] in about.cards, "vote_sources", "no such card")
+            must((main["account"], main["delivery"]) not in about.deliveries and main["delivery"] not in about.taken, "vote_sources",
+                 "the same delivery twice")
+            about.deliveries.add((main["account"], main["delivery"]))
         repeats = main.get("repeats", [])
         must(repeats == sorted(set(repeats), key=str.encode) and len(repeats) <= 100, "main_file", "repeats are not sorted, or too many")
         about.taken |= set(repeats)

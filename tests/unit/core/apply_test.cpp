@@ -367,7 +367,8 @@ TEST_CASE("T12 apply: a withdrawal of either schema, and what it may say") {
   };
   CHECK(why_not(voted, withdrawn) == "");
   CHECK_THAT(why_not(voted, set(withdrawn, "schema", 1)), Catch::Contains("repeats"));
-  CHECK_THAT(why_not(voted, set(withdrawn, "schema", 3)), Catch::Contains("schema"));
+  CHECK_THAT(why_not(voted, set(withdrawn, "schema", 4)), Catch::Contains("schema"));
+  CHECK_THAT(why_not(voted, set(withdrawn, "schema", 3)), Catch::Contains("actor"));
   CHECK_THAT(why_not(voted, set(withdrawn, "repeats", "d2")), Catch::Contains("no list"));
   CHECK_THAT(why_not(voted, set(withdrawn, "repeats", Json::array({1}))), Catch::Contains("no string"));
   CHECK_THAT(why_not(voted, with(withdrawn, [](Json& json) { json.if_object()->erase("repeats"); })),

@@ -1,4 +1,5 @@
 // Groups whose members a platform keeps: who may, as it was at each moment, and what is on record of it.
+#include "bot/core/accounts.hpp"
 #include "tests/unit/core/deciding.hpp"
 
 using namespace core;
@@ -257,4 +258,227 @@ TEST_CASE(
   rules.people["bob"].groups.insert("sre");
   CHECK(rules_from_bytes(fixture::config_bytes(rules)).has_error());
   CHECK(rules_from_bytes(fixture::config_bytes(sourced())).value().sources == sourced().sources);
+}
+
+// --- accounts -------------------------------------------------------------------------------------------------------
+
+namespace {
+
+GroupRead looked(Story const& story, std::string const& account, bool active) {
+  return {.group = {},
+          .source = {"slack", account},
+          .asked_at = story.now,
+          .accounts = active ? std::set<std::string>{account} : std::set<std::string>{}};
+}
+GroupRead unanswered(Story const& story, std::string const& account) {
+  auto read = looked(story, account, true);
+  read.accounts = make_error(Errc::unavailable, "down");
+  return read;
+}
+
+// Slack is asked about accounts; those of these persons are active members' now.
+void all_active(Story& story) {
+  for (auto const* account : {"U0BOB", "U0CAROL", "U0ERIN"}) story.send(looked(story, account, true));
+}
+
+struct AccountStory : Story {
+  explicit AccountStory(Rules with = fixture::rules()) : Story(std::move(with)) {
+    ask_about_accounts(state, "slack");
+    all_active(*this);
+  }
+  RequestId deploy() { return open("deploy", {{"version", "1"}, {"replicas", "2"}}); }
+};
+
+}  // namespace
+
+TEST_CASE("T30 T39 accounts: a vote counts from an account that was vouched for in the last 60 s, a no longer") {
+  AccountStory story;
+  auto const id = story.open();
+  SECTION("nothing was ever said of it") {
+    Story other;
+    ask_about_accounts(other.state, "slack");
+    auto const asked = other.open();
+    auto const refused = other.vote("bob", asked);
+    CHECK(refused.code == Errc::forbidden);
+    CHECK(says(refused, "unknown is no"));
+    CHECK(other.phase(asked) == Phase::pending);
+  }
+  SECTION("59 s ago") {
+    story.now += 59s;
+    CHECK(story.vote("bob", id).code == Errc{});
+    CHECK(story.phase(id) == Phase::approved);
+  }
+  SECTION("61 s ago, and it was asked in vain since") {
+    story.now += 61s;
+    story.send(unanswered(story, "U0BOB"));
+    CHECK(says(story.vote("bob", id), "try again"));
+    CHECK(story.phase(id) == Phase::pending);
+    CHECK(story.vote("bob", id, Verdict::deny).code == Errc{});
+    CHECK(story.phase(id) == Phase::denied);
+  }
+  SECTION("a guest's, or deactivated: not even a no counts, however long ago that was said") {
+    story.send(looked(story, "U0BOB", false));
+    story.now += 300s;
+    auto const verdict = GENERATE(Verdict::approve, Verdict::deny);
+    CHECK(says(story.vote("bob", id, verdict), "no active member's"));
+    CHECK(story.phase(id) == Phase::pending);
+    story.send(looked(story, "U0BOB", true));
+    CHECK(story.vote("bob", id).code == Errc{});
+  }
+  SECTION("an answer to an earlier asking that comes late takes nothing back") {
+    auto late = looked(story, "U0BOB", true);
+    story.now += 5s;
+    story.send(looked(story, "U0BOB", false));
+    story.send(late);
+    CHECK(story.vote("bob", id).code == Errc::forbidden);
+  }
+  SECTION("an account of a platform that nobody asks counts") {
+    auto cast = story.cast("bob", id);
+    cast.platform = "matrix";
+    cast.account = "@bob:example.org";
+    story.now += 300s;
+    story.send(cast);
+    CHECK(story.phase(id) == Phase::approved);
+  }
+  check_same(story);
+}
+
+TEST_CASE("T30 accounts: deactivated between vote and quorum: the vote is taken back, on record") {
+  AccountStory story;
+  auto const id = story.deploy();
+  CHECK(story.vote("bob", id).code == Errc{});
+  story.send(looked(story, "U0BOB", false));
+  CHECK(story.kinds() == "vote.withdrawn");
+  CHECK(story.count<Refresh>() == 1);
+  CHECK(story.ledger.back().actor == Actor::service());
+  auto const main = parse_json(story.ledger.back().files.front().bytes).value();
+  CHECK(main["schema"] == Json(3));
+  CHECK(main["person"] == Json("bob"));
+  CHECK(main["actor"] == Json("countersign"));
+  CHECK(story.vote("carol", id).code == Errc{});
+  CHECK(story.phase(id) == Phase::pending);
+  SECTION("another one decides") {
+    CHECK(story.vote("erin", id).code == Errc{});
+    CHECK(story.at(id).decision->by == std::vector<std::string>{"carol", "erin"});
+  }
+  SECTION("active again, it is no vote until its person votes anew") {
+    story.send(looked(story, "U0BOB", true));
+    CHECK(story.vote("carol", id).text == "Your approval is recorded already.");
+    CHECK(story.vote("bob", id).code == Errc{});
+    CHECK(story.phase(id) == Phase::approved);
+  }
+  check_same(story);
+}
+
+TEST_CASE("T30 accounts: not known at the quorum, a vote does not complete it; others may, and then it is taken back") {
+  AccountStory story;
+  auto const id = story.deploy();
+  CHECK(story.vote("bob", id).code == Errc{});
+  story.now += 61s;
+  story.send(looked(story, "U0CAROL", true));
+  story.send(looked(story, "U0ERIN", true));
+  auto const waits = story.vote("carol", id);
+  CHECK(waits.code == Errc{});
+  CHECK(says(waits, "the account that bob approved from"));
+  CHECK(story.kinds() == "vote.approve");
+  CHECK(story.phase(id) == Phase::pending);
+  SECTION("known again: one more tap decides") {
+    story.send(looked(story, "U0BOB", true));
+    CHECK(story.phase(id) == Phase::pending);
+    CHECK(story.vote("carol", id).code == Errc{});
+    CHECK(story.at(id).decision->by == std::vector<std::string>{"bob", "carol"});
+  }
+  SECTION("still not known: one more tap decides nothing") {
+    CHECK(says(story.vote("carol", id), "recorded already"));
+    CHECK(story.phase(id) == Phase::pending);
+  }
+  SECTION("another one decides without it") {
+    CHECK(story.vote("erin", id).code == Errc{});
+    CHECK(story.kinds() == "vote.withdrawn request.approved");
+    CHECK(story.at(id).decision->by == std::vector<std::string>{"carol", "erin"});
+  }
+  SECTION("its person decides from an account that is known") {
+    auto cast = story.cast("bob", id);
+    cast.platform = "matrix";
+    cast.account = "@bob:example.org";
+    story.send(cast);
+    CHECK(story.at(id).decision->by == std::vector<std::string>{"bob", "carol"});
+  }
+  check_same(story);
+}
+
+TEST_CASE("T30 accounts: between quorum and start") {
+  AccountStory story;
+  auto const id = story.open();
+  CHECK(story.vote("bob", id).code == Errc{});
+  REQUIRE(story.phase(id) == Phase::approved);
+  SECTION("deactivated: it never starts, and says why") {
+    story.send(looked(story, "U0BOB", false));
+    CHECK(story.count<AskRunner>() == 1);
+    story.send(RunnerAccepted{id});
+    CHECK(story.phase(id) == Phase::interrupted);
+    CHECK(story.at(id).run->cause == "not_started");
+    CHECK(story.at(id).run->explanation.find("bob") != std::string::npos);
+    CHECK(story.count<StartRun>() == 0);
+  }
+  SECTION("nobody can say: it waits, and starts once that is known") {
+    story.now += 61s;
+    story.send(unanswered(story, "U0BOB"));
+    story.send(RunnerAccepted{id});
+    CHECK(story.phase(id) == Phase::approved);
+    CHECK(story.count<StartRun>() == 0);
+    story.send(looked(story, "U0CAROL", true));
+    CHECK(story.count<AskRunner>() == 0);  // that one is not behind it
+    story.send(looked(story, "U0BOB", true));
+    CHECK(story.count<AskRunner>() == 1);
+    story.send(RunnerAccepted{id});
+    CHECK(story.phase(id) == Phase::running);
+  }
+  check_same(story);
+}
+
+TEST_CASE("T38 accounts: where the risk is high, only what was asked for this very vote and start counts") {
+  auto rules = fixture::rules();
+  rules.runbooks.at("restart-service").risk = Risk::high;
+  AccountStory story(rules);
+  auto const id = story.open();
+  story.now += 6s;
+  CHECK(says(story.vote("bob", id), "within the last seconds"));
+  CHECK(story.phase(id) == Phase::pending);
+  story.send(looked(story, "U0BOB", true));
+  story.now += 2s;
+  CHECK(story.vote("bob", id).code == Errc{});
+  REQUIRE(story.phase(id) == Phase::approved);
+  story.now += 6s;
+  story.send(RunnerAccepted{id});
+  CHECK(story.phase(id) == Phase::approved);
+  story.send(looked(story, "U0BOB", true));
+  story.send(RunnerAccepted{id});
+  CHECK(story.phase(id) == Phase::running);
+  check_same(story);
+}
+
+TEST_CASE("accounts: the fold takes no other vote back in the service's name than an approval from that account") {
+  AccountStory story;
+  auto const id = story.deploy();
+  CHECK(story.vote("bob", id).code == Errc{});
+  auto const before = story.copy;
+  story.send(looked(story, "U0BOB", false));
+  auto const good = story.ledger.back();
+  REQUIRE(good.kind == "vote.withdrawn");
+  auto const [from, to] = GENERATE(table<std::string, std::string>(
+      {{"\"account\": \"U0BOB\"", "\"account\": \"U0OTHER\""},
+       {"\"schema\": 3", "\"schema\": 2"},
+       {"\"delivery\": \"\"", "\"delivery\": \"d9\""},
+       {"\"via\": \"\"", "\"via\": \"button\""},
+       {"\"actor\": \"countersign\"", "\"actor\": \"bob\""}}));
+  CAPTURE(to);
+  auto bad = good;
+  auto& bytes = bad.files.front().bytes;
+  REQUIRE(bytes.find(from) != std::string::npos);
+  bytes.replace(bytes.find(from), from.size(), to);
+  auto state = before;
+  CHECK(story.try_apply(state, bad).has_error());
+  state = before;
+  CHECK(story.try_apply(state, good).has_value());
 }

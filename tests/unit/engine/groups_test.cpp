@@ -1,4 +1,4 @@
-// Groups that a platform keeps: asked ahead of every vote, never during one.
+// What platforms are asked: groups that they keep, ahead of every vote and never during one, and accounts behind votes.
 #include "tests/support/result_text.hpp"
 #include "tests/unit/engine/rig.hpp"
 
@@ -162,5 +162,204 @@ TEST_CASE("groups: a full disk: who denied is taken at their word, now and after
   rig.ledger.full = false;
   rig.start();
   CHECK(rig.phase(id) == core::Phase::denied);
+  CHECK(rig.ledger.broken == "");
+}
+
+// --- accounts -------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Slack's users.info: answers at once, or as the test says.
+struct FakeAccounts : ports::Accounts {
+  explicit FakeAccounts(ports::Loop& on) : loop(on) {}
+  std::string platform() const override { return "slack"; }
+  void is_active(std::string account, std::function<void(core::Result<bool>)> done) override {
+    asked.push_back(account);
+    auto answer = [this, account, done = std::move(done)] {
+      if (fails) return done(core::make_error(Errc::unavailable, "Slack answers 500"));
+      done(!inactive.contains(account));
+    };
+    hang ? held.push_back(std::move(answer)) : loop.post(std::move(answer));
+  }
+  std::size_t askings(std::string const& account) const {
+    return static_cast<std::size_t>(std::ranges::count(asked, account));
+  }
+  void release() {
+    for (auto const& one : std::exchange(held, {})) one();
+  }
+  ports::Loop& loop;
+  std::set<std::string> inactive;
+  std::vector<std::string> asked;
+  std::vector<std::function<void()>> held;
+  bool fails = false, hang = false;
+};
+
+struct AccountRig : Rig {
+  explicit AccountRig(core::Rules with = fixture::rules()) : Rig(std::move(with), /*start_now=*/false), slack(loop) {
+    accounts = {&slack};
+    start();
+  }
+  FakeAccounts slack;
+};
+
+}  // namespace
+
+TEST_CASE("accounts: asked about every 30 s while a request waits for them, so that a vote waits for nothing") {
+  AccountRig rig;
+  CHECK(rig.slack.asked.empty());
+  auto const id = open_deploy(rig);
+  rig.loop.advance(1s);
+  CHECK(rig.slack.asked == std::vector<std::string>{"U0BOB", "U0CAROL", "U0ERIN"});
+  rig.loop.advance(10min);
+  CHECK(rig.slack.askings("U0BOB") == 21);
+  rig.slack.hang = true;
+  CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+  CHECK(rig.approve("carol", id)->at(0).state == State::recorded);
+  CHECK(rig.phase(id) == core::Phase::approved);
+  rig.slack.hang = false;
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  CHECK(rig.phase(id) == core::Phase::running);
+  rig.loop.advance(35s);  // nobody waits for them any more
+  auto const before = rig.slack.asked.size();
+  rig.loop.advance(10min);
+  CHECK(rig.slack.asked.size() == before);
+  CHECK(rig.ledger.broken == "");
+}
+
+TEST_CASE("accounts: a vote that comes before its account is known waits for the answer, 1.5 s at most") {
+  AccountRig rig;
+  auto const id = rig.open();
+  rig.slack.hang = true;
+  auto const answers = rig.approve("bob", id);
+  CHECK(answers->empty());
+  CHECK(rig.slack.askings("U0BOB") == 1);
+  SECTION("it comes in time") {
+    rig.slack.release();
+    rig.settle();
+    CHECK(answers->at(0).state == State::recorded);
+    CHECK(rig.phase(id) == core::Phase::approved);
+  }
+  SECTION("it says no") {
+    rig.slack.inactive = {"U0BOB"};
+    rig.slack.release();
+    rig.settle();
+    CHECK(answers->at(0).state == State::refused);
+    CHECK_THAT(answers->at(0).text, Catch::Contains("no active member's"));
+  }
+  SECTION("it comes too late: unknown is no, and the next tap finds it") {
+    rig.loop.advance(1500ms);
+    REQUIRE(answers->size() == 1);
+    CHECK(answers->at(0).state == State::refused);
+    CHECK_THAT(answers->at(0).text, Catch::Contains("try again"));
+    CHECK(rig.phase(id) == core::Phase::pending);
+    rig.slack.release();
+    rig.settle();
+    CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+  }
+  SECTION("a failing look-up denies, and a flood of taps makes no flood of askings") {
+    rig.slack.fails = true;
+    rig.slack.release();
+    rig.settle();
+    CHECK(answers->at(0).state == State::refused);
+    rig.slack.hang = false;
+    for (int n = 0; n < 5; ++n) CHECK(rig.approve("bob", id)->at(0).state == State::refused);
+    CHECK(rig.slack.askings("U0BOB") == 1);
+  }
+  SECTION("a deny waits for nothing") {
+    CHECK(rig.deny("carol", id)->at(0).state == State::recorded);
+    rig.slack.release();
+    rig.settle();
+    CHECK(answers->at(0).state == State::refused);
+    CHECK(rig.phase(id) == core::Phase::denied);
+  }
+  SECTION("a withdrawal does not overtake what it takes back") {
+    auto const withdrawn = rig.cast(rig.click("bob", id, core::Verdict::withdraw));
+    CHECK(withdrawn->empty());
+    rig.slack.release();
+    rig.settle();
+    CHECK(answers->at(0).state == State::recorded);
+    CHECK(rig.phase(id) == core::Phase::approved);  // one approval was enough
+    CHECK(withdrawn->at(0).state == State::refused);
+  }
+  CHECK(rig.ledger.broken == "");
+}
+
+TEST_CASE("T30 accounts: deactivated between vote and quorum counts no more within 30 s") {
+  AccountRig rig;
+  auto const id = open_deploy(rig);
+  CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+  rig.slack.inactive = {"U0BOB"};
+  rig.loop.advance(31s);
+  CHECK(rig.ledger.count("vote.withdrawn") == 1);
+  CHECK(rig.approve("carol", id)->at(0).state == State::recorded);
+  CHECK(rig.phase(id) == core::Phase::pending);
+  CHECK(rig.ledger.broken == "");
+}
+
+TEST_CASE("T30 T39 accounts: when Slack can't be asked, what it said counts for 60 s, and a start waits") {
+  AccountRig rig;
+  auto const id = open_deploy(rig);
+  CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+  rig.slack.fails = true;
+  rig.loop.advance(62s);
+  CHECK(rig.log.has("whether an account is an active member's can't be read"));
+  CHECK(rig.approve("carol", id)->at(0).state == State::refused);
+  rig.slack.fails = false;
+  rig.loop.advance(30s);
+  CHECK(rig.approve("carol", id)->at(0).state == State::recorded);
+  REQUIRE(rig.phase(id) == core::Phase::approved);
+  rig.slack.fails = true;
+  rig.loop.advance(62s);
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  CHECK(rig.runner.runs.empty());
+  CHECK(rig.phase(id) == core::Phase::approved);
+  rig.runner.checks.clear();
+  rig.slack.fails = false;
+  rig.loop.advance(30s);
+  REQUIRE_FALSE(rig.runner.checks.empty());
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  CHECK(rig.phase(id) == core::Phase::running);
+  CHECK(rig.ledger.broken == "");
+}
+
+TEST_CASE("T38 accounts: a high risk has them asked for the very vote and start") {
+  auto rules = fixture::rules();
+  rules.runbooks.at("restart-service").risk = core::Risk::high;
+  AccountRig rig(rules);
+  auto const id = rig.open();
+  rig.loop.advance(10s);
+  REQUIRE(rig.slack.askings("U0BOB") == 1);
+  CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+  CHECK(rig.slack.askings("U0BOB") == 2);
+  REQUIRE(rig.phase(id) == core::Phase::approved);
+  rig.loop.advance(10s);
+  rig.slack.inactive = {"U0BOB"};
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  CHECK(rig.slack.askings("U0BOB") == 3);
+  CHECK(rig.phase(id) == core::Phase::interrupted);
+  CHECK(rig.runner.runs.empty());
+  CHECK(rig.ledger.broken == "");
+}
+
+TEST_CASE("accounts: after a restart, and while the ledger can't be written, nothing is known that was not asked") {
+  AccountRig rig;
+  auto const id = open_deploy(rig);
+  CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+  rig.slack.fails = true;
+  SECTION("restart") { rig.start(); }
+  SECTION("full disk") {
+    rig.ledger.full = true;
+    CHECK(rig.approve("erin", id)->at(0).state != State::recorded);
+    rig.loop.advance(61s);
+    rig.ledger.full = false;
+    rig.loop.advance(5s);
+    CHECK(rig.engine->writable());
+  }
+  CHECK(rig.approve("carol", id)->at(0).state == State::refused);
+  CHECK(rig.phase(id) == core::Phase::pending);
   CHECK(rig.ledger.broken == "");
 }

@@ -229,7 +229,8 @@ class Rig {
                       .rules_changed = {},
                       .recorded = [this](auto const&, auto const& receipts) { check_snapshot(receipts.back()); },
                       .stop_service = [this](core::Error const& error) { stopped = error.code; },
-                      .groups = groups},
+                      .groups = groups,
+                      .accounts = accounts},
         ledger.folded);
     engine->start({.version = "1",
                    .commit = "c",
@@ -362,6 +363,7 @@ class Rig {
   FakeChat other;  // a second platform, for who adds it to `adapters`
   std::vector<ports::ChatAdapter*> adapters{&chat};
   std::vector<ports::Groups*> groups;
+  std::vector<ports::Accounts*> accounts;
   std::optional<engine::Engine> engine;
   std::vector<std::string> forgotten;
   std::optional<Errc> stopped;
