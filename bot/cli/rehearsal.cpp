@@ -244,7 +244,7 @@ struct Rehearsal::Impl {
     of.matcher->scan(line + "\n", [&](std::string_view text, triggers::LineMatcher::Groups const& found) {
       return groups.add(text, found);
     });
-    of.counter->take(groups.all(), [] {});
+    of.counter->take(groups.all(), [](core::Reply const&) {});
   }
 
   void feed_payload(Webhook& of, Recorded const& signal) {
