@@ -43,6 +43,9 @@ struct Forgery {
 
 enum class Trouble { rate_limit, server_error, lost_answer };
 
+// What an account may be that may not decide.
+enum class Outsider { guest, deactivated, bot, shared_channel };
+
 class ChatFloor {
  public:
   using Act = std::string;
@@ -106,6 +109,12 @@ class ChatFloor {
 
   // Whether the bot can look for a message of its own that it may have posted before a crash.
   virtual bool finds_messages() const { return true; }
+
+  // --- what its administrators do -----------------------------------------------------------------------------------
+  // This person's account becomes one of those; false: the platform has none like that.
+  virtual bool make(Outsider kind, std::string const& person) = 0;
+  // The bot is told no longer what an account is, or is told again.
+  virtual void hide_accounts(bool hidden) = 0;
 
   // --- its network --------------------------------------------------------------------------------------------------
   virtual bool connected() const = 0;

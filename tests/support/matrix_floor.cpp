@@ -293,6 +293,17 @@ bool MatrixFloor::spoil_post(Trouble trouble) {
   return true;
 }
 
+bool MatrixFloor::make(Outsider kind, std::string const& person) {
+  // A homeserver has whom it deactivates leave every room; it tells no bot of another kind of account.
+  return kind == Outsider::deactivated && matrix_.leave(person);
+}
+
+void MatrixFloor::hide_accounts(bool hidden) {
+  using Kind = playground::MatrixFault::Kind;
+  if (hidden) return matrix_.add_fault({.call = "state", .kind = Kind::status, .times = -1});
+  matrix_.clear_faults();
+}
+
 void MatrixFloor::spoil_update(Trouble trouble) { static_cast<void>(spoil_post(trouble)); }
 
 }  // namespace support

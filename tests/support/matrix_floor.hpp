@@ -50,6 +50,8 @@ class MatrixFloor final : public ChatFloor {
   void cut() override { matrix_.cut_sockets(); }
   bool spoil_post(Trouble trouble) override;
   void spoil_update(Trouble trouble) override;
+  bool make(Outsider kind, std::string const& person) override;
+  void hide_accounts(bool hidden) override;
 
  private:
   bool by_bot(core::Json const& message) const;

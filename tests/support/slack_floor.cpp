@@ -320,6 +320,23 @@ bool SlackFloor::spoil_post(Trouble trouble) {
   return true;
 }
 
+bool SlackFloor::make(Outsider kind, std::string const& person) {
+  for (auto& one : slack_.world().users) {
+    if (one.id != user(person)) continue;
+    one.is_restricted |= kind == Outsider::guest;
+    one.deleted |= kind == Outsider::deactivated;
+    one.is_bot |= kind == Outsider::bot;
+    if (kind == Outsider::shared_channel) one.team_id = "T0OTHER";
+    return true;
+  }
+  return false;
+}
+
+void SlackFloor::hide_accounts(bool hidden) {
+  if (hidden) return slack_.add_fault({.method = "users.info", .times = -1});
+  slack_.clear_faults();
+}
+
 void SlackFloor::spoil_update(Trouble trouble) { slack_.add_fault(fault("chat.update", trouble)); }
 
 }  // namespace support

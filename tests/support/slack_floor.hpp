@@ -50,6 +50,8 @@ class SlackFloor final : public ChatFloor {
   void cut() override { slack_.kill_tcp(0); }
   bool spoil_post(Trouble trouble) override;
   void spoil_update(Trouble trouble) override;
+  bool make(Outsider kind, std::string const& person) override;
+  void hide_accounts(bool hidden) override;
 
  private:
   bool settled(std::uint64_t interaction);

@@ -375,6 +375,26 @@ bool TeamsFloor::spoil_post(Trouble trouble) {
   return true;
 }
 
+bool TeamsFloor::make(Outsider kind, std::string const& person) {
+  if (kind == Outsider::bot) return false;
+  auto& world = teams_.world();
+  for (auto& one : world.people) {
+    if (one.key != person) continue;
+    if (kind == Outsider::guest) one.role = "guest";
+    if (kind == Outsider::shared_channel) one.tenant_id = world.other_tenant_id;
+    if (kind == Outsider::deactivated) {
+      for (auto& conversation : world.conversations) std::erase(conversation.members, person);
+    }
+    return true;
+  }
+  return false;
+}
+
+void TeamsFloor::hide_accounts(bool hidden) {
+  if (hidden) return teams_.add_fault({.call = "member", .times = -1});
+  teams_.clear_faults();
+}
+
 void TeamsFloor::spoil_update(Trouble trouble) { teams_.add_fault(fault("update", trouble)); }
 
 }  // namespace support

@@ -47,6 +47,8 @@ class TeamsFloor final : public ChatFloor {
   void cut() override { teams_.kill_listener(0); }
   bool spoil_post(Trouble trouble) override;
   void spoil_update(Trouble trouble) override;
+  bool make(Outsider kind, std::string const& person) override;
+  void hide_accounts(bool hidden) override;
 
  private:
   std::optional<Act> press_action(std::string const& person, std::string const& message, std::string const& action,

@@ -1,0 +1,95 @@
+// Accounts that may not decide, as they are at the moment when it counts (T30, T38, T39).
+#include "tests/integration/chats/chats.hpp"
+
+using namespace chats;
+using support::Outsider;
+
+namespace {
+
+// witness-two, where the risk is high: whose accounts are active is asked for each vote.
+template <class On>
+KitOptions risky() {
+  auto options = on<On>();
+  options.extra_runbooks =
+      "  risky-two:\n"
+      "    summary: \"Do what is risky\"\n"
+      "    risk: high\n"
+      "    if_unanswered: \"nothing happens\"\n"
+      "    steps: [{name: act, run: [\"true\"]}]\n"
+      "    policy: two-sre\n";
+  return options;
+}
+
+// Votes by text until it is taken: on some platforms the same button can't be pressed twice.
+bool approves(ServiceKit& kit, std::string const& person, std::string const& id) {
+  return kit.wait([&] {
+    auto const answer = kit.chat().typed(person, "approve " + id + " " + code(kit, id));
+    return has(answer, "approved") || has(answer, "recorded");
+  });
+}
+
+}  // namespace
+
+ON_EACH("T39 a guest, a deactivated account, a bot or one from a shared channel decides nothing") {
+  std::size_t tried = 0;
+  for (auto const kind : {Outsider::guest, Outsider::deactivated, Outsider::bot, Outsider::shared_channel}) {
+    CAPTURE(static_cast<int>(kind));
+    ServiceKit kit(on<TestType>());
+    auto& chat = kit.chat();
+    kit.start();
+    if (!chat.make(kind, "bob")) continue;
+    ++tried;
+    auto const id = kit.ask("witness");
+    // A client may still show the button; where the platform stops the person first, so much the better.
+    static_cast<void>(chat.click("bob", id));
+    static_cast<void>(chat.typed("bob", "approve " + id + " " + code(kit, id)));
+    CHECK(kit.state(id) == "pending");
+    CHECK(voters(kit, id).empty());
+    CHECK(chat.press("carol", id));
+    REQUIRE(ends_as(kit, id, "succeeded"));
+    CHECK(kit.entries("request.approved", id)[0]["data"]["by"] == Json::array({"carol"}));
+    CHECK(kit.witnessed() == 1);
+    CHECK(kit.ledger_problems() == "");
+    CHECK(kit.stop() == 0);
+  }
+  CHECK(tried > 0);
+}
+
+ON_EACH("T39 a platform that does not say whose accounts are active: nothing is approved until it does") {
+  ServiceKit kit(on<TestType>());
+  auto& chat = kit.chat();
+  kit.start();
+  chat.hide_accounts(true);
+  auto const id = kit.ask("witness");
+  CHECK(has(chat.typed("bob", "approve " + id + " " + code(kit, id)), "try again"));
+  CHECK(kit.state(id) == "pending");
+  CHECK(voters(kit, id).empty());
+  CHECK(counts(kit, "vote.refused", id, 1));
+  chat.hide_accounts(false);
+  CHECK(approves(kit, "bob", id));
+  REQUIRE(ends_as(kit, id, "succeeded"));
+  CHECK(kit.ledger_problems() == "");
+}
+
+ON_EACH("T30 T38 an approver who is deactivated between vote and quorum counts for nothing, and others decide") {
+  ServiceKit kit(risky<TestType>());
+  auto& chat = kit.chat();
+  kit.start();
+  auto const id = kit.ask("risky-two");
+  CHECK(approves(kit, "bob", id));
+  CHECK(voters(kit, id) == Names{"bob"});
+  REQUIRE(chat.make(Outsider::deactivated, "bob"));
+  CHECK(approves(kit, "carol", id));
+  CHECK(voters(kit, id) == Names{"carol"});
+  CHECK(kit.state(id) == "pending");
+  auto const taken = kit.entries("vote.withdrawn", id);
+  REQUIRE(taken.size() == 1);
+  CHECK(taken[0]["actor"].text() == "countersign");
+  CHECK(taken[0]["data"]["person"].text() == "bob");
+  if (chat.platform() == "slack") {
+    CHECK(approves(kit, "erin", id));
+    REQUIRE(ends_as(kit, id, "succeeded"));
+    CHECK(kit.entries("request.approved", id)[0]["data"]["by"] == Json::array({"carol", "erin"}));
+  }
+  CHECK(kit.ledger_problems() == "");
+}
