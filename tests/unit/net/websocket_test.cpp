@@ -1,10 +1,8 @@
 // WebSockets of both sides, and peers that go silent, flood, or never say goodbye.
 #include "bot/net/websocket.hpp"
 
-#include <openssl/evp.h>
-#include <openssl/sha.h>
-
 #include "tests/unit/net/support.hpp"
+#include "tests/unit/net/websocket_peer.hpp"
 
 using namespace net_test;
 using namespace std::string_literals;
@@ -26,25 +24,6 @@ struct Server {
 
   std::string url(std::string const& path = "/") const { return net_test::url(*http, path, "ws"); }
 };
-
-// What a server answers to this head of an upgrade (RFC 6455 section 4.2.2).
-std::string upgrade_answer(std::string const& head) {
-  auto const at = head.find("Sec-WebSocket-Key: ") + 19;
-  auto const key = head.substr(at, head.find("\r\n", at) - at) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  unsigned char digest[SHA_DIGEST_LENGTH];
-  SHA1(reinterpret_cast<unsigned char const*>(key.data()), key.size(), digest);
-  unsigned char accept[64];
-  auto const size = EVP_EncodeBlock(accept, digest, SHA_DIGEST_LENGTH);
-  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-         std::string(reinterpret_cast<char*>(accept), static_cast<std::size_t>(size)) + "\r\n\r\n";
-}
-
-// The upgrade done by hand, so that the peer can then do as it likes.
-Socket accept_upgrade(net::Io& io, RawListener const& listener) {
-  auto peer = accept(io, listener);
-  peer.write(upgrade_answer(read_head(io, peer)));
-  return peer;
-}
 
 }  // namespace
 
