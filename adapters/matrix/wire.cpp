@@ -198,7 +198,7 @@ core::Result<Frame> parse_frame(std::string_view bytes) {
   Frame frame;
   auto const command = read.token(*json, "command", Need::optional, kMaxType);
   auto const status = read.text(*json, "status", Need::optional, kMaxType);
-  frame.txn_id = read.text(*json, "txn_id", Need::optional, kMaxId);
+  frame.txn_id = read.token(*json, "txn_id", Need::optional, kMaxId);
   auto const& id = (*json)["id"];
   if (!id.is_null()) {
     auto const* number = id.if_int();
