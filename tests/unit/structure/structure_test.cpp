@@ -1,7 +1,9 @@
 // Who may include whom, and who alone may decide: read from the sources themselves.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -143,6 +145,82 @@ TEST_CASE("T1 one place decides an approval, one orders a start") {
   CHECK(orders == std::set<std::string>{"bot/core/step.cpp"});
   CHECK_FALSE(starts.empty());
   for (auto const& path : starts) CHECK(path.starts_with("bot/engine/"));
+}
+
+namespace {
+
+// Without comments and texts.
+std::string code_of(std::string const& text) {
+  std::string code;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.compare(i, 2, "//") == 0) {
+      i = std::min(text.find('\n', i), text.size());
+      code += '\n';
+    } else if (text[i] == '"') {
+      for (++i; i < text.size() && text[i] != '"' && text[i] != '\n'; ++i) {
+        if (text[i] == '\\') ++i;
+      }
+      code += "\"\"";
+    } else {
+      code += text[i];
+    }
+  }
+  return code;
+}
+
+// Comparisons that end at the first difference, with what is to be a secret's digest or signature on either side.
+std::vector<std::string> early_ends(std::string const& code) {
+  std::string const equals = R"(\s*(?:==|!=|<=>))", name = R"(\b(?:token_sha256|signature|digest|secret)\b)",
+                    call = R"(\b(?:signature_of|hmac_hex|hmac_sha256|sha256_hex)\s*\()";
+  static std::regex const pattern(name + equals +                       // digest == …
+                                  "|" + call + R"([^;]*\))" + equals +  // hmac_hex(…) == …
+                                  "|" + equals + R"(\s*(?:[\w:]+(?:\.|->|::))*(?:)" + call + "|" + name +
+                                  R"((?!\s*(?:\.|->|\())))" +  // … == a.digest
+                                  R"(|\b(?:memcmp|bcmp|strn?cmp|equal|compare)\s*\([^;]*)" + name + "|" + name +
+                                  R"(\s*\.\s*(?:compare|starts_with|ends_with|find|contains)\s*\()");
+  std::vector<std::string> found;
+  for (std::sregex_iterator at(code.begin(), code.end(), pattern), end; at != end; ++at) found.push_back(at->str());
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("T45 what names a token's digest or makes a signature compares it in constant time or not at all") {
+  for (auto const* bad :
+       {"if (digest == auth.token_sha256) return true;", "return person.token_sha256 == digest;",
+        "return wanted != signature_of(auth, headers);", "return hmac_hex(auth.secret, first, body) == given;",
+        "return given == auth.signature;", "if (std::memcmp(given.data(), digest.data(), 32) == 0)",
+        "return std::ranges::equal(given, signature);", "return core::sha256_hex(token) == row;",
+        "return auth.token_sha256.starts_with(given);", "return digest.compare(given) == 0;"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(early_ends(code_of(bad)).empty());
+  }
+  for (auto const* good :
+       {"return core::equal_in_constant_time(digest, auth.token_sha256) && fits;", "if (auth.token_sha256.empty())",
+        "trigger.token_sha256.size() == 64", "auto const way = \"digest == secret\";  // digest == secret"}) {
+    CAPTURE(good);
+    CHECK(early_ends(code_of(good)).empty());
+  }
+  std::set<std::string> name_it, compare;
+  for (auto const& source : sources()) {
+    if (source.path.starts_with("adapters/playground/")) continue;  // a stand-in, whose secrets are in its page
+    if (source.path.starts_with("config/")) continue;  // no request comes there; it knows digests that everybody knows
+    auto const code = code_of(source.text);
+    if (source.path.ends_with(".cpp") && code.find("equal_in_constant_time(") != std::string::npos)
+      compare.insert(source.path);
+    bool names = false;
+    for (auto const* word : {"token_sha256", "signature_of(", "hmac_hex(", "hmac_sha256(", "HMAC("})
+      names = names || code.find(word) != std::string::npos;
+    if (!names) continue;
+    name_it.insert(source.path);
+    CAPTURE(source.path);
+    CHECK(early_ends(code) == std::vector<std::string>{});
+  }
+  CHECK(compare == std::set<std::string>{"bot/api/auth.cpp", "bot/core/digest.cpp", "bot/triggers/webhook_auth.cpp"});
+  CHECK(name_it.contains("bot/api/auth.cpp"));
+  CHECK(name_it.contains("bot/triggers/webhook_auth.cpp"));
+  CHECK(name_it.contains("bot/triggers/webhook_trigger.cpp"));
+  CHECK(name_it.size() >= 8);
 }
 
 TEST_CASE("T73 one encoder of log lines, and only the command line speaks on standard output and error") {
