@@ -200,6 +200,9 @@ struct ChatSink {
                                       core::Verdict verdict) = 0;
   // The adapter's connection state changed: `connected` is true once clicks can arrive.
   virtual void connection(std::string const& platform, bool connected, std::string const& detail) = 0;
+  // The platform refuses our credentials, and no number of tries mends it: `why`, in sentences without secrets, says
+  // how an operator does. Over with connection(platform, true, …).
+  virtual void locked_out(std::string const& /*platform*/, std::string const& /*why*/) {}
 };
 
 // A message that stands on a platform, as the platform names it ({"channel": "C0INC", "ts": "…"}).
@@ -228,6 +231,13 @@ struct Notebook {
   virtual void write(std::string const& name, std::string bytes) = 0;
 };
 
+// In which order updates go that had to wait because the platform asked for it.
+enum class Urgency {
+  refusal,   // the request is denied, cancelled, expired or void: nobody must go on deciding it
+  decision,  // it is approved, or what came of that
+  usual,
+};
+
 // One platform. Everything asynchronous retries by itself (Retry-After, 5xx, back-off) until it succeeds, fails for
 // good or stop() is called; order per message is kept and updates of one message are coalesced to the last. `done` runs
 // on the loop; errors: unavailable (may succeed later), forbidden (needs an operator: says how to mend it), not_found
@@ -245,7 +255,8 @@ struct ChatAdapter {
   // Posts once. When it can't know whether the platform took it, it looks with find() before posting again.
   virtual void post(std::string channel, std::optional<MessageRef> thread, core::Json body, std::string key, Time since,
                     std::function<void(Result<MessageRef>)> done) = 0;
-  virtual void update(MessageRef message, core::Json body, std::function<void(Result<void>)> done) = 0;
+  virtual void update(MessageRef message, core::Json body, std::function<void(Result<void>)> done,
+                      Urgency urgency = Urgency::usual) = 0;
   // Looks for a message of ours with this key, posted at or after `since`.
   virtual void find(std::string channel, std::optional<MessageRef> thread, std::string key, Time since,
                     std::function<void(Result<std::optional<MessageRef>>)> done) = 0;
@@ -340,8 +351,10 @@ struct RequestDesk {
   virtual void when_durable(std::function<void()> then) = 0;
   virtual bool writable() const = 0;                          // false: the ledger can't be written
   virtual std::map<std::string, bool> platforms() const = 0;  // connected and reconciled?
-  virtual bool ready() const = 0;                             // design, section 11: readyz
-  virtual std::vector<Figure> figures() const = 0;            // for metrics
+  // Those that refuse our credentials for good.
+  virtual std::set<std::string> platforms_locked_out() const { return {}; }
+  virtual bool ready() const = 0;                   // design, section 11: readyz
+  virtual std::vector<Figure> figures() const = 0;  // for metrics
   virtual std::vector<Timing> timings() const = 0;
 };
 

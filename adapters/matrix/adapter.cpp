@@ -130,6 +130,7 @@ struct Adapter::Impl {
     heard_of_source = true;
     parts.log.error("matrix given up", {{"reason", error.message}});
     report();
+    if (sink) sink->locked_out("matrix", error.message);
   }
 
   // What the sink was not told yet: connected or not and why, and which rooms we refuse to work in.
@@ -197,8 +198,9 @@ void Adapter::post(std::string channel, std::optional<ports::MessageRef> thread,
                    ports::Time since, std::function<void(ports::Result<ports::MessageRef>)> done) {
   impl_->outbox.post(std::move(channel), thread, std::move(body), std::move(key), since, std::move(done));
 }
-void Adapter::update(ports::MessageRef message, core::Json body, std::function<void(ports::Result<void>)> done) {
-  impl_->outbox.update(message, std::move(body), std::move(done));
+void Adapter::update(ports::MessageRef message, core::Json body, std::function<void(ports::Result<void>)> done,
+                     ports::Urgency urgency) {
+  impl_->outbox.update(message, std::move(body), std::move(done), urgency);
 }
 void Adapter::find(std::string channel, std::optional<ports::MessageRef> /*thread: a room lists those too*/,
                    std::string key, ports::Time since,

@@ -71,6 +71,8 @@ void Client::send_after(core::Duration wait, Ref const& waiting) {
 
 void Client::send(Ref const& waiting) {
   auto const& call = waiting->call;
+  if (dead_ && call.auth == Auth::session)
+    return parts_.loop.post(alive_.guard([waiting, outcome = *dead_] { waiting->done(outcome); }));
   net::HttpRequest request;
   request.method = call.method;
   request.url = settings_.homeserver + call.path;
@@ -139,6 +141,7 @@ void Client::refused(Ref const& waiting, Outcome outcome) {
     tokens_->renew(waiting->token, outcome.error.soft_logout,
                    alive_.guard([this, waiting, outcome](core::Result<void> const& renewed) {
                      if (renewed.has_value()) return send(waiting);
+                     dead_ = outcome;
                      waiting->done(outcome);
                      on_dead_(renewed.error());
                    }));
@@ -162,6 +165,7 @@ void Client::refused(Ref const& waiting, Outcome outcome) {
     return send_after(std::max(least, jittered(parts_.random, waiting->tried)), waiting);
   }
   if (kind == ErrorClass::dead && call.auth == Auth::session) {
+    dead_ = outcome;
     // The answer first: whoever called hears of its own call before it hears of all.
     auto const error = outcome.to_error("the bot's account");
     auto const tell = alive_.guard([this, error] { on_dead_(error); });

@@ -61,7 +61,8 @@ class Client {
   };
   using Done = std::function<void(Outcome)>;
 
-  // `on_dead` runs when nothing works any more: the account is gone, or the token and no other can be had.
+  // `on_dead` runs when nothing works any more: the account is gone, or the token and no other can be had. No call of
+  // the session is made any more: each is answered as the one that told.
   Client(Parts const& parts, Settings const& settings, Counters& counters,
          std::function<void(core::Error const&)> on_dead);
 
@@ -89,6 +90,7 @@ class Client {
   Counters& counters_;
   std::function<void(core::Error const&)> on_dead_;
   Tokens* tokens_ = nullptr;
+  std::optional<Outcome> dead_;
   Alive alive_;
 };
 

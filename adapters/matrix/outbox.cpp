@@ -17,6 +17,15 @@ constexpr core::Duration kSearchMargin = 5min;  // our clock against the homeser
 constexpr core::Duration kUnknownRoomWait = 1s;
 constexpr unsigned kMaxPages = 50;  // of 100 messages
 
+Urgency in_queue(ports::Urgency urgency) {
+  switch (urgency) {
+    case ports::Urgency::refusal: return Urgency::refusal;
+    case ports::Urgency::decision: return Urgency::decision;
+    case ports::Urgency::usual: break;
+  }
+  return Urgency::progress;
+}
+
 bool refused_content(Client::Outcome const& outcome) {
   if (outcome.status == 0 || outcome.ok()) return false;
   auto const kind = outcome.error_class();
@@ -198,7 +207,7 @@ void Outbox::finish(PostRef const& post, core::Result<ports::MessageRef> result)
 // --- updates
 // ----------------------------------------------------------------------------------------------------------
 
-void Outbox::update(ports::MessageRef const& message, Json body, Updated done) {
+void Outbox::update(ports::MessageRef const& message, Json body, Updated done, ports::Urgency urgency) {
   auto const room = message["room_id"].text();
   auto const event = message["event_id"].text();
   auto error = dead_;
@@ -211,6 +220,8 @@ void Outbox::update(ports::MessageRef const& message, Json body, Updated done) {
   update.event = event;
   update.body = std::move(body);
   update.plain = false;
+  update.urgency = in_queue(urgency);
+  queue_.hasten(update.on_its_way, update.urgency);
   if (update.version > update.sent) ++counters_.updates_coalesced;
   update.waiting.emplace_back(++update.version, std::move(done));
   parts_.loop.post(alive_.guard([this, event] { send_update(event); }));
@@ -245,8 +256,9 @@ void Outbox::send_update(std::string const& event) {
     call.body = render_edit(update.plain ? plain_fallback(update.body) : update.body, event);
     return call;
   };
-  queue_.send(at->second.room, Urgency::decision, make,
-              alive_.guard([this, event](Client::Outcome const& outcome) { updated(event, outcome); }));
+  at->second.on_its_way =
+      queue_.send(at->second.room, at->second.urgency, make,
+                  alive_.guard([this, event](Client::Outcome const& outcome) { updated(event, outcome); }));
 }
 
 void Outbox::updated(std::string const& event, Client::Outcome const& outcome) {

@@ -38,7 +38,8 @@ class Outbox {
   // `patient`: after everything else.
   void post(std::string room, std::optional<ports::MessageRef> const& thread, core::Json body, std::string key,
             core::Time since, Posted done, bool patient = false);
-  void update(ports::MessageRef const& message, core::Json body, Updated done);
+  void update(ports::MessageRef const& message, core::Json body, Updated done,
+              ports::Urgency urgency = ports::Urgency::usual);
   void find(std::string room, std::string key, core::Time since, Found done);
 
   // A message of the adapter's own, in its final form. `key` names it for ever: the same one again is the same message.
@@ -64,6 +65,8 @@ class Outbox {
     std::vector<std::pair<std::uint64_t, Updated>> waiting;
     unsigned failures = 0;
     bool busy = false, plain = false;
+    Urgency urgency = Urgency::progress;
+    std::weak_ptr<SendQueue::Item> on_its_way{};
   };
   struct Search {
     std::string room, key, from;

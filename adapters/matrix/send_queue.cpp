@@ -16,15 +16,25 @@ void SendQueue::stop() {
   parts_.loop.cancel(timer_);
 }
 
-void SendQueue::send(std::string room, Urgency urgency, Make make, Client::Done done) {
+std::weak_ptr<SendQueue::Item> SendQueue::send(std::string room, Urgency urgency, Make make, Client::Done done) {
   auto item = std::make_shared<Item>();
   item->room = std::move(room);
   item->urgency = urgency;
   item->make = std::move(make);
   item->done = std::move(done);
   auto const after = std::ranges::find_if(waiting_, [&](Ref const& other) { return other->urgency > urgency; });
-  waiting_.insert(after, std::move(item));
+  waiting_.insert(after, item);
   parts_.loop.post(alive_.guard([this] { pump(); }));
+  return item;
+}
+
+void SendQueue::hasten(std::weak_ptr<Item> const& sent, Urgency urgency) {
+  auto const item = sent.lock();
+  if (!item || urgency >= item->urgency) return;
+  item->urgency = urgency;
+  if (waiting_.remove(item) == 0) return;  // it is on its way
+  auto const after = std::ranges::find_if(waiting_, [&](Ref const& other) { return other->urgency > urgency; });
+  waiting_.insert(after, item);
 }
 
 void SendQueue::pump() {

@@ -15,7 +15,9 @@ namespace matrix {
 
 // Within one urgency in the order of the calls.
 enum class Urgency {
-  decision,  // a card that tells a decision, or is to be decided
+  refusal,   // a card that nobody must go on deciding
+  decision,  // a card that tells another decision, or is to be decided
+  progress,  // what else changes on a card
   answer,    // words for a person who waits
   seed,      // the reactions to tap
   note,      // outcomes, notices
@@ -29,18 +31,20 @@ class SendQueue {
   SendQueue(Parts const& parts, Client& client) : parts_(parts), client_(client) {}
 
   // A refusal for sending too fast is waited out here; everything else is `done`'s.
-  void send(std::string room, Urgency urgency, Make make, Client::Done done);
-  std::size_t waiting() const { return waiting_.size(); }
-  core::Duration interval() const { return bucket_.interval(); }
-  void stop();
-
- private:
   struct Item {
     std::string room;
     Urgency urgency = Urgency::note;
     Make make;
     Client::Done done;
   };
+  std::weak_ptr<Item> send(std::string room, Urgency urgency, Make make, Client::Done done);
+  // What still waits goes as soon as this urgency allows.
+  void hasten(std::weak_ptr<Item> const& sent, Urgency urgency);
+  std::size_t waiting() const { return waiting_.size(); }
+  core::Duration interval() const { return bucket_.interval(); }
+  void stop();
+
+ private:
   using Ref = std::shared_ptr<Item>;
 
   void pump();

@@ -188,6 +188,12 @@ void MatrixAccounts::expire(std::string_view user, bool soft) {
   }
 }
 
+std::string MatrixAccounts::new_token(std::string const& user) {
+  auto const known = devices_.find(user);
+  auto const device = known == devices_.end() || known->second.empty() ? std::string() : known->second.begin()->first;
+  return grant(user, device, /*with_refresh=*/false)["access_token"].text();
+}
+
 std::string MatrixAccounts::name(std::string_view user) const {
   auto const found = names_.find(user);
   return found == names_.end() ? std::string() : found->second;

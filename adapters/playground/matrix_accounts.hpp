@@ -29,6 +29,7 @@ class MatrixAccounts {
   core::Json register_user(net::HttpRequestIn const& request, core::Json const& body);
   void logout(MatrixRequester const& who, bool all);
   void expire(std::string_view user, bool soft);
+  std::string new_token(std::string const& user);
 
   bool exists(std::string_view user) const { return names_.contains(user); }
   std::string name(std::string_view user) const;

@@ -195,6 +195,10 @@ void MatrixStandIn::cut_sockets() {
   impl_->listen(port);
 }
 void MatrixStandIn::forget_transactions() { impl_->api.forget_transactions(); }
+std::string MatrixStandIn::new_token(std::string_view user) {
+  return impl_->accounts.new_token(impl_->people.user_id(user));
+}
+
 void MatrixStandIn::expire_tokens(std::string_view user, bool soft) {
   impl_->accounts.expire(impl_->people.user_id(user), soft);
 }

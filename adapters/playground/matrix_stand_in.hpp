@@ -152,6 +152,7 @@ class MatrixStandIn {
   void forget_transactions();  // as 24 hours later
   // Every access token of this user stops working; with `soft` they may log in again on the same device.
   void expire_tokens(std::string_view user, bool soft);
+  std::string new_token(std::string_view user);  // of the user's device, as its administrator makes one
   void lock(std::string_view user, bool locked = true);
 
   // --- application service ------------------------------------------------------------------------------------------

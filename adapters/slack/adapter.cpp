@@ -62,7 +62,8 @@ struct Adapter::Impl {
                             }),
                             alive.guard([this](bool connected, std::string const& detail) {
                               sink->connection("slack", connected, detail);
-                            })});
+                            }),
+                            alive.guard([this](std::string const& why) { locked_out(why); })});
     WebApi::Call call;
     call.method = "auth.test";
     call.form = WebApi::Form::form;
@@ -116,6 +117,23 @@ struct Adapter::Impl {
     } else if (sink) {
       sink->connection("slack", false, error.message);
     }
+    locked_out(error.message);
+  }
+
+  void locked_out(std::string const& why) {
+    if (std::exchange(refused, true) || !sink) return;
+    sink->locked_out("slack", why);
+  }
+
+  void stop() {
+    alive.end();
+    api.stop();
+    files.stop();
+    usergroups.stop();
+    accounts.stop();
+    outbox.stop();
+    if (sockets) sockets->stop();
+    if (interactions) interactions->stop();
   }
 
   Settings settings;
@@ -131,6 +149,7 @@ struct Adapter::Impl {
   std::unique_ptr<Interactions> interactions;
   ports::ChatSink* sink = nullptr;
   bool given_up = false;
+  bool refused = false;  // one of the tokens: only others help
 };
 
 Adapter::Adapter(Settings settings, Parts parts) : impl_(std::make_unique<Impl>(std::move(settings), parts)) {}
@@ -138,16 +157,7 @@ Adapter::~Adapter() { stop(); }
 
 void Adapter::start(ports::ChatSink& sink) { impl_->start(sink); }
 
-void Adapter::stop() {
-  impl_->alive.end();
-  impl_->api.stop();
-  impl_->files.stop();
-  impl_->usergroups.stop();
-  impl_->accounts.stop();
-  impl_->outbox.stop();
-  if (impl_->sockets) impl_->sockets->stop();
-  if (impl_->interactions) impl_->interactions->stop();
-}
+void Adapter::stop() { impl_->stop(); }
 
 ports::Rendered Adapter::render(core::Card const& card, std::string const& key) const {
   return render_card(card, key, impl_->settings.people);
@@ -160,8 +170,9 @@ void Adapter::post(std::string channel, std::optional<ports::MessageRef> thread,
                    ports::Time since, std::function<void(ports::Result<ports::MessageRef>)> done) {
   impl_->outbox.post(std::move(channel), thread, std::move(body), std::move(key), since, std::move(done));
 }
-void Adapter::update(ports::MessageRef message, core::Json body, std::function<void(ports::Result<void>)> done) {
-  impl_->outbox.update(message, std::move(body), std::move(done));
+void Adapter::update(ports::MessageRef message, core::Json body, std::function<void(ports::Result<void>)> done,
+                     ports::Urgency urgency) {
+  impl_->outbox.update(message, std::move(body), std::move(done), urgency);
 }
 void Adapter::find(std::string channel, std::optional<ports::MessageRef> thread, std::string key, ports::Time since,
                    std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) {
@@ -192,6 +203,13 @@ core::Result<std::function<void()>> Adapter::fresh_secrets(Settings const& fresh
   return std::function<void()>([this, app = fresh.app_token, bot = fresh.bot_token] {
     impl_->settings.app_token = app;
     impl_->settings.bot_token = bot;
+    if (!impl_->refused) return;
+    // All that waited has been told; whoever asks again meets an adapter that begins anew.
+    auto* const sink = impl_->sink;
+    impl_->stop();
+    impl_ = std::make_unique<Impl>(Settings(impl_->settings), Parts(impl_->parts));
+    impl_->parts.log.info("slack begins again with other tokens");
+    impl_->start(*sink);
   });
 }
 Counters const& Adapter::counters() const { return impl_->counters; }

@@ -225,7 +225,7 @@ void Outbox::next(std::shared_ptr<Post> const& post) {
 // --- updates
 // ----------------------------------------------------------------------------------------------------------
 
-void Outbox::update(ports::MessageRef const& message, Json body, Updated done) {
+void Outbox::update(ports::MessageRef const& message, Json body, Updated done, ports::Urgency urgency) {
   auto const channel = message["channel"].text();
   auto const ts = message["ts"].text();
   auto error = dead_;
@@ -242,6 +242,7 @@ void Outbox::update(ports::MessageRef const& message, Json body, Updated done) {
   update.ts = ts;
   update.body = std::move(body);
   update.plain = false;
+  update.urgency = urgency;
   if (update.version > update.sent) ++counters_.updates_coalesced;
   update.waiting.emplace_back(++update.version, std::move(done));
   parts_.loop.post(alive_.guard([this, name] { send_update(name); }));
@@ -254,6 +255,10 @@ void Outbox::send_update(std::string const& name) {
   WebApi::Call call;
   call.method = "chat.update";
   call.tries = WebApi::kForEver;
+  call.urgency = [this, name] {
+    auto const entry = updates_.find(name);
+    return entry == updates_.end() ? ports::Urgency::usual : entry->second.urgency;
+  };
   // Asked anew at each try, so that what waited for its turn is the newest state.
   call.arguments = [this, name] {
     auto const entry = updates_.find(name);

@@ -32,7 +32,8 @@ class Outbox {
   // `patient`: after everything else of the channel, and never so that what comes next has to wait for its turn.
   void post(std::string channel, std::optional<ports::MessageRef> const& thread, core::Json body, std::string key,
             core::Time since, Posted done, bool patient = false);
-  void update(ports::MessageRef const& message, core::Json body, Updated done);
+  void update(ports::MessageRef const& message, core::Json body, Updated done,
+              ports::Urgency urgency = ports::Urgency::usual);
   void find(std::string channel, std::optional<ports::MessageRef> const& thread, std::string key, core::Time since,
             Found done);
 
@@ -59,6 +60,7 @@ class Outbox {
     core::Json body;
     std::uint64_t version = 0, sent = 0;
     std::vector<std::pair<std::uint64_t, Updated>> waiting;
+    ports::Urgency urgency = ports::Urgency::usual;
     bool busy = false, plain = false;
   };
   struct Search {

@@ -137,7 +137,9 @@ void SocketMode::opened(std::shared_ptr<Link> const& link, WebApi::Outcome const
     if (answer.error == "link_disabled") return drop(link, error.message, kDisabledRetry);
     if (outcome.transient())
       return drop(link, error.message, std::chrono::seconds(answer.retry_after_seconds.value_or(0)));
-    return give_up(error);  // the token or the app is at fault: no number of tries helps
+    give_up(error);  // the token or the app is at fault: no number of tries helps
+    if (handler_.on_refused) handler_.on_refused(error.message);
+    return;
   }
   auto const url = outcome.answer->body["url"].text();
   auto const target = net::parse_url(url);

@@ -24,6 +24,7 @@ class SocketMode {
   struct Handler {
     std::function<void(LinkId link, std::string frame, Envelope envelope)> on_envelope;
     std::function<void(bool connected, std::string detail)> on_state;
+    std::function<void(std::string detail)> on_refused{};  // the app token, for good: given up
   };
 
   SocketMode(Parts const& parts, Settings const& settings, WebApi& api, Counters& counters, Handler handler);

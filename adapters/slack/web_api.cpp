@@ -43,11 +43,15 @@ core::Duration WebApi::jittered(unsigned failures) const {
 }
 
 void WebApi::call(Call call, Done done) {
-  auto const method = call.method;
   auto waiting = std::make_shared<Waiting>();
   waiting->call = std::move(call);
   waiting->done = std::move(done);
-  if (!waiting->call.wait_in_line) return send(std::move(waiting));
+  enter(std::move(waiting));
+}
+
+void WebApi::enter(std::shared_ptr<Waiting> waiting) {
+  if (!waiting->call.wait_in_line) return send(waiting);
+  auto const method = waiting->call.method;
   lines_[method].calls.push_back(std::move(waiting));
   pump(method);
 }
@@ -55,10 +59,16 @@ void WebApi::call(Call call, Done done) {
 void WebApi::pump(std::string const& method) {
   auto& line = lines_[method];
   auto const now = parts_.loop.now();
+  auto const urgency = [](std::shared_ptr<Waiting> const& one) {
+    return one->call.urgency ? one->call.urgency() : ports::Urgency::usual;
+  };
   while (!line.calls.empty() && line.blocked_until <= now) {
-    auto next = std::move(line.calls.front());
-    line.calls.pop_front();
-    send(std::move(next));
+    if (line.careful && line.under_way > 0) return;
+    auto const at = std::ranges::min_element(line.calls, {}, urgency);
+    auto const next = *at;
+    line.calls.erase(at);
+    ++line.under_way;
+    send(next);
   }
   if (line.calls.empty() || line.timer != 0) return;
   line.timer = parts_.loop.call_after(line.blocked_until - now, alive_.guard([this, method] {
@@ -67,7 +77,20 @@ void WebApi::pump(std::string const& method) {
   }));
 }
 
-void WebApi::send(std::shared_ptr<Waiting> waiting) {
+// A dead token goes nowhere any more.
+bool WebApi::refused(std::shared_ptr<Waiting> const& waiting) {
+  if (!dead_ || waiting->call.token != Token::bot) return false;
+  Outcome outcome;
+  outcome.answer = *dead_;
+  parts_.loop.post(alive_.guard([this, waiting, outcome] {
+    left(*waiting);
+    waiting->done(outcome);
+  }));
+  return true;
+}
+
+void WebApi::send(std::shared_ptr<Waiting> const& waiting) {
+  if (refused(waiting)) return;
   auto const& call = waiting->call;
   auto const arguments = call.arguments ? call.arguments() : core::Json::object({});
   net::HttpRequest request;
@@ -86,6 +109,16 @@ void WebApi::send(std::shared_ptr<Waiting> waiting) {
   }));
 }
 
+// Its line goes on: with all that wait once Slack has taken one.
+void WebApi::left(Waiting const& waiting, bool taken) {
+  if (!waiting.call.wait_in_line) return;
+  auto& line = lines_[waiting.call.method];
+  if (line.under_way > 0) --line.under_way;
+  if (taken) line.careful = false;
+  if (line.calls.empty()) return;
+  parts_.loop.post(alive_.guard([this, method = waiting.call.method] { pump(method); }));
+}
+
 void WebApi::answered(std::shared_ptr<Waiting> const& waiting, net::Result<net::HttpResponse> const& response) {
   auto const& call = waiting->call;
   Outcome outcome;
@@ -101,16 +134,19 @@ void WebApi::answered(std::shared_ptr<Waiting> const& waiting, net::Result<net::
       outcome.sent_maybe = true;
     }
   }
+  bool const slowed = outcome.answer && !outcome.answer->ok && outcome.answer->error_class() == ErrorClass::wait;
+  left(*waiting, /*taken=*/!slowed);
   if (outcome.ok()) return waiting->done(std::move(outcome));
   ++counters_.call_failures;
 
-  if (outcome.answer && outcome.answer->error_class() == ErrorClass::wait && call.wait_in_line) {
+  if (slowed && call.wait_in_line) {
     ++counters_.rate_limited;
     auto const seconds = outcome.answer->retry_after_seconds.value_or(std::int64_t{1} << std::min(waiting->slowed, 6U));
     ++waiting->slowed;
     auto& line = lines_[call.method];
     line.blocked_until =
         std::max(line.blocked_until, parts_.loop.now() + std::chrono::seconds(std::max<std::int64_t>(seconds, 1)));
+    line.careful = true;
     line.calls.push_front(waiting);
     parts_.log.debug("slack asks to wait", {{"method", call.method}, {"seconds", seconds}});
     return pump(call.method);
@@ -131,10 +167,12 @@ void WebApi::answered(std::shared_ptr<Waiting> const& waiting, net::Result<net::
     auto const least = outcome.answer && outcome.answer->retry_after_seconds
                            ? core::Duration(std::chrono::seconds(*outcome.answer->retry_after_seconds))
                            : core::Duration{0};
-    parts_.loop.call_after(std::max(least, jittered(waiting->tried)), alive_.guard([this, waiting] { send(waiting); }));
+    parts_.loop.call_after(std::max(least, jittered(waiting->tried)),
+                           alive_.guard([this, waiting] { enter(waiting); }));
     return;
   }
-  if (call.token == Token::bot && outcome.answer && outcome.answer->error_class() == ErrorClass::stop && on_dead_) {
+  if (call.token == Token::bot && outcome.answer && outcome.answer->error_class() == ErrorClass::stop && !dead_) {
+    dead_ = *outcome.answer;
     // The answer first: whoever called hears of its own call before it hears of all.
     auto const error = to_error(call.method, *outcome.answer);
     auto const tell = alive_.guard([this, error] { on_dead_(error); });

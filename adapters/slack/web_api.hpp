@@ -41,9 +41,12 @@ class WebApi {
     bool wait_in_line = true;  // false: a 429 is an answer like any other
     unsigned tries = 1;        // with transient failures; only for calls that may be repeated
     core::Duration timeout = std::chrono::seconds(10);
+    // Of those that wait in line the most urgent goes first, then the oldest; asked anew at each turn. Empty: usual.
+    std::function<ports::Urgency()> urgency{};
   };
 
-  // `on_dead` runs when the platform says that the bot token is no longer valid.
+  // `on_dead` runs when the platform says that the bot token is no longer valid. No call with it is made any more:
+  // each is answered as the one that told.
   WebApi(Parts const& parts, Settings const& settings, Counters& counters,
          std::function<void(core::Error const&)> on_dead);
 
@@ -70,10 +73,15 @@ class WebApi {
     std::deque<std::shared_ptr<Waiting>> calls;
     core::Time blocked_until{};
     ports::Loop::TimerId timer = 0;
+    std::size_t under_way = 0;
+    bool careful = false;  // Slack asked to wait: one goes first, the others when it was taken
   };
 
   void pump(std::string const& method);
-  void send(std::shared_ptr<Waiting> waiting);
+  void enter(std::shared_ptr<Waiting> waiting);
+  void send(std::shared_ptr<Waiting> const& waiting);
+  bool refused(std::shared_ptr<Waiting> const& waiting);
+  void left(Waiting const& waiting, bool taken = true);
   void answered(std::shared_ptr<Waiting> const& waiting, net::Result<net::HttpResponse> const& response);
   core::Duration jittered(unsigned failures) const;
 
@@ -82,6 +90,7 @@ class WebApi {
   Counters& counters_;
   std::function<void(core::Error const&)> on_dead_;
   std::map<std::string, Line> lines_;
+  std::optional<ApiAnswer> dead_;  // what told that the bot token is
   Alive alive_;
 };
 

@@ -23,6 +23,8 @@ class AccessTokens {
   void get(Done done);
   // The secret is another one: what failed with the old one is tried at once.
   void renew();
+  // The login refuses us, and no number of tries mends it.
+  bool refused() const { return refused_.has_value(); }
   // The Connector did not take this one.
   void drop(std::string const& token);
   void stop();

@@ -26,6 +26,7 @@ struct Adapter::Impl {
                   [this](std::string const& why) {
                     connector_detail = why;
                     report();
+                    if (connector.refused()) locked_out(why);
                   }),
         directory(parts, settings, connector),
         outbox(parts, settings, connector, directory, memory, counters),
@@ -76,6 +77,11 @@ struct Adapter::Impl {
     login_detail = why;
     if (why.empty()) directory.start();
     report();
+    if (tokens.refused()) locked_out(why);
+  }
+
+  void locked_out(std::string const& why) {
+    if (sink) sink->locked_out("teams", why);
   }
 
   // Connected: activities can arrive and be believed, and what we say can go out.
@@ -147,8 +153,9 @@ void Adapter::post(std::string channel, std::optional<ports::MessageRef> thread,
                    ports::Time, std::function<void(ports::Result<ports::MessageRef>)> done) {
   impl_->outbox.post(std::move(channel), thread, std::move(body), std::move(key), std::move(done));
 }
-void Adapter::update(ports::MessageRef message, core::Json body, std::function<void(ports::Result<void>)> done) {
-  impl_->outbox.update(message, std::move(body), std::move(done));
+void Adapter::update(ports::MessageRef message, core::Json body, std::function<void(ports::Result<void>)> done,
+                     ports::Urgency urgency) {
+  impl_->outbox.update(message, std::move(body), std::move(done), urgency);
 }
 void Adapter::find(std::string, std::optional<ports::MessageRef>, std::string, ports::Time,
                    std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) {
@@ -187,7 +194,10 @@ core::Result<std::function<void()>> Adapter::fresh_secrets(Settings const& fresh
   return std::function<void()>([this, next = std::move(next)] {
     bool const other = std::exchange(impl_->settings.app_secret, next.app_secret) != next.app_secret;
     if (impl_->settings.relay) impl_->settings.relay->key = next.relay->key;
-    if (other) impl_->tokens.renew();
+    if (other) {
+      impl_->tokens.renew();
+      impl_->connector.renew();
+    }
     if (impl_->endpoint) impl_->endpoint->reread_certificate();
   });
 }

@@ -26,7 +26,8 @@ class Adapter final : public ports::ChatAdapter, public ports::Accounts {
   ports::Rendered render(core::Note const& note, std::string const& key) const override;
   void post(std::string channel, std::optional<ports::MessageRef> thread, core::Json body, std::string key,
             ports::Time since, std::function<void(ports::Result<ports::MessageRef>)> done) override;
-  void update(ports::MessageRef message, core::Json body, std::function<void(ports::Result<void>)> done) override;
+  void update(ports::MessageRef message, core::Json body, std::function<void(ports::Result<void>)> done,
+              ports::Urgency urgency = ports::Urgency::usual) override;
   // A bot can't look for its messages in Teams: always nothing found.
   void find(std::string channel, std::optional<ports::MessageRef> thread, std::string key, ports::Time since,
             std::function<void(ports::Result<std::optional<ports::MessageRef>>)> done) override;

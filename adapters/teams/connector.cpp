@@ -40,6 +40,15 @@ Connector::Connector(Parts const& parts, Settings const& settings, Counters& cou
 
 void Connector::call(Call call, Done done) {
   auto running = std::make_shared<Running>(Running{std::move(call), std::move(done), {}, false});
+  if (refused_) {
+    parts_.loop.post(alive_.guard([running, error = *refused_] {
+      Outcome outcome;
+      outcome.state = Outcome::State::refused;
+      outcome.error = error;
+      running->done(std::move(outcome));
+    }));
+    return;
+  }
   if (!is_trusted_service(running->call.service_url, settings_)) {
     parts_.loop.post(alive_.guard([running] {
       Outcome outcome;
@@ -91,20 +100,40 @@ void Connector::failed(std::string const& service_url, std::string const& why) {
 void Connector::worked() {
   failing_since_.reset();
   failures_ = 0;
+  refused_.reset();
   if (std::exchange(troubled_, false)) on_trouble_("");
+}
+
+// The login gives tokens that the Connector doesn't take, and does so again and again.
+void Connector::refused_again(std::string const& service_url, core::Error const& error) {
+  failing_service_ = service_url;
+  refused_ = error;
+  bool const asking = std::exchange(troubled_, true);
+  on_trouble_(error.message);
+  if (!asking) parts_.loop.call_after(kAskAgain, alive_.guard([this] { ask_whether_it_works(); }));
+}
+
+void Connector::renew() {
+  if (refused_) ask([] {});
 }
 
 // Nobody may have anything to say for hours.
 void Connector::ask_whether_it_works() {
   if (!troubled_) return;
+  ask([this] { parts_.loop.call_after(kAskAgain, alive_.guard([this] { ask_whether_it_works(); })); });
+}
+
+void Connector::ask(std::function<void()> answered) {
   if (settings_.channels.empty()) return worked();
   Call question;
   question.method = "GET";
   question.service_url = failing_service_;
   question.path = conversation_path(settings_.channels.front(), "pagedmembers?pageSize=50");
   question.what = "see whether it answers";
-  call(std::move(question),
-       [this](Outcome const&) { parts_.loop.call_after(kAskAgain, alive_.guard([this] { ask_whether_it_works(); })); });
+  auto running = std::make_shared<Running>();
+  running->call = std::move(question);
+  running->done = [answered = std::move(answered)](Outcome const&) { answered(); };
+  send(running);
 }
 
 void Connector::answered(std::shared_ptr<Running> const& running, net::Result<net::HttpResponse> const& response) {
@@ -121,7 +150,7 @@ void Connector::answered(std::shared_ptr<Running> const& running, net::Result<ne
   }
   if (response->status >= 500) {
     failed(running->call.service_url, "status " + std::to_string(response->status) + ".");
-  } else {
+  } else if (response->status != 401) {
     worked();
   }
   if (response->status >= 200 && response->status < 300) {
@@ -142,6 +171,7 @@ void Connector::answered(std::shared_ptr<Running> const& running, net::Result<ne
       tokens_.drop(running->token);
       if (!std::exchange(running->second_token, true)) return send(running);
       outcome.state = State::refused;
+      refused_again(running->call.service_url, outcome.error);
       break;
     case Refusal::wait:
       if (error.status == 429) ++counters_.rate_limited;

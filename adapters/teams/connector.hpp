@@ -44,6 +44,10 @@ class Connector {
             OnTrouble on_trouble);
 
   void call(Call call, Done done);
+  // The Connector takes no token of ours, not even a fresh one: nothing goes there but a question now and then.
+  bool refused() const { return refused_.has_value(); }
+  // The secret is another one: what was refused is asked again at once.
+  void renew();
   void stop() { alive_.end(); }
 
  private:
@@ -58,7 +62,9 @@ class Connector {
   void answered(std::shared_ptr<Running> const& running, net::Result<net::HttpResponse> const& response);
   void failed(std::string const& service_url, std::string const& why);
   void worked();
+  void refused_again(std::string const& service_url, core::Error const& error);
   void ask_whether_it_works();
+  void ask(std::function<void()> answered);
 
   Parts parts_;
   Settings const& settings_;
@@ -69,6 +75,7 @@ class Connector {
   std::string failing_service_;
   unsigned failures_ = 0;  // in a row
   bool troubled_ = false;
+  std::optional<core::Error> refused_;
   Alive alive_;
 };
 

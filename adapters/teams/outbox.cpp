@@ -265,7 +265,7 @@ void Outbox::next(Ref const& post) {
 
 // --- updates --------------------------------------------------------------------------------------------------------
 
-void Outbox::update(ports::MessageRef const& message, Json body, Updated done) {
+void Outbox::update(ports::MessageRef const& message, Json body, Updated done, ports::Urgency urgency) {
   auto const conversation = member(message, "conversation"), activity = member(message, "activity");
   if (conversation.empty() || activity.empty()) {
     parts_.loop.post(alive_.guard([done = std::move(done)] {
@@ -284,6 +284,7 @@ void Outbox::update(ports::MessageRef const& message, Json body, Updated done) {
   update.conversation = conversation;
   update.activity = activity;
   update.plain = false;
+  update.urgency = urgency;
   memory_.keep(update.channel, activity, body);
   update.body = std::move(body);
   if (update.version > update.sent) ++counters_.updates_coalesced;
@@ -295,23 +296,36 @@ void Outbox::send_update(std::string const& name) {
   auto const at = updates_.find(name);
   if (at == updates_.end() || at->second.busy) return;
   at->second.busy = true;
-  auto const go = alive_.guard([this, name] {
-    auto const entry = updates_.find(name);
-    if (entry == updates_.end()) return;
-    // Taken now, so that what waited for its turn is the newest state.
-    auto& update = entry->second;
-    update.sent = update.version;
-    Connector::Call call;
-    call.method = "PUT";
-    call.service_url = directory_.service_url(update.channel);
-    call.path = activity_path(update.conversation, update.activity);
-    call.body = update.plain ? plain_fallback(update.body) : update.body;
-    call.body.set("id", update.activity);
-    call.what = "update a message";
-    connector_.call(std::move(call),
-                    alive_.guard([this, name](Connector::Outcome const& outcome) { updated(name, outcome); }));
+  auto const channel = at->second.channel;
+  due_[channel].push_back(name);
+  auto const go = alive_.guard([this, channel] { send_most_urgent(channel); });
+  in_turn(channel, [this, go] { parts_.loop.post(go); });
+}
+
+// Turns are the conversation's, and whoever needs it most has the next one.
+void Outbox::send_most_urgent(std::string const& channel) {
+  auto& due = due_[channel];
+  auto const most = std::ranges::min_element(due, {}, [this](std::string const& name) {
+    auto const update = updates_.find(name);
+    return update == updates_.end() ? ports::Urgency::usual : update->second.urgency;
   });
-  in_turn(at->second.channel, [this, go] { parts_.loop.post(go); });
+  auto const name = most == due.end() ? std::string() : *most;
+  if (most != due.end()) due.erase(most);
+  if (due.empty()) due_.erase(channel);
+  auto const entry = updates_.find(name);
+  if (entry == updates_.end()) return;
+  // Taken now, so that what waited for its turn is the newest state.
+  auto& update = entry->second;
+  update.sent = update.version;
+  Connector::Call call;
+  call.method = "PUT";
+  call.service_url = directory_.service_url(update.channel);
+  call.path = activity_path(update.conversation, update.activity);
+  call.body = update.plain ? plain_fallback(update.body) : update.body;
+  call.body.set("id", update.activity);
+  call.what = "update a message";
+  connector_.call(std::move(call),
+                  alive_.guard([this, name](Connector::Outcome const& outcome) { updated(name, outcome); }));
 }
 
 void Outbox::updated(std::string const& name, Connector::Outcome const& outcome) {

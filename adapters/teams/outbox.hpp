@@ -33,7 +33,8 @@ class Outbox {
   // so slowly that what comes next need not wait for its turn.
   void post(std::string channel, std::optional<ports::MessageRef> const& thread, core::Json body, std::string key,
             Posted done, bool patient = false);
-  void update(ports::MessageRef const& message, core::Json body, Updated done);
+  void update(ports::MessageRef const& message, core::Json body, Updated done,
+              ports::Urgency urgency = ports::Urgency::usual);
   // Words for one person: one try, and dropped when many wait. `conversation` as an activity named it. `said` hears
   // whether they stand there.
   using Said = std::function<void(bool)>;
@@ -64,6 +65,7 @@ class Outbox {
     std::vector<std::pair<std::uint64_t, Updated>> waiting;
     unsigned failures = 0;
     bool busy = false, plain = false;
+    ports::Urgency urgency = ports::Urgency::usual;
   };
   using Ref = std::shared_ptr<Post>;
 
@@ -79,6 +81,7 @@ class Outbox {
   void finish(Ref const& post, core::Result<ports::MessageRef> result);
   void next(Ref const& post);
   void send_update(std::string const& name);
+  void send_most_urgent(std::string const& channel);
   void updated(std::string const& name, Connector::Outcome const& outcome);
   // After which wait it is tried again; holds the whole conversation when Teams asked for it.
   core::Duration pause_after(std::string const& channel, Connector::Outcome const& outcome, unsigned failures);
@@ -93,6 +96,7 @@ class Outbox {
   std::map<std::string, Lane> lanes_;
   std::map<std::string, core::Time> patient_from_;  // by channel that was given a patient post: when the next may go
   std::map<std::string, Update> updates_;           // by conversation and activity
+  std::map<std::string, std::deque<std::string>> due_;  // by channel: updates that wait for a turn, each for one
   Alive alive_;
 };
 

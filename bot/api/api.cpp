@@ -152,8 +152,9 @@ struct Api::Impl {
 
   void readyz(Answer const& to) const {
     Json::Object platforms;
+    auto const locked_out = parts.desk.platforms_locked_out();
     for (auto const& [platform, up] : parts.desk.platforms())
-      platforms.emplace(platform, up ? "connected" : "not connected");
+      platforms.emplace(platform, locked_out.contains(platform) ? "locked out" : up ? "connected" : "not connected");
     bool const ready = parts.desk.ready();
     auto response = json_response(200, Json::object({{"ready", ready},
                                                      {"ledger", parts.desk.writable() ? "writable" : "not writable"},

@@ -197,12 +197,14 @@ Json openapi_schemas() {
   schemas.emplace("Health", closed({{"status", Json::object({{"const", "ok"}})}}));
   schemas.emplace(
       "Readiness",
-      closed({{"ready", Json::object({{"type", "boolean"}})},
-              {"ledger", Json::object({{"type", "string"}, {"enum", Json::array({"writable", "not writable"})}})},
-              {"platforms", Json::object({{"type", "object"},
-                                          {"additionalProperties",
-                                           Json::object({{"type", "string"},
-                                                         {"enum", Json::array({"connected", "not connected"})}})}})}}));
+      closed(
+          {{"ready", Json::object({{"type", "boolean"}})},
+           {"ledger", Json::object({{"type", "string"}, {"enum", Json::array({"writable", "not writable"})}})},
+           {"platforms",
+            Json::object({{"type", "object"},
+                          {"additionalProperties",
+                           Json::object({{"type", "string"},
+                                         {"enum", Json::array({"connected", "not connected", "locked out"})}})}})}}));
   schemas.emplace("Problem", closed({{"type", Json::object({{"const", "about:blank"}})},
                                      {"title", text("The status in words.")},
                                      {"status", whole(400)},

@@ -34,6 +34,8 @@ bool is_internal(core::Event const& event) {
 char const* const kCantWrite =
     "Not recorded: the ledger can't be written at the moment, so nothing can be approved or started. Denying and "
     "cancelling work.";
+char const* const kKept =
+    "Not recorded yet: the ledger can't be written at the moment. It is kept aside for the service's next start.";
 
 }  // namespace
 
@@ -46,7 +48,8 @@ void Engine::write_failed(core::Error const& error) {
   if (error.code == core::Errc::fsync_failed) {
     // What the disk holds is unknown: answer everybody, write nothing more, let the next start find out.
     for (auto const& waiting : failed)
-      reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
+      reply(
+          {.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = waiting.from_side ? kKept : kCantWrite});
     blind_ = true;
     retry_ = false;
     set_degraded(true, error.message);
@@ -59,7 +62,9 @@ void Engine::write_failed(core::Error const& error) {
     if (!folded) {
       parts_.log.error("the ledger can't be read again", {{"why", folded.error().message}});
       for (auto const& waiting : failed)
-        reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kCantWrite});
+        reply({.ticket = waiting.ticket,
+               .code = core::Errc::unavailable,
+               .text = waiting.from_side ? kKept : kCantWrite});
       blind_ = true;
       retry_ = false;
       set_degraded(true, error.message, /*tell=*/false);
@@ -141,6 +146,42 @@ void Engine::act_aside(Waiting waiting) {
                                        .delivery = vote->delivery,
                                        .by = {}}}});
   }
+}
+
+// Whoever is told that their no is still being recorded would not repeat it, and a process that is killed before the
+// writer is done would have lost it: until then it stands in the side file too. If the writer was done after all, the
+// next start knows its delivery, and a second time changes nothing.
+bool Engine::keep_meanwhile(core::Ticket ticket) {
+  auto const found = std::ranges::find(batch_, ticket, &Waiting::ticket);
+  if (found == batch_.end() || !acts_anyway(found->event)) return false;
+  bool const counts = std::ranges::any_of(batch_effects_, [&](core::Effect const& effect) {
+    auto const* told = std::get_if<core::Reply>(&effect);
+    return told && told->ticket == ticket && told->code == core::Errc{};
+  });
+  if (!counts) return false;
+  if (auto const kept = parts_.side.append(write_side(found->event)); !kept) {
+    parts_.log.error("the side file can't be written", {{"why", kept.error().message}});
+    return false;
+  }
+  found->from_side = true;
+  return true;
+}
+
+// Of a line of an earlier process: whoever denied or withdrew hears what became of it, once their platform is there.
+core::Ticket Engine::ticket_of_kept(core::Event& event) {
+  auto* const vote = std::get_if<core::VoteCast>(&event.what);
+  if (!vote) return 0;
+  auto const adapter = std::ranges::find(parts_.adapters, vote->platform, &ports::ChatAdapter::platform);
+  if (adapter == parts_.adapters.end()) return 0;
+  vote->ticket = open_ticket(
+      [this, to = *adapter, account = ports::Account{vote->platform, vote->account}, channel = vote->channel,
+       began = "Your " + std::string(vote->verdict == core::Verdict::deny ? "no" : "withdrawal") + " on " +
+               vote->request + ", from before the service was restarted: "](core::Reply const& reply) {
+        auto tell = [to, account, channel, text = began + reply.text] { to->whisper(account, channel, text); };
+        if (connected_[account.platform]) return tell();
+        once_connected_[account.platform].push_back(std::move(tell));
+      });
+  return vote->ticket;
 }
 
 void Engine::try_again() {

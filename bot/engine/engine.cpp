@@ -82,7 +82,8 @@ void Engine::start(core::ServiceStarted started, std::function<void()> recorded)
   for (auto const& line : *lines) {
     auto event = parse_side(line);
     if (!event) throw unreadable(event.error());
-    queue_.push_back({.event = std::move(*event), .from_side = true});
+    auto const kept = ticket_of_kept(*event);
+    queue_.push_back({.event = std::move(*event), .ticket = kept, .from_side = true});
   }
   started_ = true;
   pump();

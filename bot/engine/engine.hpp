@@ -72,6 +72,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   core::Result<core::VoteView> view(ports::Account const& account, std::string const& request,
                                     std::string const& binding, core::Verdict verdict) override;
   void connection(std::string const& platform, bool connected, std::string const& detail) override;
+  void locked_out(std::string const& platform, std::string const& why) override;
 
   // RunnerEvents
   void runner_ready(std::string const& run_as = {}, core::Confinement const& can = {}) override;
@@ -92,6 +93,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void when_durable(std::function<void()> then) override;
   bool writable() const override { return !degraded_; }
   std::map<std::string, bool> platforms() const override;
+  std::set<std::string> platforms_locked_out() const override { return locked_out_; }
   bool ready() const override;
   std::vector<ports::Figure> figures() const override;
   std::vector<ports::Timing> timings() const override { return {vote_time_, write_time_}; }
@@ -111,13 +113,15 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void clean(std::string& text) const;
   bool takes_no_more() const;  // of what may come again later (T69)
   core::Ticket open_ticket(Replied replied);
+  core::Ticket ticket_of_kept(core::Event& event);
   void enqueue(decltype(core::Event::what) what, core::Ticket ticket = 0);
   void pump_later();
   void pump();
   void written(core::Result<std::vector<core::Receipt>> result);
   void write_failed(core::Error const& error);
   void take_aside(Waiting waiting);
-  void act_aside(Waiting waiting);  // an event that came while the ledger can't be written
+  void act_aside(Waiting waiting);           // an event that came while the ledger can't be written
+  bool keep_meanwhile(core::Ticket ticket);  // a no that the writer has had for long; true: it outlives this process
   void try_again();
   void forget_asked(std::string const& run_as);  // what an account's runner was asked
   void lose_runs(std::string const& run_as, std::string const& why);
@@ -156,13 +160,15 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   std::vector<std::function<void()>> after_write_;
   std::set<core::RequestId> stale_;  // their messages are to be looked at
   bool refreshing_ = false;          // the loop will call refresh_some()
-  std::vector<Waiting> deferred_;  // internal events to be stepped once the ledger can be written again
+  std::vector<Waiting> deferred_;    // internal events to be stepped once the ledger can be written again
   std::map<core::Ticket, Replied> tickets_;
   core::Ticket last_ticket_ = 0;
   ports::Loop::TimerId timer_ = 0, retry_timer_ = 0;
   std::set<core::RequestId> asked_runner_;
   std::map<std::string, core::Confinement> runners_;  // by run_as: those that are ready, and what they can do
   std::map<std::string, bool> connected_;
+  std::set<std::string> locked_out_;  // platforms that refuse our credentials for good
+  std::map<std::string, std::vector<std::function<void()>>> once_connected_;  // what waits for a platform
   core::Time started_at_{};
   std::map<std::string, std::uint64_t> entries_by_kind_;                         // since the start
   std::map<std::pair<std::string, std::string>, std::uint64_t> votes_answered_;  // by platform and answer

@@ -34,6 +34,11 @@ std::vector<ports::Figure> Engine::figures() const {
   for (auto const& [platform, up] : platforms())
     all.push_back(
         {"platform_up", "1 while the platform is connected and reconciled", up ? 1.0 : 0.0, {{"platform", platform}}});
+  for (auto const& [platform, up] : connected_)
+    all.push_back({"platform_locked_out",
+                   "1 while the platform refuses our credentials and only an operator can mend it",
+                   locked_out_.contains(platform) ? 1.0 : 0.0,
+                   {{"platform", platform}}});
   for (auto& figure : groups_.figures()) all.push_back(std::move(figure));
   for (auto& figure : outbox_.figures()) all.push_back(std::move(figure));
   for (auto const* adapter : parts_.adapters) {

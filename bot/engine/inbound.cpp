@@ -65,9 +65,13 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
     if (alive.expired()) return;
     progress->timer = 0;
     bool const queued = std::ranges::any_of(queue_, [&](Waiting const& waiting) { return waiting.ticket == ticket; });
-    if (!queued && !progress->parked)
-      return answered(
-          {.state = ports::Answer::State::still_recording, .text = "Still being recorded; you will be told."});
+    if (!queued && !progress->parked) {
+      return answered({.state = ports::Answer::State::still_recording,
+                       .text = keep_meanwhile(ticket) ? "Still being recorded, and kept aside until it is: it holds. "
+                                                        "You will be told."
+                                                      : "Still being recorded; you will be told. Until then it does "
+                                                        "not count."});
+    }
     tickets_.erase(ticket);  // pump() leaves it out, and so does who waits for a look-up: it never counts later
     answered({.state = ports::Answer::State::not_recorded,
               .text = std::string("Not recorded, try again: ") +
@@ -156,6 +160,35 @@ void Engine::connection(std::string const& platform, bool connected, std::string
   if (before != connected || !detail.empty())
     parts_.log.info(connected ? "platform connected" : "platform not connected",
                     {{"platform", platform}, {"detail", detail}});
+  if (!connected) return;
+  locked_out_.erase(platform);
+  auto const waiting = std::exchange(once_connected_[platform], {});
+  for (auto const& then : waiting) then();
+}
+
+// Said once, in the channels of that platform that stand on another one too: whoever looks at the one alone hears
+// nothing of us any more.
+void Engine::locked_out(std::string const& platform, std::string const& why) {
+  if (!locked_out_.insert(platform).second) return;
+  parts_.log.error("platform has locked us out", {{"platform", platform}, {"why", why}});
+  std::vector<std::string> shared, elsewhere;
+  for (auto const& [name, addresses] : state_.rules.channels) {
+    if (std::ranges::all_of(addresses, [&](auto const& address) { return address.first == platform; })) continue;
+    (addresses.contains(platform) ? shared : elsewhere).push_back(name);
+  }
+  if (shared.empty() && !elsewhere.empty()) shared.push_back(elsewhere.front());
+  auto name = platform;
+  name.front() = static_cast<char>(name.front() - 'a' + 'A');
+  core::Note note{
+      .text = name +
+              " has locked the bot out: messages there are not brought up to date, and clicks there may not "
+              "arrive, until an operator mends it and reloads the configuration. What is pending stays "
+              "pending, and can be decided here.",
+      .mention = {},
+      .block = why,
+      .block_label = "What is wrong there"};
+  clean(note.block);
+  outbox_.say_in_channels(shared, "locked-out-" + platform, note, /*but_not=*/platform);
 }
 
 std::map<std::string, bool> Engine::platforms() const {

@@ -31,6 +31,13 @@ core::Duration wait_of(unsigned failures) {
   return std::min<core::Duration>(kRetryAtMost, kRetryAfter * (1U << std::min(failures, 4U)));
 }
 
+ports::Urgency urgency_of(core::Phase phase) {
+  using core::Phase;
+  if (phase == Phase::denied || phase == Phase::cancelled || phase == Phase::expired || phase == Phase::voided)
+    return ports::Urgency::refusal;
+  return phase == Phase::collecting || phase == Phase::pending ? ports::Urgency::usual : ports::Urgency::decision;
+}
+
 std::string post_key(core::RequestId const& id, std::string const& purpose, std::string const& channel) {
   return keys_of(id) + purpose + ":" + channel;
 }
@@ -275,7 +282,9 @@ void Outbox::mention_elsewhere(core::RequestId const& id, std::string const& pla
 
 void Outbox::update(core::RequestState const& request, core::PostState const& post) {
   auto& copy = copies_[post.key + post.platform];
-  if (copy.busy) {
+  // What became more urgent doesn't wait here: where the one before it waits, it takes its place.
+  auto const urgency = urgency_of(request.phase);
+  if (copy.busy > 0 && urgency >= copy.urgency) {
     copy.again = true;
     return;
   }
@@ -289,13 +298,15 @@ void Outbox::update(core::RequestState const& request, core::PostState const& po
     return;
   }
   auto const digest = core::sha256_hex(core::dump(body));
-  if (digest == copy.last_digest) return update_done(request.id, post, digest, {});
-  copy.busy = true;
-  to->update(*post.ref, std::move(body), [this, id = request.id, post, digest](core::Result<void> result) {
+  if (copy.busy == 0 && digest == copy.last_digest) return update_done(request.id, post, digest, {});
+  ++copy.busy;
+  copy.urgency = urgency;
+  auto const updated = [this, id = request.id, post, digest](core::Result<void> const& result) {
     core::reached(core::Failpoint::K10_chat_updated);
     auto& done = copies_[post.key + post.platform];
-    done.busy = false;
+    if (done.busy > 0) --done.busy;
     if (result) done.last_digest = digest;
+    if (done.busy > 0) return;  // of the newer one's end follows what comes next
     if (std::exchange(done.again, false)) {
       // This copy alone: two that refreshed each other would never come to an end.
       auto const* known = state_.request(id);
@@ -304,7 +315,8 @@ void Outbox::update(core::RequestState const& request, core::PostState const& po
       if (now != known->posts.end() && now->ref) return update(*known, *now);
     }
     update_done(id, post, digest, result);
-  });
+  };
+  to->update(*post.ref, std::move(body), updated, urgency);
 }
 
 void Outbox::try_later(core::RequestId const& id, core::PostState const& post, core::Error const& error) {
@@ -440,7 +452,7 @@ void Outbox::say_in_thread(core::CaseId const& of, std::string const& purpose, s
 }
 
 void Outbox::say_in_channels(std::vector<std::string> const& channels, std::string const& purpose,
-                             core::Note const& note) {
+                             core::Note const& note, std::string const& but_not) {
   auto const moment = core::format_time(loop_.now());
   for (auto const& channel : channels) {
     auto const addresses = state_.rules.channels.find(channel);
@@ -448,7 +460,7 @@ void Outbox::say_in_channels(std::vector<std::string> const& channels, std::stri
     for (auto const& [platform, address] : addresses->second) {
       auto* const to = adapter(platform);
       auto const way = purpose + '\n' + platform + '\n' + address;
-      if (!to || !saying_.insert(way).second) continue;
+      if (!to || platform == but_not || !saying_.insert(way).second) continue;
       auto const key = purpose + ":" + moment + ":" + channel;
       to->post(address, std::nullopt, to->render(note, key).body, key, loop_.now(),
                [this, way, channel](core::Result<ports::MessageRef> const& result) {

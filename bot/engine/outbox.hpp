@@ -41,9 +41,10 @@ class Outbox {
   void say_question(core::RequestId const& id, std::uint32_t number, bool in_doubt = false);
   // A line in each thread of the case. `purpose`: a word that tells apart what may be said of one case.
   void say_in_thread(core::CaseId const& of, std::string const& purpose, std::string const& text);
-  // A note of its own in each of these channels, on every platform that they name. One that is still on its way under
-  // the same purpose makes the next be left out there: a platform that is down gathers no heap of them.
-  void say_in_channels(std::vector<std::string> const& channels, std::string const& purpose, core::Note const& note);
+  // A note of its own in each of these channels, on every platform that they name but that one. One that is still on
+  // its way under the same purpose makes the next be left out there: a platform that is down gathers no heap of them.
+  void say_in_channels(std::vector<std::string> const& channels, std::string const& purpose, core::Note const& note,
+                       std::string const& but_not = {});
   // Has a post of an earlier process on this platform not been looked for yet?
   bool reconciling(std::string const& platform) const;
   // Has a post of this request on that platform not been looked for yet? A vote from there waits (design, section 7);
@@ -56,7 +57,9 @@ class Outbox {
  private:
   struct Copy {               // of a message that stands on a platform
     std::string last_digest;  // SHA-256 of what was last sent, to leave out updates that change nothing
-    bool busy = false, again = false;
+    unsigned busy = 0;        // updates on their way
+    bool again = false;
+    ports::Urgency urgency = ports::Urgency::usual;  // of the last of them
   };
   ports::ChatAdapter* adapter(std::string const& platform) const;
   void intend(core::RequestState const& request, std::string const& purpose, std::string const& channel,

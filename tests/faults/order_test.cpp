@@ -5,6 +5,7 @@
 
 #include "tests/faults/fault_story.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/teams_floor.hpp"
 
 using faults::Failpoint;
 using support::ServiceKit;
@@ -92,6 +93,54 @@ TEST_CASE("F23 K2 comes after K8, or before it only past 2.0 s") {
   REQUIRE(kit.wait([&] { return kit.state(id) == "succeeded"; }));
   CHECK(kit.wait([&] { return kit.whispers("U0BOB").size() == 2; }));  // and then how it ended
   CHECK(kit.witnessed() == 1);
+}
+
+TEST_CASE("F23 killed after a late answer: a lost approval was not claimed, a no is kept and recorded once") {
+  auto const platform = GENERATE(support::Platform::slack, support::Platform::teams);
+  // At 7 the entry is in the ledger when the service is killed: it counts, and the kept no must not count again.
+  auto const [point, verb] =
+      GENERATE(table<int, std::string>({{4, "approve"}, {6, "approve"}, {4, "deny"}, {6, "deny"}, {7, "deny"}}));
+  CAPTURE(static_cast<int>(platform), point, verb);
+  ServiceKit kit({.platforms = {platform}});
+  auto& chat = kit.chat();
+  Failpoint const fail(kit, "serve", point, verb == "deny" ? "request.denied" : "request.approved", "pause");
+  kit.start(fail.start());
+  REQUIRE(chat.wait_connected());
+  auto const id = kit.ask("witness");
+  REQUIRE(chat.click("bob", id, verb));
+  REQUIRE(kit.wait([&] { return fail.hit(); }));
+  auto const told = [&](std::string_view words) {
+    auto all = chat.told("bob");
+    if (platform == support::Platform::teams) {  // its answer to a click is a text of its own
+      for (auto const& delivery : dynamic_cast<support::TeamsFloor&>(chat).stand_in().deliveries())
+        all.push_back(delivery.answer["value"].text());
+    }
+    return std::ranges::any_of(all, [&](auto const& text) { return text.find(words) != std::string::npos; });
+  };
+  REQUIRE(kit.wait([&] { return told("till being recorded"); }));
+  CHECK(told(verb == "deny" ? "it holds" : "Until then it does not count"));
+  kit.kill();
+  kit.start();
+  if (verb == "approve") {
+    CHECK(kit.state(id) == "pending");
+    CHECK(kit.entries("vote.approve", id).empty());
+    CHECK(kit.entries("request.approved", id).empty());
+    CHECK(kit.witnessed() == 0);
+    CHECK_FALSE(told("is approved"));
+    REQUIRE(chat.wait_connected());
+    CHECK(chat.press("bob", id));  // and may be given again
+    CHECK(kit.wait([&] { return kit.state(id) == "succeeded"; }));
+  } else {
+    CHECK(kit.wait([&] { return kit.state(id) == "denied"; }));
+    CHECK(kit.wait([&] { return told("before the service was restarted"); }));
+    CHECK(kit.wait([&] { return kit.entries("request.posted", id).size() == 2; }));  // the outcome, too
+    CHECK(kit.stop() == 0);
+    kit.start();
+    CHECK(kit.entries("request.denied", id).size() == 1);
+    CHECK(kit.entries("vote.refused").empty());
+    CHECK(kit.witnessed() == 0);
+  }
+  CHECK(faults::broken_invariants(kit, id) == "");
 }
 
 TEST_CASE("T20 a program that was swapped after the approval is refused, and nothing ran") {

@@ -125,6 +125,12 @@ class ChatFloor {
   // happened, so that it may stand twice.
   virtual bool spoil_post(Trouble trouble) = 0;
   virtual void spoil_update(Trouble trouble) = 0;
+  // The platform takes the bot's credentials no longer, from the next call on.
+  virtual void revoke() = 0;
+  // It takes others, which `secret` hears under the names that section() gave them.
+  virtual void renew(Secret const& secret) = 0;
+  virtual std::size_t calls() const = 0;  // of the bot's API calls, those that carried its credentials
+  virtual std::size_t saying(std::string_view words) const = 0;  // messages in the channel that say so
 
  protected:
   bool wait(std::function<bool()> const& done, std::chrono::milliseconds limit = 10s) {

@@ -29,6 +29,7 @@ struct FakeSink : ports::ChatSink {
   void connection(std::string const&, bool connected, std::string const& detail) override {
     states.emplace_back(connected, detail);
   }
+  void locked_out(std::string const&, std::string const& why) override { lockouts.push_back(why); }
   bool connected() const { return !states.empty() && states.back().first; }
 
   std::vector<ports::IncomingVote> votes;
@@ -36,6 +37,7 @@ struct FakeSink : ports::ChatSink {
   std::vector<ports::Answered> answers;  // to call later
   std::optional<ports::Answer> at_once;  // called with this right away, besides
   std::vector<std::pair<bool, std::string>> states;
+  std::vector<std::string> lockouts;
   std::vector<std::pair<std::string, std::string>> views;  // account, request
   core::Result<core::VoteView> view_answer = core::VoteView{};
 

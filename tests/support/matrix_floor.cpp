@@ -306,4 +306,28 @@ void MatrixFloor::hide_accounts(bool hidden) {
 
 void MatrixFloor::spoil_update(Trouble trouble) { static_cast<void>(spoil_post(trouble)); }
 
+void MatrixFloor::revoke() {
+  matrix_.options().world.as_token = "not-given-out";
+  matrix_.expire_tokens(matrix_.world().bot.id, /*soft=*/false);
+}
+
+void MatrixFloor::renew(Secret const& secret) {
+  matrix_.options().world.as_token = "another-as-token";
+  if (transport_ == Transport::sync) {
+    static_cast<void>(secret("matrix_token", matrix_.new_token(matrix_.world().bot.id)));
+  } else {
+    static_cast<void>(secret("as_token", matrix_.world().as_token));
+  }
+}
+
+std::size_t MatrixFloor::calls() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(matrix_.calls(), [](auto const& call) { return call.call != "versions"; }));
+}
+
+std::size_t MatrixFloor::saying(std::string_view words) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      matrix_.messages(), [&](Json const& message) { return core::dump(message).find(words) != std::string::npos; }));
+}
+
 }  // namespace support

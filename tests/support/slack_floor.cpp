@@ -339,4 +339,22 @@ void SlackFloor::hide_accounts(bool hidden) {
 
 void SlackFloor::spoil_update(Trouble trouble) { slack_.add_fault(fault("chat.update", trouble)); }
 
+void SlackFloor::revoke() { slack_.world().bot_token = "xoxb-not-given-out"; }
+
+void SlackFloor::renew(Secret const& secret) {
+  slack_.world().bot_token = "xoxb-another";
+  static_cast<void>(secret("bot_token", slack_.world().bot_token));
+}
+
+std::size_t SlackFloor::calls() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(slack_.calls(), [](auto const& call) { return call.method != "apps.connections.open"; }));
+}
+
+std::size_t SlackFloor::saying(std::string_view words) const {
+  return static_cast<std::size_t>(std::ranges::count_if(slack_.messages(kChannel), [&](Json const& message) {
+    return in_channel(message) && text_of(message).find(words) != std::string::npos;
+  }));
+}
+
 }  // namespace support

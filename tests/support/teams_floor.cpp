@@ -397,4 +397,26 @@ void TeamsFloor::hide_accounts(bool hidden) {
 
 void TeamsFloor::spoil_update(Trouble trouble) { teams_.add_fault(fault("update", trouble)); }
 
+void TeamsFloor::revoke() {
+  teams_.world().app_secret = "not-given-out~1";
+  teams_.expire_access_tokens();
+}
+
+void TeamsFloor::renew(Secret const& secret) {
+  teams_.world().app_secret = "another-secret~2";
+  static_cast<void>(secret("teams_secret", teams_.world().app_secret));
+}
+
+std::size_t TeamsFloor::calls() const {
+  return static_cast<std::size_t>(std::ranges::count_if(teams_.calls(), [](auto const& call) {
+    return call.call != "token" && call.call != "openid" && call.call != "keys";
+  }));
+}
+
+std::size_t TeamsFloor::saying(std::string_view words) const {
+  return static_cast<std::size_t>(std::ranges::count_if(teams_.messages(kChannel), [&](Json const& message) {
+    return core::dump(message).find(words) != std::string::npos;
+  }));
+}
+
 }  // namespace support

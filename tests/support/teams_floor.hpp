@@ -49,6 +49,10 @@ class TeamsFloor final : public ChatFloor {
   void spoil_update(Trouble trouble) override;
   bool make(Outsider kind, std::string const& person) override;
   void hide_accounts(bool hidden) override;
+  void revoke() override;
+  void renew(Secret const& secret) override;
+  std::size_t calls() const override;
+  std::size_t saying(std::string_view words) const override;
 
  private:
   std::optional<Act> press_action(std::string const& person, std::string const& message, std::string const& action,

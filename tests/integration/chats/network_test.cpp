@@ -1,4 +1,6 @@
 // Bad days: the service is away, connections break, the platform refuses.
+#include <csignal>
+
 #include "tests/integration/chats/chats.hpp"
 
 using namespace chats;
@@ -91,4 +93,54 @@ ON_EACH("F20 F21 rate limit, errors, lost answers: exactly one message, and it e
   }
   CHECK(count(kit, "request.post_intent", id) == 2);
   check_findings(kit);
+}
+
+ON_EACH("F22 locked out: the dead token goes nowhere, the others are told, what is pending waits for a new one") {
+  support::KitOptions options;
+  options.platforms = {TestType::kPlatform};
+  for (auto const other : {Platform::slack, Platform::teams, Platform::matrix_sync}) {
+    bool const matrix_too = TestType::kPlatform == Platform::matrix_websocket && other == Platform::matrix_sync;
+    if (other != TestType::kPlatform && !matrix_too) options.platforms.push_back(other);
+  }
+  ServiceKit kit(options);
+  auto& chat = kit.chat();
+  auto& elsewhere = *kit.chats().at(1);
+  kit.start();
+  for (auto const& one : kit.chats()) REQUIRE(one->wait_connected());
+  auto const says = [&] { return kit.http("GET", "/readyz").body["platforms"][chat.platform()].text(); };
+  auto const locked_out = [&](char const* value) {
+    auto const line = "countersign_platform_locked_out{platform=\"" + chat.platform() + "\"} " + value;
+    return kit.http("GET", "/metrics").text.find(line) != std::string::npos;
+  };
+  REQUIRE(kit.wait([&] { return says() == "connected"; }));
+  CHECK(locked_out("0"));
+  auto const id = kit.ask("witness");
+  REQUIRE(kit.wait([&] { return chat.card(id).has_value() && elsewhere.card(id).has_value(); }));
+  chat.revoke();
+  auto const next = kit.post("witness-two");  // the first that meets it
+  auto const words = "has locked the bot out";
+  for (std::size_t i = 1; i < kit.chats().size(); ++i)
+    REQUIRE(kit.wait([&] { return kit.chats()[i]->saying(words) == 1; }));
+  CHECK(says() == "locked out");
+  CHECK(locked_out("1"));
+  CHECK(kit.process().line("platform has locked us out").has_value());
+  REQUIRE(kit.wait([&] { return elsewhere.card(next).has_value(); }));
+  auto const calls = chat.calls();
+  REQUIRE(elsewhere.press("carol", next));
+  REQUIRE(kit.wait([&] { return voters(kit, next) == Names{"carol"} && elsewhere.shows(next, "arol"); }));
+  CHECK(chat.calls() == calls);
+  CHECK(kit.state(id) == "pending");
+  chat.renew([&](std::string const& name, std::string const& value) {
+    support::write_file(kit / name, value);
+    return std::string();
+  });
+  kit.process().send(SIGHUP);
+  REQUIRE(kit.wait([&] { return says() == "connected"; }, 20s));
+  CHECK(locked_out("0"));
+  REQUIRE(chat.wait_connected());
+  CHECK(chat.press("bob", id));
+  CHECK(ends_as(kit, id, "succeeded"));
+  CHECK(voters(kit, id) == Names{"bob"});
+  for (std::size_t i = 1; i < kit.chats().size(); ++i) CHECK(kit.chats()[i]->saying(words) == 1);
+  CHECK(kit.ledger_problems() == "");
 }

@@ -241,3 +241,39 @@ TEST_CASE("several channels: one that refuses, and a platform that is down, hold
   CHECK(slack == 1);
   CHECK(matrix <= 1);
 }
+
+TEST_CASE("F22 a platform that refuses our credentials is told of on the others, once, until it takes them again") {
+  Rig rig;
+  rig.rules.channels["incidents"]["matrix"] = "!inc";
+  rig.rules.channels["lobby"]["matrix"] = "!lobby";
+  rig.ledger.folded = fixture::Story(rig.rules).copy;
+  rig.ledger.files["config/" + core::sha256_hex(fixture::config_bytes(rig.rules)) + ".json"] =
+      fixture::config_bytes(rig.rules);
+  rig.adapters = {&rig.chat, &rig.other};
+  rig.start();
+  auto const id = rig.open();
+  auto const notes = [](FakeChat const& chat) {
+    std::vector<std::string> found;
+    for (auto const& message : chat.messages) {
+      if (message.key.starts_with("locked-out"))
+        found.push_back(message.channel + " " + message.body["note"].text() + " " + message.body["block"].text());
+    }
+    return found;
+  };
+  for (int i = 0; i < 3; ++i) {
+    rig.engine->connection("slack", false, "token_revoked");
+    rig.engine->locked_out("slack", "token_revoked: install the app again");
+    rig.settle();
+  }
+  REQUIRE(notes(rig.other).size() == 1);
+  CHECK_THAT(notes(rig.other)[0], Catch::StartsWith("!inc Slack has locked the bot out") &&
+                                      Catch::EndsWith("token_revoked: install the app again"));
+  CHECK(notes(rig.chat).empty());
+  CHECK(rig.engine->platforms_locked_out() == std::set<std::string>{"slack"});
+  CHECK(rig.phase(id) == core::Phase::pending);
+  rig.engine->connection("slack", true, "");
+  CHECK(rig.engine->platforms_locked_out().empty());
+  rig.engine->locked_out("slack", "token_revoked: again");
+  rig.settle();
+  CHECK(notes(rig.other).size() == 2);
+}

@@ -127,6 +127,76 @@ TEST_CASE("a vote that the writer has for 2.0 s is answered twice: still being r
   }
 }
 
+TEST_CASE("F23 a no that the writer has for 2.0 s is kept aside: it outlives a kill, and is never recorded twice") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  auto const answers = rig.deny("bob", id);
+  REQUIRE(rig.ledger.waiting);
+  rig.loop.advance(1999ms);
+  CHECK(rig.side.lines.empty());
+  rig.loop.advance(1ms);
+  REQUIRE(answers->size() == 1);
+  CHECK(answers->front().state == State::still_recording);
+  CHECK_THAT(answers->front().text, Catch::Contains("it holds"));
+  REQUIRE(rig.side.lines.size() == 1);
+  rig.ledger.held = false;
+  SECTION("killed before it is durable") {
+    rig.ledger.waiting.reset();
+    rig.start();
+    CHECK(rig.phase(id) == Phase::denied);
+    REQUIRE(rig.chat.whispers.size() == 1);
+    CHECK(rig.chat.whispers[0].first == "U0BOB");
+    CHECK_THAT(rig.chat.whispers[0].second,
+               Catch::Contains("before the service was restarted: ") && Catch::Contains("is denied, by you"));
+  }
+  SECTION("killed after it is durable") {
+    auto const kept = rig.side.lines;
+    rig.ledger.finish();
+    rig.settle();
+    rig.side.lines = kept;  // killed just before it was cleared
+    rig.start();
+    CHECK(rig.phase(id) == Phase::denied);
+  }
+  SECTION("it becomes durable") {
+    rig.ledger.finish();
+    rig.settle();
+    REQUIRE(answers->size() == 2);
+    CHECK(answers->back().state == State::recorded);
+  }
+  SECTION("it fails") {
+    rig.ledger.fail(core::Errc::no_space);
+    rig.settle();
+    REQUIRE(answers->size() == 2);
+    CHECK(answers->back().state == State::recorded);
+    CHECK(rig.side.lines.size() == 1);
+    rig.loop.advance(10s);
+  }
+  CHECK(rig.ledger.count("request.denied") == 1);
+  CHECK(rig.ledger.count("vote.refused") == 0);
+  CHECK(rig.side.lines.empty());
+  CHECK(rig.approve("carol", id)->front().state == State::refused);
+}
+
+TEST_CASE("F23 an approval, and a no that doesn't count, are never kept aside") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  bool const approves = GENERATE(true, false);
+  auto const answers = approves ? rig.approve("bob", id) : rig.deny("mallory", id);
+  REQUIRE(rig.ledger.waiting);
+  rig.loop.advance(2s);
+  REQUIRE(answers->size() == 1);
+  CHECK(answers->front().state == State::still_recording);
+  CHECK_THAT(answers->front().text, Catch::Contains("Until then it does not count"));
+  CHECK(rig.side.lines.empty());
+  rig.ledger.held = false;
+  rig.ledger.waiting.reset();
+  rig.start();
+  CHECK(rig.phase(id) == Phase::pending);
+  CHECK(rig.ledger.folded.request(id)->votes.empty());
+}
+
 TEST_CASE("a queue that is full turns a click away at once") {
   Rig rig;
   auto const id = rig.open();

@@ -64,8 +64,10 @@ struct FakeChat : ports::ChatAdapter {
     };
     hold_posts ? held.push_back(act) : loop.post(act);
   }
-  void update(ports::MessageRef message, Json body, std::function<void(core::Result<void>)> done) override {
+  void update(ports::MessageRef message, Json body, std::function<void(core::Result<void>)> done,
+              ports::Urgency urgency) override {
     ++updates;
+    last_urgency = urgency;
     auto act = [this, message, body, done] {
       if (refuse_updates) return done(core::make_error(Errc::unavailable, "down"));
       auto& one = messages.at(static_cast<std::size_t>(std::stoul(message["ts"].text())) - 1);
@@ -102,7 +104,9 @@ struct FakeChat : ports::ChatAdapter {
     };
     hold_files ? held.push_back(act) : loop.post(act);
   }
-  void whisper(ports::Account const&, std::string, std::string) override {}
+  void whisper(ports::Account const& to, std::string, std::string text) override {
+    whispers.emplace_back(to.id, std::move(text));
+  }
 
   static ports::MessageRef ref(std::size_t number) { return Json::object({{"ts", std::to_string(number)}}); }
   void release() {
@@ -140,8 +144,10 @@ struct FakeChat : ports::ChatAdapter {
   std::string name;
   std::vector<Message> messages;
   std::vector<File> files;
+  std::vector<std::pair<std::string, std::string>> whispers;  // account and text
   std::vector<std::function<void()>> held;
   std::string refuse_channel;
+  std::optional<ports::Urgency> last_urgency;
   core::InThread files_as = core::InThread::file;
   std::size_t posts = 0, updates = 0, finds = 0, attaches = 0;
   bool refuse_live = false, can_look = true, hold_files = false, refuse_files = false;

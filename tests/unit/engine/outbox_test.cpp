@@ -28,6 +28,26 @@ TEST_CASE("the intent is durable before the message is posted, and the reference
   CHECK(rig.ledger.count("request.posted") == 1);
 }
 
+TEST_CASE("F20 an update says how urgent it is, and a denial waits for no update of its own message") {
+  Rig rig;
+  auto const id = rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
+  rig.chat.hold_updates = true;
+  rig.approve("bob", id);
+  REQUIRE(rig.chat.updates == 1);
+  CHECK(rig.chat.last_urgency == ports::Urgency::usual);
+  rig.deny("carol", id);
+  REQUIRE(rig.chat.updates == 2);  // the first is still on its way
+  CHECK(rig.chat.last_urgency == ports::Urgency::refusal);
+  rig.chat.hold_updates = false;
+  rig.chat.release();
+  rig.settle();
+  CHECK(rig.chat.updates == 2);
+  CHECK(core::dump(rig.chat.messages[0].body).find("enied") != std::string::npos);
+  auto const other = rig.open();
+  rig.approve("bob", other);
+  CHECK(rig.chat.last_urgency == ports::Urgency::decision);
+}
+
 TEST_CASE("the people of notify are mentioned once, in the first rendering alone") {
   Rig rig;
   auto const id = rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
@@ -58,14 +78,15 @@ TEST_CASE("updates of one message are coalesced to the last state") {
   rig.approve("bob", id);
   CHECK(rig.chat.updates == 1);
   rig.approve("carol", id);
+  CHECK(rig.chat.updates == 2);  // more urgent
   rig.run_through(id);
-  CHECK(rig.chat.updates == 1);
-  rig.chat.release();
-  rig.settle();
   CHECK(rig.chat.updates == 2);
   rig.chat.release();
   rig.settle();
-  CHECK(rig.chat.updates == 2);
+  CHECK(rig.chat.updates == 3);
+  rig.chat.release();
+  rig.settle();
+  CHECK(rig.chat.updates == 3);
   CHECK(rig.chat.messages[0].body["status"].text().find("ucceeded") != std::string::npos);
 }
 

@@ -18,12 +18,14 @@ std::shared_ptr<Result> post(Bench& bench, std::string const& key = "key-1") {
   return result;
 }
 
-std::shared_ptr<Result> update(Bench& bench, std::string const& event, std::string const& status) {
+std::shared_ptr<Result> update(Bench& bench, std::string const& event, std::string const& status,
+                               ports::Urgency urgency = ports::Urgency::usual) {
   auto result = std::make_shared<Result>();
   auto card = cards::waiting();
   card.status = status;
-  bench.adapter->update(Bench::matrix_ref(event), bench.adapter->render(card, "key-1").body,
-                        [result](auto const& updated) { result->updated = updated; });
+  bench.adapter->update(
+      Bench::matrix_ref(event), bench.adapter->render(card, "key-1").body,
+      [result](auto const& updated) { result->updated = updated; }, urgency);
   return result;
 }
 
@@ -201,7 +203,7 @@ TEST_CASE("matrix outbox: a rate limit is learnt, and decisions go before what c
                       [](auto const&) {});
   bench.loop.run_posted();
   bench.adapter->whisper({"matrix", "@bob:example.org"}, kRoom, "words");
-  auto const decided = update(bench, event, "decided");
+  auto const decided = update(bench, event, "decided", ports::Urgency::decision);
   bench.loop.advance(4s);
   CHECK(bench.hs.sent().size() == 1);
   CHECK_FALSE(decided->updated);
@@ -213,6 +215,30 @@ TEST_CASE("matrix outbox: a rate limit is learnt, and decisions go before what c
   bench.loop.advance(5s);
   CHECK_THAT(bench.hs.sent().at(3)["body"].text(), Catch::Contains("succeeded"));
   CHECK(bench.adapter->counters().rate_limited == 1);
+}
+
+TEST_CASE("F20 matrix outbox: after a 429 a denial goes first, then an approval, and nothing before its time") {
+  Bench bench;
+  bench.connected();
+  std::vector<std::string> events;
+  for (int i = 0; i < 8; ++i) events.push_back(bench.post(cards::waiting()));
+  bench.loop.advance(30s);
+  auto const before = bench.hs.sent().size();
+  bench.hs.fault(kSend, Homeserver::refusal(429, "M_LIMIT_EXCEEDED", Json::object({{"retry_after_ms", 20'000}})));
+  update(bench, events[0], "usual 0");
+  bench.loop.advance(1s);
+  for (std::size_t i = 1; i < 6; ++i) update(bench, events[i], "usual " + std::to_string(i));
+  update(bench, events[6], "approved", ports::Urgency::decision);
+  update(bench, events[7], "still pending");
+  bench.loop.advance(1s);
+  update(bench, events[7], "denied", ports::Urgency::refusal);  // what waits of it already is overtaken, too
+  bench.loop.advance(17s);
+  CHECK(bench.hs.sent().size() == before);
+  bench.loop.advance(10min);
+  auto const sent = bench.hs.sent();
+  REQUIRE(sent.size() == before + 8);
+  CHECK_THAT(core::dump(sent.at(before)), Catch::Contains("denied") && Catch::Contains(events[7]));
+  CHECK_THAT(core::dump(sent.at(before + 1)), Catch::Contains("approved"));
 }
 
 TEST_CASE("matrix bucket: nothing is held back before the first refusal, and not for ever after it") {

@@ -143,6 +143,7 @@ TEST_CASE("matrix session: an access token that is dead ends everything with the
   CHECK(posted->error().code == core::Errc::forbidden);
   CHECK_FALSE(bench.engine.connected());
   CHECK_THAT(bench.engine.states.back().second, Catch::Contains("make a new one"));
+  CHECK(bench.engine.lockouts == std::vector<std::string>{bench.engine.states.back().second});
   auto const calls = bench.hs.seen.size();
   bench.loop.advance(1h);
   CHECK(bench.hs.seen.size() == calls);

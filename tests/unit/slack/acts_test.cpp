@@ -372,6 +372,7 @@ TEST_CASE(
   REQUIRE(bench.http.count(method) >= 1);
   CHECK_FALSE(bench.sink.connected());
   CHECK_THAT(bench.sink.states.back().second, Catch::Contains("no longer valid") || Catch::Contains("token"));
+  CHECK(bench.sink.lockouts.size() == 1);
   auto const calls = bench.http.seen.size();
   bench.loop.advance(30min);
   if (method == "apps.connections.open") {
@@ -388,4 +389,39 @@ TEST_CASE(
   REQUIRE(posted->has_error());
   CHECK(posted->error().code == core::Errc::forbidden);  // the engine keeps it and tries again later
   CHECK(bench.http.seen.size() == calls);
+
+  auto fresh = bench.settings;
+  fresh.app_token = "xapp-fresh";
+  fresh.bot_token = "xoxb-fresh";
+  adapter.fresh_secrets(fresh).value()();
+  auto const wires = bench.dialer.wires.size();
+  bench.loop.advance(2s);
+  for (auto i = wires; i < bench.dialer.wires.size(); ++i) bench.greet(i);
+  CHECK(bench.sink.connected());
+  post();
+  REQUIRE(posted);
+  CHECK(posted->has_value());
+  for (auto i = calls; i < bench.http.seen.size(); ++i)
+    CHECK_THAT(bench.http.seen[i].authorization, Catch::EndsWith("-fresh"));
+}
+
+TEST_CASE("F22 slack: what waits for its turn when the token is revoked is answered, and not sent") {
+  Bench bench;
+  auto& adapter = bench.connected();
+  bench.http.next["chat.update"] = {json("", 429, {{"Retry-After", "20"}})};
+  int failed = 0;
+  for (int i = 0; i < 3; ++i) {
+    adapter.update(Json::object({{"channel", "C0INC"}, {"ts", "1." + std::to_string(i)}}),
+                   adapter.render(cards::waiting(), "key-1").body,
+                   [&](auto const& result) { failed += result ? 0 : 1; });
+    bench.loop.advance(1s);
+  }
+  bench.http.next["chat.postMessage"] = {json(R"({"ok":false,"error":"token_revoked"})")};
+  adapter.post("C0INC", std::nullopt, adapter.render(cards::waiting(), "key-1").body, "key-1", bench.loop.now(),
+               [](auto const&) {});
+  bench.loop.advance(1s);
+  auto const calls = bench.http.seen.size();
+  bench.loop.advance(1h);
+  CHECK(bench.http.seen.size() == calls);
+  CHECK(failed == 3);
 }

@@ -18,12 +18,14 @@ std::shared_ptr<Result> post(Bench& bench, std::string const& key = "key-1") {
   return result;
 }
 
-std::shared_ptr<Result> update(Bench& bench, std::string const& status, std::string const& ts = "1.2") {
+std::shared_ptr<Result> update(Bench& bench, std::string const& status, std::string const& ts = "1.2",
+                               ports::Urgency urgency = ports::Urgency::usual) {
   auto result = std::make_shared<Result>();
   auto card = cards::waiting();
   card.status = status;
-  bench.adapter->update(Json::object({{"channel", "C0INC"}, {"ts", ts}}), bench.adapter->render(card, "key-1").body,
-                        [result](auto const& updated) { result->updated = updated; });
+  bench.adapter->update(
+      Json::object({{"channel", "C0INC"}, {"ts", ts}}), bench.adapter->render(card, "key-1").body,
+      [result](auto const& updated) { result->updated = updated; }, urgency);
   return result;
 }
 
@@ -195,6 +197,34 @@ TEST_CASE("slack outbox: 429 holds the method's line for as long as told") {
   CHECK((first->updated && second->updated && other->updated));
   CHECK_THAT(bench.http.seen.at(bench.http.seen.size() - 2).body, Catch::Contains("two"));
   CHECK(bench.adapter->counters().rate_limited == 1);
+}
+
+TEST_CASE("F20 slack outbox: after a 429 a denial goes first, then an approval, and nothing before its time") {
+  Bench bench;
+  bench.connected();
+  bench.http.next["chat.update"] = {json("", 429, {{"Retry-After", "20"}}), json("", 500)};
+  update(bench, "first", "0.1");
+  update(bench, "fails", "0.2");  // on its way too: it is tried again, but not inside the 20 s
+  bench.loop.advance(1s);
+  auto const waiting_from = bench.http.seen.size();
+  for (int i = 0; i < 5; ++i) update(bench, "usual", "1." + std::to_string(i));
+  update(bench, "approved", "2.1", ports::Urgency::decision);
+  update(bench, "still pending", "3.1");
+  bench.loop.advance(1s);
+  update(bench, "denied", "3.1", ports::Urgency::refusal);  // what waits of it already is overtaken, too
+  bench.loop.advance(17s);
+  CHECK(bench.http.count("chat.update") == 2);
+  bench.loop.advance(2s);
+  std::vector<std::string> went;
+  for (auto i = waiting_from; i < bench.http.seen.size(); ++i) {
+    if (bench.http.seen[i].method == "chat.update")
+      went.push_back(core::parse_json(bench.http.seen[i].body).value()["ts"].text());
+  }
+  REQUIRE(went.size() == 9);
+  CHECK(went[0] == "3.1");
+  CHECK(went[1] == "2.1");
+  CHECK(std::ranges::count(went, "3.1") == 1);
+  CHECK_THAT(bench.http.seen[waiting_from].body, Catch::Contains("denied"));
 }
 
 TEST_CASE("slack outbox: of several updates of one message only the last is sent, one at a time") {

@@ -57,6 +57,29 @@ TEST_CASE("teams login: a token that the Connector no longer takes is replaced o
   CHECK(bench.http.count(Door::create) == 4);
 }
 
+TEST_CASE("F22 teams: a Connector that takes no token of ours is asked once a minute whether it does again") {
+  Bench bench;
+  bench.connected();
+  bench.http.next[Door::create] = {refuses(401, "BotNotRegistered"), refuses(401, "BotNotRegistered")};
+  auto const first = post(bench);
+  bench.loop.advance(1s);
+  CHECK((*first)->error().code == core::Errc::forbidden);
+  CHECK_FALSE(bench.sink.states.back().first);
+  REQUIRE(bench.sink.lockouts.size() == 1);
+  for (int i = 0; i < 5; ++i) {
+    auto const later = post(bench);
+    bench.loop.advance(10s);
+    CHECK((*later)->error().code == core::Errc::forbidden);
+  }
+  CHECK(bench.http.count(Door::create) == 2);
+  CHECK(bench.sink.lockouts.size() == 1);
+  bench.loop.advance(20s);  // it does
+  CHECK(bench.sink.states.back().first);
+  auto const last = post(bench);
+  bench.loop.advance(1s);
+  CHECK((*last)->has_value());
+}
+
 TEST_CASE("teams login: what passes is tried again, what does not is said with the way out") {
   Bench bench;
   SECTION("an outage") {
@@ -87,6 +110,8 @@ TEST_CASE("teams login: what passes is tried again, what does not is said with t
     bench.connected();
     CHECK_FALSE(bench.sink.states.back().first);
     CHECK_THAT(bench.sink.states.back().second, Catch::Contains(hint));
+    REQUIRE(bench.sink.lockouts.size() == 1);
+    CHECK_THAT(bench.sink.lockouts[0], Catch::Contains(hint));
     auto const result = post(bench);
     bench.loop.advance(1s);
     CHECK((*result)->error().code == core::Errc::forbidden);

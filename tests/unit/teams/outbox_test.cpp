@@ -28,12 +28,14 @@ Json message_ref(std::string const& activity = "1764000000123") {
   return Json::object({{"channel", kChannel}, {"conversation", kThread}, {"activity", activity}});
 }
 
-Ref update(Bench& bench, std::string const& status, std::string const& activity = "1764000000123") {
+Ref update(Bench& bench, std::string const& status, std::string const& activity = "1764000000123",
+           ports::Urgency urgency = ports::Urgency::usual) {
   auto result = std::make_shared<Result>();
   auto card = cards::waiting();
   card.status = status;
-  bench.adapter->update(message_ref(activity), bench.adapter->render(card, "key").body,
-                        [result](auto const& updated) { result->updated = updated; });
+  bench.adapter->update(
+      message_ref(activity), bench.adapter->render(card, "key").body,
+      [result](auto const& updated) { result->updated = updated; }, urgency);
   return result;
 }
 
@@ -159,6 +161,30 @@ TEST_CASE("teams outbox: what never left, or was put off, is sent again and only
   CHECK(bench.adapter->counters().posts_in_doubt == 0);
   CHECK(bench.adapter->counters().rate_limited == 1);
   CHECK(result->at - began >= 20s);
+}
+
+TEST_CASE("F20 teams outbox: after a 429 a denial goes first, then an approval, and nothing before its time") {
+  Bench bench;
+  bench.connected();
+  bench.http.next[Door::update] = {refuses(429, "Throttled", {{"Retry-After", "20"}})};
+  update(bench, "first", "1");
+  bench.loop.advance(1s);
+  for (int i = 0; i < 5; ++i) update(bench, "usual", "2" + std::to_string(i));
+  update(bench, "approved", "31", ports::Urgency::decision);
+  update(bench, "still pending", "41");
+  bench.loop.advance(1s);
+  update(bench, "denied", "41", ports::Urgency::refusal);  // what waits of it already is overtaken, too
+  bench.loop.advance(17s);
+  CHECK(bench.http.count(Door::update) == 1);
+  bench.loop.advance(20s);
+  std::vector<std::string> went;
+  for (auto const& call : bench.http.seen) {
+    if (call.door == Door::update) went.push_back(call.json()["id"].text());
+  }
+  REQUIRE(went.size() == 9);
+  CHECK(went[1] == "41");
+  CHECK(went[2] == "31");
+  CHECK(std::ranges::count(went, "41") == 1);
 }
 
 TEST_CASE("teams outbox: one message a second a conversation, five at once") {
