@@ -30,7 +30,8 @@ struct House {
     watch.reset();
     story.now = loop.now();
     story.reload(story.rules);
-    watch = std::make_unique<Watch>(WatchParts{loop, desk, log, noise, nullptr, &counts, "probe"}, rule(), rule().labels);
+    watch =
+        std::make_unique<Watch>(WatchParts{loop, desk, log, noise, nullptr, &counts, "probe"}, rule(), rule().labels);
   }
   void restart() {  // nothing is left but the ledger
     watch.reset();
