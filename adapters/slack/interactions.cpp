@@ -1,6 +1,7 @@
 #include "adapters/slack/interactions.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include "adapters/slack/interaction_answers.hpp"
 #include "bot/core/digest.hpp"
@@ -17,7 +18,7 @@ using core::Json;
 constexpr core::Duration kAckLimit = 2500ms;
 // Retries of events come within 5 minutes; a click's copies within seconds.
 constexpr core::Duration kRemember = 15min;
-constexpr std::size_t kMaxRemembered = 40'000;  // about 10 MB: 20,000 clicks in 15 minutes
+constexpr std::size_t kMaxRemembered = 40'000;  // about 6 MB: 20,000 clicks in 15 minutes
 
 }  // namespace
 
@@ -34,7 +35,16 @@ Interactions::Interactions(Parts const& parts, Settings const& settings, WebApi&
 // --- deliveries
 // ---------------------------------------------------------------------------------------------------------
 
-void Interactions::remember(std::string const& key, Ref const& delivery) {
+Interactions::Key Interactions::key_of(std::string const& name) {
+  auto const hex = core::sha256_hex(name);
+  Key out{};
+  for (std::size_t i = 0; i < out.size(); ++i)
+    std::from_chars(hex.data() + 16 * i, hex.data() + 16 * (i + 1), out[i], 16);
+  return out;
+}
+
+void Interactions::remember(std::string const& name, Ref const& delivery) {
+  auto const key = key_of(name);
   auto const now = parts_.loop.now();
   while (!order_.empty() && (order_.front().first + kRemember < now || order_.size() >= kMaxRemembered)) {
     seen_.erase(order_.front().second);
@@ -45,9 +55,10 @@ void Interactions::remember(std::string const& key, Ref const& delivery) {
 
 // The delivery that this envelope repeats, after acknowledging it as that one was; or nothing. An event may come again
 // in another envelope and a click in two frames, hence two keys: the envelope's and the thing's own.
-Interactions::Ref Interactions::known(Envelope const& envelope, std::string const& key) {
-  for (auto const& name : {"envelope " + envelope.id, key}) {
-    if (auto const at = seen_.find(name); !name.empty() && at != seen_.end()) {
+Interactions::Ref Interactions::known(Envelope const& envelope, std::string const& name) {
+  for (auto const& either : {"envelope " + envelope.id, name}) {
+    if (either.empty()) continue;
+    if (auto const at = seen_.find(key_of(either)); at != seen_.end()) {
       ++counters_.duplicates;
       return at->second;
     }

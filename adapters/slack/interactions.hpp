@@ -2,11 +2,13 @@
 // deliveries, acknowledges in time on the socket of arrival, and tells the person how it ended. Loop thread only.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "adapters/slack/socket_mode.hpp"
@@ -51,8 +53,8 @@ class Interactions {
   };
   using Ref = std::shared_ptr<Delivery>;
 
-  Ref known(Envelope const& envelope, std::string const& key);
-  void remember(std::string const& key, Ref const& delivery);
+  Ref known(Envelope const& envelope, std::string const& name);
+  void remember(std::string const& name, Ref const& delivery);
   void acknowledge(Ref const& delivery, core::Json const& answer = {});
   void acknowledge_by(Ref const& delivery, std::function<core::Json()> answer);
 
@@ -80,8 +82,13 @@ class Interactions {
   ports::ChatSink& sink_;
   Self self_;
   Acknowledge acknowledge_;
-  std::map<std::string, Ref> seen_;
-  std::deque<std::pair<core::Time, std::string>> order_;  // of seen_, oldest first
+  using Key = std::array<std::uint64_t, 2>;  // the first half of the SHA-256 of a name, which may be long
+  struct KeyHash {
+    std::size_t operator()(Key const& key) const noexcept { return key[0]; }
+  };
+  static Key key_of(std::string const& name);
+  std::unordered_map<Key, Ref, KeyHash> seen_;
+  std::deque<std::pair<core::Time, Key>> order_;  // of seen_, oldest first
   Alive alive_;
 };
 

@@ -222,6 +222,8 @@ void Application::take_vote(RequestState& about, Json const& json) {
     about.repeats.erase(vote->person);
     if (vote->repeats.size() >= kMaxRepeats) about.done_voting.insert(vote->person);
   }
+  // A vote is large, and most requests get few.
+  if (auto const size = about.votes.size(); size == about.votes.capacity()) about.votes.reserve(size + 2 + size / 4);
   about.votes.push_back(std::move(*vote));
 }
 

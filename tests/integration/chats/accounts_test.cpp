@@ -30,7 +30,8 @@ bool approves(ServiceKit& kit, std::string const& person, std::string const& id)
 
 }  // namespace
 
-ON_EACH("T39 a guest, a deactivated account, a bot or one from a shared channel decides nothing") {
+TEMPLATE_TEST_CASE("T39 a guest, a deactivated account, a bot or one from a shared channel decides nothing", "",
+                   Slack) {
   std::size_t tried = 0;
   for (auto const kind : {Outsider::guest, Outsider::deactivated, Outsider::bot, Outsider::shared_channel}) {
     CAPTURE(static_cast<int>(kind));
@@ -55,7 +56,8 @@ ON_EACH("T39 a guest, a deactivated account, a bot or one from a shared channel 
   CHECK(tried > 0);
 }
 
-ON_EACH("T39 a platform that does not say whose accounts are active: nothing is approved until it does") {
+TEMPLATE_TEST_CASE("T39 a platform that does not say whose accounts are active: nothing is approved until it does", "",
+                   Slack) {
   ServiceKit kit(on<TestType>());
   auto& chat = kit.chat();
   kit.start();
@@ -71,7 +73,8 @@ ON_EACH("T39 a platform that does not say whose accounts are active: nothing is 
   CHECK(kit.ledger_problems() == "");
 }
 
-ON_EACH("T30 T38 an approver who is deactivated between vote and quorum counts for nothing, and others decide") {
+TEMPLATE_TEST_CASE(
+    "T30 T38 an approver who is deactivated between vote and quorum counts for nothing, and others decide", "", Slack) {
   ServiceKit kit(risky<TestType>());
   auto& chat = kit.chat();
   kit.start();
