@@ -8,6 +8,7 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 namespace core {
@@ -48,7 +49,11 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
     // Beyond int64 it can't be one of our numbers; a double keeps the magnitude for whoever only passes it on.
     return add(Json(static_cast<double>(value)));
   }
-  bool Double(double value) { return add(Json(value)); }
+  bool Double(double value) {
+    // RapidJSON lets 7E308 pass as infinity, which no JSON can be written of.
+    if (!std::isfinite(value)) return refuse(Errc::bad_input, "a number is too large");
+    return add(Json(value));
+  }
   bool String(char const* text, rapidjson::SizeType length, bool) {
     if (length > limits_.max_string)
       return refuse(Errc::too_large,

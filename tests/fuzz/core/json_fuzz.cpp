@@ -1,7 +1,30 @@
-// What parse_json takes, it gives back: dumped and canonical forms read back as the same value.
+// What parse_json takes, it gives back: dumped and canonical forms read back as the same value; a fraction, which we
+// only pass on, to twelve digits.
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "bot/core/json.hpp"
+
+namespace {
+
+bool alike(core::Json const& a, core::Json const& b) {
+  if (a.is_number() && !a.is_int()) {
+    auto const one = std::strtod(core::dump(a).c_str(), nullptr), other = std::strtod(core::dump(b).c_str(), nullptr);
+    return b.is_number() && std::fabs(one - other) <= 1e-12 * std::fabs(one);
+  }
+  if (auto const* items = a.if_array())
+    return b.is_array() && std::equal(items->begin(), items->end(), b.if_array()->begin(), b.if_array()->end(), alike);
+  if (auto const* members = a.if_object()) {
+    return b.is_object() && std::equal(members->begin(), members->end(), b.if_object()->begin(), b.if_object()->end(),
+                                       [](auto const& one, auto const& other) {
+                                         return one.first == other.first && alike(one.second, other.second);
+                                       });
+  }
+  return a == b;
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(unsigned char const* data, std::size_t size) {
   std::string const text(data, data + size);
@@ -9,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* data, std::size_t siz
   if (!json) return 0;
   if (text.find('\0') != text.npos) std::abort();  // RFC 8259 has no place for it: something was left unread
   auto const again = core::parse_json(core::dump(*json), {.max_bytes = 64 << 20});
-  if (!again || !(*again == *json)) std::abort();
+  if (!again || !alike(*again, *json)) std::abort();
   try {
     auto const canonical = core::canonical(*json);
     auto const read = core::parse_json(canonical, {.max_bytes = 64 << 20});

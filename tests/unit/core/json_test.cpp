@@ -19,6 +19,8 @@ TEST_CASE("json: what is refused, each with its reason") {
       {"T61 NUL", R"("a\u0000b")", "NUL"},
       {"T61 what follows a NUL byte", std::string("{}\0{\"a\":1}", 10), "byte 2: a NUL"},
       {"T61 a NUL byte at the end", std::string("{}\0", 3), "byte 2: a NUL"},
+      {"a number that would be infinity", R"({"a":7E308})", "number is too large"},
+      {"a number that would be minus infinity", "[-7E308]", "number is too large"},
       {"trailing text", "{} x", "byte"},
       {"empty", "", "byte"},
       {"not closed", "{\"a\":", "byte"},
