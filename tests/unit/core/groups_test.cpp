@@ -370,7 +370,7 @@ TEST_CASE("T30 accounts: deactivated between vote and quorum: the vote is taken 
   check_same(story);
 }
 
-TEST_CASE("T30 accounts: not known at the quorum, a vote does not complete it; others may, and then it is taken back") {
+TEST_CASE("T30 accounts: not known at the quorum, a vote does not complete it, others may, and then it is taken back") {
   AccountStory story;
   auto const id = story.deploy();
   CHECK(story.vote("bob", id).code == Errc{});
