@@ -11,6 +11,8 @@
 #include <cmath>
 #include <optional>
 
+#include "bot/core/text.hpp"
+
 namespace core {
 
 struct JsonAccess {
@@ -69,7 +71,7 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
     auto& object = *stack_.back()->if_object();
     std::string key(text, length);
     if (object.contains(key))
-      return refuse(Errc::bad_input, "the key \"" + key.substr(0, 64) + "\" stands twice in one object");
+      return refuse(Errc::bad_input, "the key \"" + one_line(key, 64) + "\" stands twice in one object");
     key_ = std::move(key);
     return true;
   }

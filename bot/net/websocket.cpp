@@ -42,6 +42,16 @@ bool clean_headers(WebSocketOptions const& options) {
          });
 }
 
+// Beast looks at a text as it comes, but not whether it ends inside a character when its last fragment is empty.
+bool ends_whole(std::string_view text) {
+  for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
+    auto const byte = static_cast<unsigned char>(text[text.size() - back]);
+    if (byte < 0x80) return true;
+    if (byte >= 0xC0) return back == (byte >= 0xF0 ? 4U : byte >= 0xE0 ? 3U : 2U);
+  }
+  return true;  // three bytes that continue a fourth
+}
+
 class Session final : public Droppable, public std::enable_shared_from_this<Session> {
  public:
   Session(Io& io, WebSocketOptions options, WebSocketHandler handler)
@@ -189,6 +199,8 @@ class Session final : public Droppable, public std::enable_shared_from_this<Sess
     auto message = beast::buffers_to_string(buffer_.data());
     buffer_.consume(buffer_.size());
     if (buffer_.capacity() > kKeptBufferBytes) buffer_ = {};
+    if (!socket_->got_binary() && !ends_whole(message))
+      return end(make_error(Errc::protocol, "The WebSocket's peer sent a text that is not UTF-8."));
     auto const handler = handler_;
     if (handler->on_message && !closing_) handler->on_message(std::move(message), socket_->got_binary());
     if (!ended_) read_next();

@@ -1,5 +1,6 @@
 #include "bot/core/json.hpp"
 
+#include "bot/core/text.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace core;
@@ -85,4 +86,15 @@ TEST_CASE("json: what is dumped is read back") {
   auto const json = parse_json(R"({"a":[1,-2,3.25,"x\ny",{"b":false}],"c":null})").value();
   CHECK(parse_json(dump(json)).value() == json);
   CHECK(parse_json(dump_pretty(json)).value() == json);
+}
+
+TEST_CASE("json: T37 T61 what an error quotes of a document hides nothing and is whole") {
+  for (auto const& [key, shown] : {std::pair<std::string, std::string>{"a\u202eb", "\"a\\u{202E}b\""},
+                                   {"\x7f", "\"\\x7f\""},
+                                   {std::string(63, 'x') + "\u00e9", std::string(61, 'x') + "\u2026\""}}) {
+    auto const twice = parse_json("{\"" + key + "\":1,\"" + key + "\":2}");
+    REQUIRE(twice.has_error());
+    CHECK(visible_text(twice.error().message) == twice.error().message);
+    CHECK_THAT(twice.error().message, Catch::Contains(shown));
+  }
 }

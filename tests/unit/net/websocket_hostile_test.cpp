@@ -59,6 +59,8 @@ TEST_CASE("T63 websocket dialer: a frame that no server may send ends the connec
       {"a long control frame", "\x89\x7e\0\x7e"s + std::string(126, 'x'), Errc::protocol},
       {"a control frame in fragments", "\x09\x01x"s, Errc::protocol},
       {"fragments that are no UTF-8 together", "\x01\x01\xc3\x80\x01\x28"s, Errc::protocol},
+      {"fragments that end inside a character", "\x01\x01\xc3\x80\x00"s, Errc::protocol},
+      {"fragments that end inside a longer one", "\x01\x04x\xf0\x9f\x98\x00\x00\x80\x00"s, Errc::protocol},
       {"a close with half a code", "\x88\x01\x03"s, Errc::protocol},
       {"a close with a code below 1000", close_frame(999), Errc::protocol},
       {"a close with a code that no frame holds", close_frame(1005), Errc::protocol},
@@ -191,4 +193,17 @@ TEST_CASE("T63 websocket dialer: after a close nothing is heard") {
   CHECK(dialed.heard.end->close_code == 4001);
   CHECK(dialed.heard.end->close_reason == "enough");
   CHECK(dialed.heard.messages.empty());
+}
+
+TEST_CASE("T63 websocket dialer: a text in fragments is heard, wherever its characters are cut") {
+  std::string const text = "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    Dialed dialed;
+    auto const part = [](char first, std::string const& bytes) {
+      return std::string{first, static_cast<char>(bytes.size())} + bytes;
+    };
+    dialed.peer->write(part('\x01', text.substr(0, cut)) + part('\x00', text.substr(cut)) + part('\x80', ""));
+    REQUIRE(run_until(dialed.io, [&] { return !dialed.heard.messages.empty(); }));
+    CHECK(dialed.heard.messages.front() == text);
+  }
 }
