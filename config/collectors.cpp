@@ -82,9 +82,9 @@ HttpCollector read_http(Map const& source) {
                  "entries look like wiki.example.org, wiki.example.org:8443, 10.0.0.0/8 or 127.0.0.1:9090");
   } else if (source.has("allow") && http.allow.empty()) {
     source.error("allow", "is empty, so nothing could be asked");
-  } else if (auto const [host, port] = host_of(http.url);
-             sound && source.has("allow") && !allow->may_allow(host, port)) {
-    source.error("allow", "does not allow the host of the URL, " + host + ":" + std::to_string(port));
+  } else if (sound && source.has("allow")) {
+    if (auto const [host, port] = host_of(http.url); !allow->may_allow(host, port))
+      source.error("allow", "does not allow the host of the URL, " + host + ":" + std::to_string(port));
   }
   if (Secret bearer; source.secret("bearer", bearer)) http.bearer = std::move(bearer);
   source.absolute_path("ca", http.ca);

@@ -89,6 +89,8 @@ Row const kRows[] = {
     {"{host: {}}", "@@{host: {}, command: {run: [df]}}", "exactly one of"},
     {"{host: {}}", "{journal: {priority: @@bad}}", "emerg"},
     {"{host: {}}", "{journal: {units: [@@\"{{servce}}\"]}}", "did you mean \"service\"?"},
+    {"{host: {}}", "{http: @@{}}", "lacks the key \"url\""},
+    {"{host: {}}", "{http: {url: @@\"\", allow: [a]}}", "url"},
     {"{host: {}}", "{http: {url: @@\"http://wiki.example.org/\", allow: [wiki.example.org]}}", "plain http"},
     {"{host: {}}", "{http: {url: @@\"https://{{service}}.example.org/\", allow: [a]}}", "host must be fixed"},
     {"{host: {}}", "{http: {url: \"https://wiki.example.org/\", allow: @@[intranet]}}", "does not allow the host"},
