@@ -51,6 +51,7 @@ inline core::Card card_of(Pieces& from) {
     *text = from.next();
   for (auto const& value : from.some(10)) card.facts.push_back({from.next(), value, from.flag(0) ? "bob" : ""});
   card.action = from.some(20);
+  for (auto& line : card.action) line.insert(0, "1. ");  // core::action_lines() never leaves one empty
   card.highlights = from.some(6);
   card.evidence = from.some(6);
   card.votes = from.some(6);
