@@ -21,8 +21,8 @@ struct Section {
 };
 
 namespace sections {
-extern Section const root, person, robot, group, chat, slack, teams, teams_relay, teams_endpoint, matrix, channel, collector,
-    file_collector, command_collector, host_collector, journal_collector, http_collector, config_collector,
+extern Section const root, person, robot, group, chat, slack, teams, teams_relay, teams_endpoint, matrix, channel,
+    collector, file_collector, command_collector, host_collector, journal_collector, http_collector, config_collector,
     changes_collector, evidence, trigger, trigger_probe, trigger_log, trigger_webhook, webhook_signature,
     webhook_timestamp, webhook_delivery, webhook_status, noise, proposal, runbook, parameter, step, step_probe,
     step_http, retry, limits, policy, need, justification, ledger, state, sandbox, runner, progress, api, redact,

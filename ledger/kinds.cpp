@@ -16,8 +16,7 @@ constexpr std::array<std::string_view, 43> kKinds{
     "grant.extended",    "grant.revoked",       "grant.reconciled",   "reminder.sent",   "escalated",
     "delegation.set",    "silence.set",         "breakglass.used",    "review.closed",   "ticket.linked",
     "case.closed",       "finding.raised",      "finding.closed",     "report.filed",    "report.reviewed",
-    "event.recorded",
-    "groups.read",       "question.asked"};
+    "event.recorded",    "groups.read",         "question.asked"};
 
 }  // namespace
 

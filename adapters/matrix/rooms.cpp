@@ -308,11 +308,11 @@ void Rooms::look_in(std::vector<std::string> rooms, std::string const& user, boo
   }
   auto const name = rooms.back();
   rooms.pop_back();
-  ask_member(name, user, [this, rooms = std::move(rooms), user, certain, done = std::move(done)](
-                             std::optional<bool> joined) {
-    if (joined == true) return done(true);
-    look_in(rooms, user, certain && joined.has_value(), done);
-  });
+  ask_member(name, user,
+             [this, rooms = std::move(rooms), user, certain, done = std::move(done)](std::optional<bool> joined) {
+               if (joined == true) return done(true);
+               look_in(rooms, user, certain && joined.has_value(), done);
+             });
 }
 
 void Rooms::ask_member(std::string const& name, std::string const& user,

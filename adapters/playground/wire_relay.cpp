@@ -27,7 +27,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxWaiting = 1u << 20;  // bytes held for a side that doesn't read
-constexpr std::size_t kMaxHead = 16u << 10;     // of the answer to an upgrade
+constexpr std::size_t kMaxHead = 16u << 10;    // of the answer to an upgrade
 constexpr auto kLeftOpen = std::chrono::seconds(30);
 
 struct Connection {

@@ -49,12 +49,12 @@ class Accounts {
   Parts parts_;
   Settings const& settings_;
   WebApi& api_;
-  std::map<std::string, Known> known_;            // by user id
-  std::map<std::string, bool> asking_;            // under way
+  std::map<std::string, Known> known_;                  // by user id
+  std::map<std::string, bool> asking_;                  // under way
   std::map<std::string, std::vector<Looked>> looking_;  // who waits for it
-  std::map<std::string, core::Time> not_before_;  // after an asking that failed
-  std::deque<std::string> waiting_;               // to be asked about, one after the other
-  std::string trouble_;                           // said last, so that a lasting one is said once
+  std::map<std::string, core::Time> not_before_;        // after an asking that failed
+  std::deque<std::string> waiting_;                     // to be asked about, one after the other
+  std::string trouble_;                                 // said last, so that a lasting one is said once
   ports::Loop::TimerId timer_ = 0, patience_ = 0;
   core::Time timer_at_{};
   std::function<void()> warm_;

@@ -81,7 +81,7 @@ class SocketMode {
   std::vector<Slot> slots_;
   std::shared_ptr<Link> probe_;
   ports::Loop::TimerId probe_timer_ = 0;
-  std::optional<std::size_t> lent_;  // the slot that stays empty while the probe needs its room
+  std::optional<std::size_t> lent_;                // the slot that stays empty while the probe needs its room
   std::map<LinkId, std::shared_ptr<Link>> links_;  // all that are open or being opened
   std::deque<core::Time> broken_;                  // ends of links that Slack may not have noticed
   LinkId last_ = 0;

@@ -1,6 +1,7 @@
 // Evidence in a card's thread. A bot can put no file into a channel of Teams (it may ask a person for consent to put
-// one into their own OneDrive, one to one), so its text stands there in pages, one after the other and only while nothing
-// else of the conversation waits: all of it where twenty hold it, else its beginning and its end. Loop thread only.
+// one into their own OneDrive, one to one), so its text stands there in pages, one after the other and only while
+// nothing else of the conversation waits: all of it where twenty hold it, else its beginning and its end. Loop thread
+// only.
 #pragma once
 
 #include <functional>

@@ -185,26 +185,24 @@ class Service {
                                  .desk = *engine_,
                                  .noise = noise_,
                                  .state = config_.state.path});
-    api_ = std::make_unique<api::Api>(api::Parts{.io = io_,
-                                                 .loop = loop_,
-                                                 .desk = *engine_,
-                                                 .redactor = *redactor_,
-                                                 .log = *log_,
-                                                 .configured = [this]() -> core::Rules const& { return config_.rules; },
-                                                 .history = make_history(config_.ledger.path, loop_, workers_),
-                                                 .signals = &sources_->signals(),
-                                                 .sender =
-                                                     [this](std::string_view source, net::Headers const& headers) {
-                                                       auto look = sources_->signals().look(source, headers);
-                                                       return api::SenderLook{look.known, std::move(look.refusal)};
-                                                     },
-                                                 .turned_away =
-                                                     [this](std::string_view source) {
-                                                       sources_->signals().turned_away(source);
-                                                     },
-                                                 .figures = [this] { return sources_->figures(); },
-                                                 .version = kVersion},
-                                      api_settings());
+    api_ = std::make_unique<api::Api>(
+        api::Parts{.io = io_,
+                   .loop = loop_,
+                   .desk = *engine_,
+                   .redactor = *redactor_,
+                   .log = *log_,
+                   .configured = [this]() -> core::Rules const& { return config_.rules; },
+                   .history = make_history(config_.ledger.path, loop_, workers_),
+                   .signals = &sources_->signals(),
+                   .sender =
+                       [this](std::string_view source, net::Headers const& headers) {
+                         auto look = sources_->signals().look(source, headers);
+                         return api::SenderLook{look.known, std::move(look.refusal)};
+                       },
+                   .turned_away = [this](std::string_view source) { sources_->signals().turned_away(source); },
+                   .figures = [this] { return sources_->figures(); },
+                   .version = kVersion},
+        api_settings());
     io_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { signal == SIGHUP ? reload() : stop(); });
     runners_.start(*engine_);
     begin();

@@ -1,6 +1,6 @@
-// Whether the account that a vote came from is still an active member's: no guest's, no bot's, not deactivated (T30, T39).
-// Platforms are asked as they are asked who is in a group, and their answers are good for as long. A platform of which
-// nobody says that it is asked is not asked: there every account of a person counts.
+// Whether the account that a vote came from is still an active member's: no guest's, no bot's, not deactivated (T30,
+// T39). Platforms are asked as they are asked who is in a group, and their answers are good for as long. A platform of
+// which nobody says that it is asked is not asked: there every account of a person counts.
 #pragma once
 
 #include <optional>

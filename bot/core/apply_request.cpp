@@ -196,9 +196,9 @@ void Application::take_vote(RequestState& about, Json const& json) {
     auto const stood = std::ranges::find(votes, vote->person, &Vote::person);
     require(stood != votes.end(), "it withdraws a vote that its person does not have");
     if (taken_back) {
-      require(stood->verdict == Verdict::approve && stood->platform == vote->platform &&
-                  stood->account == vote->account,
-              "the service takes back another vote than an approval from that account");
+      require(
+          stood->verdict == Verdict::approve && stood->platform == vote->platform && stood->account == vote->account,
+          "the service takes back another vote than an approval from that account");
       require(!vote->note.empty() && vote->via.empty() && vote->rendering.empty() && vote->envelope.empty() &&
                   json["delivery"].text().empty(),
               "the service takes back a vote without saying why, or as if somebody had clicked");

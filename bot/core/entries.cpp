@@ -236,7 +236,8 @@ Entry case_closed(Time at, State const& state, CaseState const& closed, std::str
     if (!request->reason.empty()) page += "- Reason: " + one_line(request->reason, 2000) + "\n";
     if (request->again_of) page += "- Asks once more for: " + request->again_of->str() + "\n";
     for (auto const& question : request->questions)
-      page += "- " + format_time(question.at) + " " + question.person + " asks: " + one_line(question.text, 2500) + "\n";
+      page +=
+          "- " + format_time(question.at) + " " + question.person + " asks: " + one_line(question.text, 2500) + "\n";
     for (auto const& vote : request->votes)
       page += "- " + format_time(vote.at) + " " + vote.person + ": " + to_string(vote.verdict) +
               (vote.note.empty() ? "" : ", " + one_line(vote.note, 2000)) + "\n";

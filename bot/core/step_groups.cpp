@@ -111,8 +111,7 @@ void on_account(Stepper& step, GroupRead const& event) {
   AccountName const account{event.source.platform, event.source.id};
   if (!event.accounts || event.asked_at > step.at) return;  // what was said before grows too old by itself
   if (auto const before = read_at(state, account); before && *before > event.asked_at) return;
-  state.readings.insert_or_assign(reading_key(account),
-                                  State::Reading{event.source, event.asked_at, *event.accounts});
+  state.readings.insert_or_assign(reading_key(account), State::Reading{event.source, event.asked_at, *event.accounts});
   for (auto const* request : state.open_requests()) {
     if (request->phase != Phase::pending || event.accounts->contains(account.second)) continue;
     std::vector<Vote> lost;

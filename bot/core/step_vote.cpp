@@ -276,8 +276,9 @@ class Ballot {
       return answer(Errc{}, "Your approval of " + id.short_name() +
                                 " is recorded, but does not decide yet: whether the account that " + doubtful +
                                 " approved from is an active member's could not be read within the last " +
-                                fresh_words() + ", and unknown is no. Press Approve again in a moment, or another "
-                                                "approver decides.");
+                                fresh_words() +
+                                ", and unknown is no. Press Approve again in a moment, or another "
+                                "approver decides.");
     answer(Errc{},
            "Your approval of " + id.short_name() + " is recorded; still missing: " + what_is_missing(pinned) + ".");
   }

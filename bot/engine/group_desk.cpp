@@ -104,7 +104,7 @@ void GroupDesk::ask(Subject const& subject) {
 void GroupDesk::answered(Subject const& subject, std::uint64_t asking, core::Time asked_at, Answer accounts) {
   auto const found = lanes_.find(subject);
   if (found == lanes_.end() || found->second.asking != asking) return;  // answered before, or too late
-  auto const about = subject;  // `subject` may be the lane's own
+  auto const about = subject;                                           // `subject` may be the lane's own
   auto& lane = found->second;
   lane.asking = 0;
   lane.heard = true;

@@ -1,6 +1,7 @@
-// Keeps what platforms say of groups that they keep and of the accounts behind votes: asks about each every 30 s, so that
-// none counts on what was read more than 60 s ago (T30, T39). Accounts are asked about ahead of the vote as long as a
-// request waits for their persons, so that a vote seldom waits for a platform (design, section 7). Private to engine.
+// Keeps what platforms say of groups that they keep and of the accounts behind votes: asks about each every 30 s, so
+// that none counts on what was read more than 60 s ago (T30, T39). Accounts are asked about ahead of the vote as long
+// as a request waits for their persons, so that a vote seldom waits for a platform (design, section 7). Private to
+// engine.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +39,8 @@ class GroupDesk {
   void look();
   // The same soon: what requests wait for has changed.
   void look_soon();
-  // Runs `then` when each of the groups was answered or failed at least once (at once, if so), at the latest after 10 s.
+  // Runs `then` when each of the groups was answered or failed at least once (at once, if so), at the latest after 10
+  // s.
   void when_warm(std::function<void()> then);
   // Runs `then` once each of these accounts was asked about at most `fresh` ago (at once, if so), or asking failed, at
   // the latest after 1.5 s. What counts then is what is known. Below 0: each is asked about anew.

@@ -28,7 +28,8 @@ char const* word_of(ports::Answer::State state) {
 
 // The open request that a vote names.
 core::RequestState const* named_by(core::State const& state, ports::IncomingVote const& vote) {
-  auto const id = core::find_request(state, vote.request, vote.account.platform, vote.via == "text" ? vote.channel : "");
+  auto const id =
+      core::find_request(state, vote.request, vote.account.platform, vote.via == "text" ? vote.channel : "");
   auto const* found = id ? state.request(*id) : nullptr;
   return found && found->phase == core::Phase::pending ? found : nullptr;
 }

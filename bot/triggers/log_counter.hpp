@@ -62,7 +62,7 @@ class LogCounter {
   // Lines that wait for others within their window: an earlier process's.
   core::Json pending() const;
   void restore(core::Json const& pending);  // instead of those that wait now
-  void begin();  // looks for what has gone quiet, from now on
+  void begin();                             // looks for what has gone quiet, from now on
 
  private:
   struct Tally {

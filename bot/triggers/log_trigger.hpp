@@ -59,7 +59,7 @@ class LogTrigger {
   std::string note_;
   std::shared_ptr<Shared> shared_;
   ports::Loop::TimerId timer_ = 0, save_timer_ = 0, stuck_timer_ = 0;
-  std::size_t unrecorded_ = 0;  // cases that these lines opened and that are not on record yet
+  std::size_t unrecorded_ = 0;       // cases that these lines opened and that are not on record yet
   std::optional<core::Time> again_;  // a case could not be recorded: from then on its lines are read again
   std::optional<LogPosition> position_;
   std::string saved_;  // the note: everything before its position is on record

@@ -2,7 +2,6 @@
 // service weighs under a storm of 1,000 signals a second, through a webhook and through a log. Usage: bench_triggers
 // [--check] [--rounds N] [--mib N] [COUNTERSIGN]
 #include <fcntl.h>
-#include <openssl/hmac.h>
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -22,6 +21,7 @@
 #include "bot/net/http_client.hpp"
 #include "bot/triggers/line_matcher.hpp"
 #include "bot/triggers/log_reader.hpp"
+#include "tests/support/hmac.hpp"
 #include "tests/support/service_kit.hpp"
 
 extern char** environ;
@@ -152,15 +152,7 @@ bool follow(std::string const& folder, unsigned rounds, std::uint64_t mib, bool 
   return !check || ratio >= kLeastRatio;
 }
 
-std::string sign(std::string const& text) {
-  unsigned char digest[32];
-  unsigned length = 0;
-  HMAC(EVP_sha256(), kSecret.data(), static_cast<int>(kSecret.size()),
-       reinterpret_cast<unsigned char const*>(text.data()), text.size(), digest, &length);
-  char hex[65];
-  for (unsigned i = 0; i < 32; ++i) std::snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-  return std::string("sha256=") + hex;
-}
+std::string sign(std::string const& text) { return "sha256=" + support::hmac_sha256_hex(kSecret, text); }
 
 double resident(pid_t pid) {
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");

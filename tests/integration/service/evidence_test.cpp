@@ -166,7 +166,8 @@ std::string every_file(std::filesystem::path const& folder) {
   return text;
 }
 
-TEST_CASE("T32 T33 a story with secrets at every door: none in objects, messages, state, notes, logs, no dump allowed") {
+TEST_CASE(
+    "T32 T33 a story with secrets at every door: none in objects, messages, state, notes, logs, no dump allowed") {
   support::TempDir dir;
   // Each door has a secret of its own, so that a finding names it.
   auto const secret = [](char door) { return "xoxb-1234567890-" + std::string(24, door); };
@@ -194,16 +195,16 @@ TEST_CASE("T32 T33 a story with secrets at every door: none in objects, messages
   auto const runner = read("/proc/" + std::to_string(kit.runner_pid()) + "/limits");
   CHECK(runner.find("Max core file size        0 ") != std::string::npos);
   // base64 of "token=" and the secret is what a pipeline may paste.
-  auto const answer =
-      kit.http("POST", "/v1/requests",
-               Json::object({{"runbook", "look"},
-                             {"parameters", Json(Json::Object{})},
-                             {"reason", "see " + secret('r') + " and cGFzc3dvcmQ9aHVudGVyMmh1bnRlcjI= please"},
-                             {"attachments", Json::array({Json::object(
-                                                 {{"name", "plan"},
-                                                  {"media_type", "text/plain"},
-                                                  // "plan says password=attachedsecret123\n"
-                                                  {"data", "cGxhbiBzYXlzIHBhc3N3b3JkPWF0dGFjaGVkc2VjcmV0MTIzCg=="}})})}}));
+  auto const answer = kit.http(
+      "POST", "/v1/requests",
+      Json::object({{"runbook", "look"},
+                    {"parameters", Json(Json::Object{})},
+                    {"reason", "see " + secret('r') + " and cGFzc3dvcmQ9aHVudGVyMmh1bnRlcjI= please"},
+                    {"attachments", Json::array({Json::object(
+                                        {{"name", "plan"},
+                                         {"media_type", "text/plain"},
+                                         // "plan says password=attachedsecret123\n"
+                                         {"data", "cGxhbiBzYXlzIHBhc3N3b3JkPWF0dGFjaGVkc2VjcmV0MTIzCg=="}})})}}));
   REQUIRE(answer.status == 202);
   auto const id = answer.body["id"].text();
   REQUIRE(kit.wait([&] { return kit.card(id).has_value(); }));

@@ -1,11 +1,10 @@
 // Logs and webhooks through the real service: real files, real sockets, kills and restarts; and the same in a
 // rehearsal.
-#include <openssl/hmac.h>
-
 #include <numeric>
 
 #include "bot/net/http_client.hpp"
 #include "tests/integration/service/service.hpp"
+#include "tests/support/hmac.hpp"
 
 namespace {
 
@@ -13,19 +12,7 @@ using namespace service;
 
 std::string const kSecret = "0c5e7a91b3d24f68";
 
-std::string sign(std::string const& text) {
-  unsigned char digest[32];
-  unsigned length = 0;
-  HMAC(EVP_sha256(), kSecret.data(), static_cast<int>(kSecret.size()),
-       reinterpret_cast<unsigned char const*>(text.data()), text.size(), digest, &length);
-  std::string hex;
-  for (auto const byte : digest) {
-    static constexpr char kHex[] = "0123456789abcdef";
-    hex += kHex[byte >> 4];
-    hex += kHex[byte & 15];
-  }
-  return "sha256=" + hex;
-}
+std::string sign(std::string const& text) { return "sha256=" + support::hmac_sha256_hex(kSecret, text); }
 
 // Posts raw bytes; the answer once it is there.
 struct Sender {

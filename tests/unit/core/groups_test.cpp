@@ -466,12 +466,12 @@ TEST_CASE("accounts: the fold takes no other vote back in the service's name tha
   story.send(looked(story, "U0BOB", false));
   auto const good = story.ledger.back();
   REQUIRE(good.kind == "vote.withdrawn");
-  auto const [from, to] = GENERATE(table<std::string, std::string>(
-      {{"\"account\": \"U0BOB\"", "\"account\": \"U0OTHER\""},
-       {"\"schema\": 3", "\"schema\": 2"},
-       {"\"delivery\": \"\"", "\"delivery\": \"d9\""},
-       {"\"via\": \"\"", "\"via\": \"button\""},
-       {"\"actor\": \"countersign\"", "\"actor\": \"bob\""}}));
+  auto const [from, to] =
+      GENERATE(table<std::string, std::string>({{"\"account\": \"U0BOB\"", "\"account\": \"U0OTHER\""},
+                                                {"\"schema\": 3", "\"schema\": 2"},
+                                                {"\"delivery\": \"\"", "\"delivery\": \"d9\""},
+                                                {"\"via\": \"\"", "\"via\": \"button\""},
+                                                {"\"actor\": \"countersign\"", "\"actor\": \"bob\""}}));
   CAPTURE(to);
   auto bad = good;
   auto& bytes = bad.files.front().bytes;

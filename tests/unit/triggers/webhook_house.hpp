@@ -1,13 +1,12 @@
 // One webhook behind its desk, and who sends to it.
 #pragma once
 
-#include <openssl/hmac.h>
-
 #include <filesystem>
 
 #include "bot/core/digest.hpp"
 #include "bot/triggers/webhook_trigger.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/hmac.hpp"
 #include "tests/support/story_desk.hpp"
 #include "tests/support/virtual_loop.hpp"
 #include "tests/unit/triggers/support.hpp"
@@ -20,20 +19,6 @@ using core::Json;
 
 inline std::string const kSecret = "9b1c2f4e7a6d8035";  // 16 bytes, made for this test
 inline std::string const kToken = "f00dcafe-of-alertmanager";
-
-inline std::string sign(std::string const& secret, std::string const& text) {
-  unsigned char digest[32];
-  unsigned length = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<unsigned char const*>(text.data()), text.size(), digest, &length);
-  std::string hex;
-  for (auto const byte : digest) {
-    static constexpr char kHex[] = "0123456789abcdef";
-    hex += kHex[byte >> 4];
-    hex += kHex[byte & 15];
-  }
-  return hex;
-}
 
 inline core::Time const kNow = core::parse_time("2026-11-21T10:00:00Z").value();
 
@@ -126,7 +111,7 @@ struct House {
     return {"web-down", {{"Authorization", "Bearer " + kToken}, {"Content-Type", "application/json"}}, std::move(body)};
   }
   ports::Delivery json(std::string body, std::string const& id) const {
-    auto const signature = "sha256=" + sign(kSecret, body);
+    auto const signature = "sha256=" + support::hmac_sha256_hex(kSecret, body);
     return {"web-down",
             {{"X-Hub-Signature-256", signature}, {"Content-Type", "application/json"}, {"X-Delivery", id}},
             std::move(body)};
