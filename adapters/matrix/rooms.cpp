@@ -14,6 +14,7 @@ using core::Json;
 
 constexpr core::Duration kRefreshEvery = 10min;
 constexpr core::Duration kJoinEvery = 60s;
+constexpr core::Duration kStartPatience = 10s;  // of the 15 s that ports::Accounts grants
 // Right after an invitation a homeserver may refuse the join for a while.
 constexpr unsigned kQuickJoins = 5;  // after 1, 2, 4, 8, 16 s
 
@@ -40,9 +41,18 @@ void Rooms::stop() {
 
 void Rooms::start(std::function<void()> done) {
   for (auto const& name : settings_.channels) rooms_[name];
-  if (rooms_.empty()) return parts_.loop.post(alive_.guard(std::move(done)));
-  look_for_joined(std::move(done));
+  auto then = alive_.guard([this, done = std::move(done)] {
+    started();
+    done();
+  });
+  if (rooms_.empty()) return parts_.loop.post(std::move(then));
+  look_for_joined(std::move(then));
   refresh_later();
+}
+
+void Rooms::started() {
+  started_ = true;
+  for (auto const& [number, look] : std::exchange(to_look_, {})) look();
 }
 
 void Rooms::refresh_later() {
@@ -294,6 +304,18 @@ void Rooms::check_member(std::string const& name, std::string const& user,
 }
 
 void Rooms::look(std::string const& user, Looked done) {
+  if (!started_) {
+    auto const number = ++looks_;
+    auto const timer = parts_.loop.call_after(kStartPatience, alive_.guard([this, number, done] {
+      to_look_.erase(number);
+      done(core::make_error(core::Errc::unavailable, "The homeserver has not said yet who is in the rooms."));
+    }));
+    to_look_.emplace(number, [this, timer, user, done = std::move(done)] {
+      parts_.loop.cancel(timer);
+      look(user, done);
+    });
+    return;
+  }
   std::vector<std::string> rooms;
   for (auto const& [name, room] : rooms_) rooms.push_back(name);
   // First where it was seen last.

@@ -1,6 +1,7 @@
 // The configured rooms: who is in them, what we may do there, and what an operator should know. Loop thread only.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -30,8 +31,8 @@ class Rooms {
   std::optional<std::string> why_closed(std::string const& room) const;
   // Is this person in the room? Asked of the homeserver where memory doesn't say yes; nothing: it can't be known now.
   void check_member(std::string const& room, std::string const& user, std::function<void(std::optional<bool>)> done);
-  // Asks the homeserver now whether this person is in one of the rooms (ports::Accounts). A homeserver makes whom it
-  // deactivates leave every room.
+  // Asks the homeserver now whether this person is in one of the rooms (ports::Accounts), as soon as the rooms are
+  // known; 10 s of waiting for that at most. A homeserver makes whom it deactivates leave every room.
   using Looked = std::function<void(core::Result<bool>)>;
   void look(std::string const& user, Looked done);
   // Our own name there; empty: none.
@@ -61,6 +62,7 @@ class Rooms {
   };
 
   void ask_member(std::string const& room, std::string const& user, std::function<void(std::optional<bool>)> done);
+  void started();
   void look_in(std::vector<std::string> rooms, std::string const& user, bool certain, Looked done);
   void refresh_later();
   void look_for_joined(std::function<void()> done);
@@ -80,6 +82,9 @@ class Rooms {
   Client& client_;
   std::function<void()> changed_;
   std::map<std::string, Room> rooms_;
+  bool started_ = false;                                    // the rooms were read
+  std::map<std::uint64_t, std::function<void()>> to_look_;  // wait for that
+  std::uint64_t looks_ = 0;
   ports::Loop::TimerId refresh_timer_ = 0;
   Alive alive_;
 };

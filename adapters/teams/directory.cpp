@@ -318,11 +318,23 @@ void Directory::look_in(std::vector<std::string> channels, std::string const& ob
   });
 }
 
+// Under the id that this bot knows the person by, as Teams documents it; where that is none, by the Entra object id,
+// which Teams takes as well.
 void Directory::ask_one(std::string const& channel, std::string const& object, std::function<void(Said)> done) {
+  auto const known = ids_.find(object);
+  if (known == ids_.end()) return ask_as(object, channel, object, std::move(done));
+  ask_as(known->second, channel, object, [this, channel, object, done = std::move(done)](Said said) {
+    // Ids are a bot's own: this one may be another's, from before the app was registered anew.
+    said == Said::no_member ? ask_as(object, channel, object, done) : done(said);
+  });
+}
+
+void Directory::ask_as(std::string const& id, std::string const& channel, std::string const& object,
+                       std::function<void(Said)> done) {
   Connector::Call call;
   call.method = "GET";
   call.service_url = service_url(channel);
-  call.path = conversation_path(channel, "members/" + net::percent_encode(object));
+  call.path = conversation_path(channel, "members/" + net::percent_encode(id));
   call.what = "find a member of a channel";
   connector_.call(std::move(call),
                   alive_.guard([this, channel, object, done = std::move(done)](Connector::Outcome const& outcome) {

@@ -60,6 +60,8 @@ class Directory {
   void next_single(std::string const& channel);
   enum class Said { nothing, no_member, guest, member };
   void ask_one(std::string const& channel, std::string const& object, std::function<void(Said)> done);
+  void ask_as(std::string const& id, std::string const& channel, std::string const& object,
+              std::function<void(Said)> done);
   void look_in(std::vector<std::string> channels, std::string const& object, Said so_far, Looked done);
   bool is_ours(std::string const& object) const;
   void forget_others();

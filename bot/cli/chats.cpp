@@ -131,10 +131,6 @@ std::vector<ports::ChatAdapter*> Chats::adapters() const {
 std::vector<ports::Accounts*> Chats::accounts() const {
   std::vector<ports::Accounts*> all;
   for (auto const& chat : chats_) {
-    // Slack alone as yet. Matrix: what was tapped while the service was down comes before the rooms' members are known,
-    // and would be refused. Teams: the Connector of the Agents Playground knows no member. There the click's own look
-    // stands.
-    if (chat.adapter->platform() != "slack") continue;
     if (auto* const tells = dynamic_cast<ports::Accounts*>(chat.adapter.get())) all.push_back(tells);
   }
   return all;

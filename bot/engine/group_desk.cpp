@@ -77,6 +77,14 @@ void GroupDesk::look_soon() {
   if (!accounts_.empty() && look_ == 0) look_ = loop_.call_after(kLookPause, [this] { look(); });
 }
 
+void GroupDesk::connected(std::string const& platform) {
+  std::vector<Subject> silent;
+  for (auto const& [subject, lane] : lanes_) {
+    if (subject.source.platform == platform && lane.failures > 0 && lane.asking == 0) silent.push_back(subject);
+  }
+  for (auto const& subject : silent) ask(subject);
+}
+
 void GroupDesk::ask(Subject const& subject) {
   auto& lane = lanes_[subject];
   loop_.cancel(lane.timer);

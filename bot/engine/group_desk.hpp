@@ -39,6 +39,9 @@ class GroupDesk {
   void look();
   // The same soon: what requests wait for has changed.
   void look_soon();
+  // Its platform can be asked again: at once about what it did not answer. What comes in with the connection is judged
+  // by that.
+  void connected(std::string const& platform);
   // Runs `then` when each of the groups was answered or failed at least once (at once, if so), at the latest after 10
   // s.
   void when_warm(std::function<void()> then);

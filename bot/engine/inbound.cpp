@@ -163,6 +163,7 @@ void Engine::connection(std::string const& platform, bool connected, std::string
                     {{"platform", platform}, {"detail", detail}});
   if (!connected) return;
   locked_out_.erase(platform);
+  if (!before) groups_.connected(platform);
   auto const waiting = std::exchange(once_connected_[platform], {});
   for (auto const& then : waiting) then();
 }

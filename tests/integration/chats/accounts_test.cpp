@@ -30,8 +30,7 @@ bool approves(ServiceKit& kit, std::string const& person, std::string const& id)
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("T39 a guest, a deactivated account, a bot or one from a shared channel decides nothing", "",
-                   Slack) {
+ON_EACH("T39 a guest, a deactivated account, a bot or one from a shared channel decides nothing") {
   std::size_t tried = 0;
   for (auto const kind : {Outsider::guest, Outsider::deactivated, Outsider::bot, Outsider::shared_channel}) {
     CAPTURE(static_cast<int>(kind));
@@ -56,8 +55,7 @@ TEMPLATE_TEST_CASE("T39 a guest, a deactivated account, a bot or one from a shar
   CHECK(tried > 0);
 }
 
-TEMPLATE_TEST_CASE("T39 a platform that does not say whose accounts are active: nothing is approved until it does", "",
-                   Slack) {
+ON_EACH("T39 a platform that does not say whose accounts are active: nothing is approved until it does") {
   ServiceKit kit(on<TestType>());
   auto& chat = kit.chat();
   kit.start();
@@ -73,8 +71,7 @@ TEMPLATE_TEST_CASE("T39 a platform that does not say whose accounts are active: 
   CHECK(kit.ledger_problems() == "");
 }
 
-TEMPLATE_TEST_CASE(
-    "T30 T38 an approver who is deactivated between vote and quorum counts for nothing, and others decide", "", Slack) {
+ON_EACH("T30 T38 an approver who is deactivated between vote and quorum counts for nothing, and others decide") {
   ServiceKit kit(risky<TestType>());
   auto& chat = kit.chat();
   kit.start();
