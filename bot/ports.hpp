@@ -329,6 +329,8 @@ struct Runner {
 struct SideFile {
   virtual ~SideFile() = default;
   virtual Result<void> append(std::string_view line) = 0;
+  // The same without holding the loop up, for a disk that hangs: `done` on the loop.
+  virtual void append_aside(std::string line, std::function<void(Result<void>)> done) = 0;
   virtual Result<std::vector<std::string>> read_all() = 0;
   virtual Result<void> clear() = 0;
 };

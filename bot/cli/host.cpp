@@ -88,22 +88,36 @@ class HostPrograms final : public ports::Programs {
 
 class StateSideFile final : public ports::SideFile {
  public:
-  explicit StateSideFile(ledger::StateDir const& state) : state_(state) {}
+  StateSideFile(ledger::StateDir const& state, ports::Loop& loop, ports::Workers& workers)
+      : state_(state), loop_(loop), workers_(workers) {}
   core::Result<void> append(std::string_view line) override {
+    std::lock_guard const lock(mutex_);
     auto json = core::parse_json(line);
     return json ? state_.side_append(*json) : core::Result<void>(json.error());
   }
+  void append_aside(std::string line, std::function<void(core::Result<void>)> done) override {
+    workers_.run([this, line = std::move(line), done = std::move(done)] {
+      loop_.post([done, result = append(line)] { done(result); });
+    });
+  }
   core::Result<std::vector<std::string>> read_all() override {
+    std::lock_guard const lock(mutex_);
     auto values = state_.side_read();
     if (!values) return values.error();
     std::vector<std::string> lines;
     for (auto const& value : *values) lines.push_back(core::dump(value));
     return lines;
   }
-  core::Result<void> clear() override { return state_.side_clear(); }
+  core::Result<void> clear() override {
+    std::lock_guard const lock(mutex_);
+    return state_.side_clear();
+  }
 
  private:
   ledger::StateDir const& state_;
+  ports::Loop& loop_;
+  ports::Workers& workers_;
+  std::mutex mutex_;  // one line after the other
 };
 
 }  // namespace
@@ -175,8 +189,9 @@ std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers
   return std::make_unique<HostPrograms>(loop, workers, log);
 }
 
-std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state) {
-  return std::make_unique<StateSideFile>(state);
+std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state, ports::Loop& loop,
+                                                ports::Workers& workers) {
+  return std::make_unique<StateSideFile>(state, loop, workers);
 }
 
 }  // namespace cli

@@ -62,7 +62,9 @@ using History = std::function<void(core::RequestId const& id, std::string const&
                                    std::function<void(core::Result<std::vector<core::StoredEntry>>)> done)>;
 History make_history(std::filesystem::path ledger, ports::Loop& loop, ports::Workers& workers);
 
-std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state);
+// The workers must be done before it goes.
+std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state, ports::Loop& loop,
+                                                ports::Workers& workers);
 
 // STATE/notes/NAME, 0600 in a folder of 0700; written by a worker, in order. The workers finish what was given to them
 // after the notebook has gone; the log must outlive them. An error says why the folder can't be made.

@@ -136,7 +136,7 @@ class Service {
     dialer_ = net::make_websocket_dialer(io_);
     programs_ = make_programs(loop_, workers_, *log_);
     papers_ = make_papers(config_.ledger.path, loop_, workers_);
-    side_ = make_side_file(state_dir_);
+    side_ = make_side_file(state_dir_, loop_, workers_);
     collectors::RoomSettings const room_settings{.overall = config_.evidence_deadline};
     room_ = std::make_unique<collectors::Room>(loop_, workers_, redactor_, make_collectors(config_, good_versions_),
                                                room_settings);

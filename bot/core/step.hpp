@@ -223,6 +223,11 @@ bool stands_in(RequestState const& request, std::string_view platform, std::stri
 Result<RequestId> find_request(State const& state, std::string_view text, std::string_view platform,
                                std::string_view channel);
 
+// Whether a vote names what stands on the request's messages: a button the whole binding and one of its renderings
+// (`via` other than "text"), typed words its code.
+bool names_binding(RequestState const& request, std::string_view via, std::string_view binding,
+                   std::string_view rendering);
+
 // Nothing when the actor may cancel it, else the reason.
 std::optional<std::string> why_not_cancel(State const& state, RequestState const& request, Actor const& by);
 

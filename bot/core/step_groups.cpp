@@ -111,6 +111,7 @@ void on_account(Stepper& step, GroupRead const& event) {
   AccountName const account{event.source.platform, event.source.id};
   if (!event.accounts || event.asked_at > step.at) return;  // what was said before grows too old by itself
   if (auto const before = read_at(state, account); before && *before > event.asked_at) return;
+  auto const known = standing_of(state, step.at, account, kAccountFreshAtHighRisk);
   state.readings.insert_or_assign(reading_key(account), State::Reading{event.source, event.asked_at, *event.accounts});
   for (auto const* request : state.open_requests()) {
     if (request->phase != Phase::pending || event.accounts->contains(account.second)) continue;
@@ -121,7 +122,9 @@ void on_account(Stepper& step, GroupRead const& event) {
     }
     step.take_back(*request, lost, kInactive);
   }
-  // One may have waited to know whose votes count.
+  // One may have waited to know whose votes count. What was known a moment ago is no news: the runner's answer has it
+  // asked about anew, and the two would go round in a circle.
+  if (known == Standing::active) return;
   for (auto const& id : startable(state)) {
     if (accounts_behind(state, state.requests.at(id)).contains(account)) step.effects.push_back(AskRunner{id});
   }

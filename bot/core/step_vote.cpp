@@ -56,6 +56,20 @@ bool takes_part(State const& state, RequestState const& request, Actor const& by
          std::ranges::any_of(policy->approve, [&](Need const& need) { return person->groups.contains(need.group); });
 }
 
+bool names_binding(RequestState const& request, std::string_view via, std::string_view binding,
+                   std::string_view rendering) {
+  if (request.binding.empty()) return false;
+  // A button names what its person saw; words that are typed name no message, and nothing else says how it was done.
+  if (via != "text") {
+    return binding == request.binding &&
+           std::ranges::find(request.posts, rendering, &PostState::rendering) != request.posts.end();
+  }
+  if (!rendering.empty()) return false;
+  std::string lower;
+  for (char const c : binding) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return lower == code_of(request.binding);
+}
+
 namespace {
 
 constexpr std::uint32_t kRefusalsPerMinute = 5;  // of one account; more are folded into one entry a minute (T71)
@@ -176,19 +190,7 @@ class Ballot {
            !takes_part(step_.state, *request_, actor_);
   }
 
-  bool was_posted(std::string const& rendering) const {
-    return std::ranges::find(request_->posts, rendering, &PostState::rendering) != request_->posts.end();
-  }
-
-  bool right_binding() const {
-    if (request_->binding.empty()) return false;
-    // A button names what its person saw; words that are typed name no message, and nothing else says how it was done.
-    if (cast_.via != "text") return cast_.binding == request_->binding && was_posted(cast_.rendering);
-    if (!cast_.rendering.empty()) return false;
-    std::string lower;
-    for (char const c : cast_.binding) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return lower == code_of(request_->binding);
-  }
+  bool right_binding() const { return names_binding(*request_, cast_.via, cast_.binding, cast_.rendering); }
 
   bool already_so() const {
     auto const* person = step_.state.rules.person(actor_.key);

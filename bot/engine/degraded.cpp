@@ -34,6 +34,8 @@ bool is_internal(core::Event const& event) {
 char const* const kCantWrite =
     "Not recorded: the ledger can't be written at the moment, so nothing can be approved or started. Denying and "
     "cancelling work.";
+char const* const kEnding =
+    "Not recorded: the ledger can't be written, and the service ends until it can. Try again in a moment.";
 char const* const kKept =
     "Not recorded yet: the ledger can't be written at the moment. It is kept aside for the service's next start.";
 
@@ -43,16 +45,17 @@ void Engine::write_failed(core::Error const& error) {
   parts_.log.error("the ledger can't be written", {{"class", core::to_string(error.code)}, {"why", error.message}});
   ++write_failures_;
   auto failed = std::exchange(batch_, {});
+  for (auto const& entry : batch_entries_) {  // what was drawn of it in vain
+    if (auto const id = core::RequestId::parse(entry.request_id)) stale_.insert(*id);
+  }
   batch_entries_.clear();
   batch_effects_.clear();
   if (error.code == core::Errc::fsync_failed) {
     // What the disk holds is unknown: answer everybody, write nothing more, let the next start find out.
-    for (auto const& waiting : failed)
-      reply(
-          {.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = waiting.from_side ? kKept : kCantWrite});
     blind_ = true;
     retry_ = false;
     set_degraded(true, error.message);
+    for (auto const& waiting : failed) keep_blind(waiting);
     pump();  // whoever waits is told, too
     return parts_.stop_service(error);
   }
@@ -61,13 +64,10 @@ void Engine::write_failed(core::Error const& error) {
     auto folded = parts_.refold();
     if (!folded) {
       parts_.log.error("the ledger can't be read again", {{"why", folded.error().message}});
-      for (auto const& waiting : failed)
-        reply({.ticket = waiting.ticket,
-               .code = core::Errc::unavailable,
-               .text = waiting.from_side ? kKept : kCantWrite});
       blind_ = true;
       retry_ = false;
       set_degraded(true, error.message, /*tell=*/false);
+      for (auto const& waiting : failed) keep_blind(waiting);
       pump();
       return parts_.stop_service(folded.error());
     }
@@ -88,7 +88,24 @@ void Engine::write_failed(core::Error const& error) {
   if (retry_ && retry_timer_ == 0) retry_timer_ = parts_.loop.call_after(kRetryWrites, [this] { try_again(); });
 }
 
+// What takes away is kept for the next start, which finds out what it means: nothing can be stepped any more. Only of
+// people of the configuration, so that no stranger fills the side file.
+void Engine::keep_blind(Waiting const& waiting) {
+  auto const* vote = std::get_if<core::VoteCast>(&waiting.event.what);
+  bool const keeps = acts_anyway(waiting.event) && side_kept_blind_ < kMaxDeferredRefusals &&
+                     (!vote || state_.rules.person_of(vote->platform, vote->account));
+  bool kept = waiting.from_side;
+  if (!kept && keeps) {
+    ++side_kept_blind_;
+    auto const done = parts_.side.append(write_side(waiting.event));
+    if (!done) parts_.log.error("the side file can't be written either", {{"why", done.error().message}});
+    kept = done.has_value();
+  }
+  reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kept ? kKept : kEnding});
+}
+
 void Engine::take_aside(Waiting waiting) {
+  if (blind_) return keep_blind(waiting);
   if (acts_anyway(waiting.event)) return act_aside(std::move(waiting));
   if (std::holds_alternative<core::ServiceStopping>(waiting.event.what))
     return reply({.ticket = waiting.ticket});  // it can't be recorded, and nobody is helped by waiting
@@ -151,20 +168,39 @@ void Engine::act_aside(Waiting waiting) {
 // Whoever is told that their no is still being recorded would not repeat it, and a process that is killed before the
 // writer is done would have lost it: until then it stands in the side file too. If the writer was done after all, the
 // next start knows its delivery, and a second time changes nothing.
-bool Engine::keep_meanwhile(core::Ticket ticket) {
+void Engine::keep_meanwhile(core::Ticket ticket, std::function<void()> kept) {
   auto const found = std::ranges::find(batch_, ticket, &Waiting::ticket);
-  if (found == batch_.end() || !acts_anyway(found->event)) return false;
+  if (found == batch_.end() || !acts_anyway(found->event)) return;
   bool const counts = std::ranges::any_of(batch_effects_, [&](core::Effect const& effect) {
     auto const* told = std::get_if<core::Reply>(&effect);
     return told && told->ticket == ticket && told->code == core::Errc{};
   });
-  if (!counts) return false;
-  if (auto const kept = parts_.side.append(write_side(found->event)); !kept) {
-    parts_.log.error("the side file can't be written", {{"why", kept.error().message}});
-    return false;
-  }
-  found->from_side = true;
-  return true;
+  if (!counts) return;
+  ++side_appends_;
+  parts_.side.append_aside(write_side(found->event), [this, alive = std::weak_ptr<int>(alive_), ticket,
+                                                      kept = std::move(kept)](core::Result<void> const& done) {
+    if (alive.expired()) return;
+    --side_appends_;
+    if (!done) return parts_.log.error("the side file can't be written", {{"why", done.error().message}});
+    auto const still = std::ranges::find(batch_, ticket, &Waiting::ticket);
+    if (still != batch_.end()) {
+      still->from_side = true;
+    } else {  // the writer was done first, or failed and it was kept once more
+      side_recorded_ = true;
+      clear_side();
+    }
+    kept();
+  });
+}
+
+void Engine::clear_side() {
+  if (!side_recorded_ || side_appends_ > 0 || blind_) return;
+  bool const waits = std::ranges::any_of(queue_, &Waiting::from_side) ||
+                     std::ranges::any_of(batch_, &Waiting::from_side) || !aside_.empty();
+  if (waits) return;
+  side_recorded_ = false;
+  if (auto const cleared = parts_.side.clear(); !cleared)
+    parts_.log.error("the side file can't be cleared", {{"why", cleared.error().message}});
 }
 
 // Of a line of an earlier process: whoever denied or withdrew hears what became of it, once their platform is there.

@@ -26,7 +26,8 @@ Engine::Engine(Parts parts, core::State folded)
     : parts_(std::move(parts)),
       state_(std::move(folded)),
       outbox_(parts_.loop, parts_.log, parts_.papers, parts_.adapters, state_,
-              [this](auto what) { enqueue(std::move(what)); }),
+              [this](auto what) { enqueue(std::move(what)); }, [this](auto const& id) { return may_be_drawn(id); },
+              [this](auto const& id) { refresh_soon(id); }),
       groups_(parts_.loop, parts_.log, parts_.groups, parts_.accounts, state_,
               [this](core::GroupRead read) { enqueue(std::move(read)); }),
       evidence_(parts_.loop, parts_.evidence, parts_.programs,
@@ -205,17 +206,14 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
   bool const of_requests =
       std::ranges::any_of(batch_entries_, [](core::Entry const& entry) { return !entry.request_id.empty(); });
   if (of_requests) groups_.look_soon();
-  bool const side_recorded = std::ranges::any_of(batch_, &Waiting::from_side);
+  side_recorded_ |= std::ranges::any_of(batch_, &Waiting::from_side);
   batch_.clear();
   batch_entries_.clear();
   for (auto const& then : waiting) then();
   perform(std::exchange(batch_effects_, {}));
   // Last: a start after a failed fsync has by now taken its marker away, without which a next start would drop this
   // batch. A side line that is read twice changes nothing.
-  if (side_recorded && std::ranges::none_of(queue_, &Waiting::from_side)) {
-    if (auto const cleared = parts_.side.clear(); !cleared)
-      parts_.log.error("the side file can't be cleared", {{"why", cleared.error().message}});
-  }
+  clear_side();
   arm_timer();
   pump();
   refresh_held_back();
@@ -264,7 +262,10 @@ void Engine::perform(core::Effect const& effect) {
           tell(what.channels, what.purpose, what.note);
         } else if constexpr (std::is_same_v<T, core::RulesChanged>) {
           if (parts_.rules_changed) parts_.rules_changed();
-          groups_.look();
+          // The adapters take new accounts with the reload's answer, which comes after this.
+          parts_.loop.post([this, alive = std::weak_ptr<int>(alive_)] {
+            if (!alive.expired()) groups_.look();
+          });
         } else if constexpr (std::is_same_v<T, core::Warn>) {
           parts_.log.warn("refused", {{"why", what.text}});
         }
@@ -287,6 +288,16 @@ void Engine::refresh_soon(core::RequestId const& id) {
 
 void Engine::refresh_held_back() {
   if (!stale_.empty()) refresh_soon(*stale_.begin());
+}
+
+// No message shows what isn't durable: what is being written has its turn with the write's end.
+bool Engine::may_be_drawn(core::RequestId const& id) {
+  if (blind_) return false;
+  bool const writing = writing_ && std::ranges::any_of(batch_entries_, [name = id.str()](core::Entry const& entry) {
+                         return entry.request_id == name;
+                       });
+  if (writing) stale_.insert(id);
+  return !writing;
 }
 
 void Engine::refresh_some() {

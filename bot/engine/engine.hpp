@@ -108,7 +108,12 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   struct Progress {  // of a vote
     ports::Loop::TimerId timer = 0;
     char const* parked = nullptr;  // why it waits before it is in the queue
+    bool kept = false;             // it stands in the side file
   };
+  // The two steps of a vote that takes long: what takes away is kept aside, then its person is told.
+  void keep_slow(std::shared_ptr<Progress> const& progress, core::Ticket ticket, ports::Answered const& answered);
+  void answer_slow(std::shared_ptr<Progress> const& progress, core::Ticket ticket, ports::Answered const& answered);
+  bool is_queued(core::Ticket ticket) const;
 
   void clean(std::string& text) const;
   bool takes_no_more() const;  // of what may come again later (T69)
@@ -121,7 +126,11 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void write_failed(core::Error const& error);
   void take_aside(Waiting waiting);
   void act_aside(Waiting waiting);           // an event that came while the ledger can't be written
-  bool keep_meanwhile(core::Ticket ticket);  // a no that the writer has had for long; true: it outlives this process
+  void keep_blind(Waiting const& waiting);   // the service ends: state_ may be ahead of what is on record
+  bool may_be_drawn(core::RequestId const& id);
+  // A no that the writer has had for long; `kept` when it outlives this process.
+  void keep_meanwhile(core::Ticket ticket, std::function<void()> kept);
+  void clear_side();  // once all that stands in it is on record
   void try_again();
   void forget_asked(std::string const& run_as);  // what an account's runner was asked
   void lose_runs(std::string const& run_as, std::string const& why);
@@ -165,6 +174,11 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   core::Ticket last_ticket_ = 0;
   ports::Loop::TimerId timer_ = 0, retry_timer_ = 0;
   std::set<core::RequestId> asked_runner_;
+  std::map<std::string, std::uint64_t> runner_lives_;  // by run_as: an answer of an earlier one counts no more
+  std::map<core::AccountName, core::Time> looked_for_;  // voters for whom accounts were asked about anew, and when
+  std::size_t side_kept_blind_ = 0;
+  unsigned side_appends_ = 0;                           // under way on a worker
+  bool side_recorded_ = false;                          // of what stands in the side file something is on record
   std::map<std::string, core::Confinement> runners_;  // by run_as: those that are ready, and what they can do
   std::map<std::string, bool> connected_;
   std::set<std::string> locked_out_;  // platforms that refuse our credentials for good

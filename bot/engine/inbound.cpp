@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kMaxSignals = 1'000, kMaxSignalBytes = 8u << 20;  // that wait to be recorded
 constexpr std::size_t kMaxQueue = 20'000;               // beyond it a click or command is turned away at once (T69)
 constexpr auto kAnswerLimit = std::chrono::seconds(2);  // design, section 7: acknowledge anyway
+constexpr auto kKeepAfter = std::chrono::milliseconds(1500);
 
 char const* word_of(ports::Answer::State state) {
   switch (state) {
@@ -26,12 +27,16 @@ char const* word_of(ports::Answer::State state) {
   return "";
 }
 
-// The open request that a vote names.
-core::RequestState const* named_by(core::State const& state, ports::IncomingVote const& vote) {
+// The open request that a vote names and may count for as far as anybody can tell without a platform: nobody else's
+// words make us ask one.
+core::RequestState const* asks_about(core::State const& state, ports::IncomingVote const& vote) {
   auto const id =
       core::find_request(state, vote.request, vote.account.platform, vote.via == "text" ? vote.channel : "");
   auto const* found = id ? state.request(*id) : nullptr;
-  return found && found->phase == core::Phase::pending ? found : nullptr;
+  if (!found || found->phase != core::Phase::pending) return nullptr;
+  auto const person = state.rules.person_of(vote.account.platform, vote.account.id);
+  bool const may = person && !core::why_not_vote(*found->pinned, state.rules, found->behind(), *person);
+  return may && core::names_binding(*found, vote.via, vote.binding, vote.rendering) ? found : nullptr;
 }
 
 }  // namespace
@@ -61,23 +66,10 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
                                                                : ports::Answer::State::refused;
     answered({.state = state, .text = reply.text});
   });
-  auto const alive = std::weak_ptr<int>(alive_);
-  progress->timer = parts_.loop.call_after(kAnswerLimit, [this, alive, progress, ticket, answered] {
-    if (alive.expired()) return;
-    progress->timer = 0;
-    bool const queued = std::ranges::any_of(queue_, [&](Waiting const& waiting) { return waiting.ticket == ticket; });
-    if (!queued && !progress->parked) {
-      return answered({.state = ports::Answer::State::still_recording,
-                       .text = keep_meanwhile(ticket) ? "Still being recorded, and kept aside until it is: it holds. "
-                                                        "You will be told."
-                                                      : "Still being recorded; you will be told. Until then it does "
-                                                        "not count."});
-    }
-    tickets_.erase(ticket);  // pump() leaves it out, and so does who waits for a look-up: it never counts later
-    answered({.state = ports::Answer::State::not_recorded,
-              .text = std::string("Not recorded, try again: ") +
-                      (progress->parked ? progress->parked : "the ledger is slow at the moment.")});
-  });
+  progress->timer =
+      parts_.loop.call_after(kKeepAfter, [this, alive = std::weak_ptr<int>(alive_), progress, ticket, answered] {
+        if (!alive.expired()) keep_slow(progress, ticket, answered);
+      });
   core::VoteCast cast{.ticket = ticket,
                       .platform = vote.account.platform,
                       .account = vote.account.id,
@@ -92,9 +84,9 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
                       .delivery = vote.delivery,
                       .foreign = vote.foreign};
   // A no waits for nothing. A withdrawal depends on no account either, but must not overtake what it takes back.
-  auto const* about = vote.verdict != core::Verdict::deny && vote.foreign.empty() ? named_by(state_, vote) : nullptr;
+  auto const* about = vote.verdict != core::Verdict::deny && vote.foreign.empty() ? asks_about(state_, vote) : nullptr;
   core::AccountName const voter{vote.account.platform, vote.account.id};
-  if (!about || !state_.rules.person_of(voter.first, voter.second)) return enter(std::move(cast), ticket, progress);
+  if (!about) return enter(std::move(cast), ticket, progress);
   progress->parked = "its platform has not said yet whose accounts are active.";
   when_accounts_known(*about, voter, [this, progress, ticket, cast = std::move(cast)]() mutable {
     if (stopping_ || !tickets_.contains(ticket)) return;  // its person is told that it is not recorded
@@ -103,13 +95,50 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
   });
 }
 
+bool Engine::is_queued(core::Ticket ticket) const {
+  return std::ranges::any_of(queue_, [&](Waiting const& waiting) { return waiting.ticket == ticket; });
+}
+
+void Engine::keep_slow(std::shared_ptr<Progress> const& progress, core::Ticket ticket,
+                       ports::Answered const& answered) {
+  progress->timer = parts_.loop.call_after(
+      kAnswerLimit - kKeepAfter, [this, alive = std::weak_ptr<int>(alive_), progress, ticket, answered] {
+        if (!alive.expired()) answer_slow(progress, ticket, answered);
+      });
+  if (is_queued(ticket) || progress->parked) return;
+  keep_meanwhile(ticket, [progress] { progress->kept = true; });
+}
+
+void Engine::answer_slow(std::shared_ptr<Progress> const& progress, core::Ticket ticket,
+                         ports::Answered const& answered) {
+  progress->timer = 0;
+  if (!is_queued(ticket) && !progress->parked) {
+    return answered({.state = ports::Answer::State::still_recording,
+                     .text = progress->kept ? "Still being recorded, and kept aside until it is: it holds. You will be "
+                                              "told."
+                                            : "Still being recorded; you will be told. Until then it does not "
+                                              "count."});
+  }
+  tickets_.erase(ticket);  // pump() leaves it out, and so does who waits for a look-up: it never counts later
+  answered({.state = ports::Answer::State::not_recorded,
+            .text = std::string("Not recorded, try again: ") +
+                    (progress->parked ? progress->parked : "the ledger is slow at the moment.")});
+}
+
 void Engine::when_accounts_known(core::RequestState const& request, std::optional<core::AccountName> const& voter,
                                  std::function<void()> then) {
   auto accounts = core::accounts_behind(state_, request);
   if (voter) accounts.insert(*voter);
-  // Where the risk is high always anew (T38). What is read now is stepped a little later.
+  // What is read now is stepped a little later.
   constexpr auto kMargin = std::chrono::seconds(2);
-  auto const fresh = request.bound->risk == core::Risk::high ? core::Duration(-1) : core::kMembershipFresh - kMargin;
+  core::Duration fresh = core::kMembershipFresh - kMargin;
+  if (request.bound->risk == core::Risk::high) {
+    // Always anew (T38), but for who votes again and again, and would use up what the platform answers in a minute.
+    constexpr auto kAgain = std::chrono::seconds(1);
+    auto const now = parts_.loop.now();
+    std::erase_if(looked_for_, [&](auto const& one) { return now - one.second >= kAgain; });
+    fresh = voter && !looked_for_.try_emplace(*voter, now).second ? core::Duration(kAgain) : core::Duration(-1);
+  }
   groups_.when_fresh(accounts, fresh, std::move(then));
 }
 
@@ -235,6 +264,7 @@ void Engine::lose_runs(std::string const& run_as, std::string const& why) {
 
 void Engine::runner_ready(std::string const& run_as, core::Confinement const& can) {
   runners_[run_as] = can;
+  ++runner_lives_[run_as];
   forget_asked(run_as);
   // It holds its account's lock, so the steps of the one before it are dead.
   lose_runs(run_as,
@@ -246,6 +276,7 @@ void Engine::runner_ready(std::string const& run_as, core::Confinement const& ca
 void Engine::runner_gone(std::string const& run_as, std::string const& why) {
   parts_.log.error("the runner is gone", {{"run_as", run_as}, {"why", why}});
   runners_.erase(run_as);
+  ++runner_lives_[run_as];
   forget_asked(run_as);
   // Our own one is waited for, and killed if need be, before another is started. Of somebody else's we saw the socket
   // end and no more: its runs count as running, and hold their targets, until the next one is ready.
@@ -264,10 +295,13 @@ void Engine::runner_accepted(std::string const& request, core::Confinement const
     if (id) enqueue(core::RunnerAccepted{*id, confinement});
     return;
   }
-  // The last look at who approved it (T30, T38).
-  when_accounts_known(*approved, std::nullopt, [this, alive = std::weak_ptr<int>(alive_), id = *id, confinement] {
-    if (!alive.expired()) enqueue(core::RunnerAccepted{id, confinement});
-  });
+  // The last look at who approved it (T30, T38). A runner that ends meanwhile runs nothing: the next one is asked anew.
+  auto const& run_as = approved->bound->run_as;
+  when_accounts_known(
+      *approved, std::nullopt,
+      [this, alive = std::weak_ptr<int>(alive_), id = *id, confinement, run_as, life = runner_lives_[run_as]] {
+        if (!alive.expired() && runner_lives_[run_as] == life) enqueue(core::RunnerAccepted{id, confinement});
+      });
 }
 
 void Engine::runner_refused(std::string const& request, std::string const& why) {

@@ -17,6 +17,7 @@ constexpr core::Duration kDoubt = std::chrono::seconds(60);
 // nobody cares.
 constexpr core::Duration kRetryAfter = std::chrono::minutes(1), kRetryAtMost = std::chrono::minutes(10);
 constexpr core::Duration kCares = core::kSettleWithin;
+constexpr core::Duration kWriteSoonOver = std::chrono::milliseconds(100);
 constexpr std::size_t kMaxWaiting = 1000;  // clicks a request that wait for a look-up
 
 // What comes in front of the keys of all that is said of a request.
@@ -208,6 +209,13 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
   }
   auto* const to = adapter(post->platform);
   auto const copy_key = post->key + post->platform;
+  if (!bodies_.contains(copy_key) && !may_draw_(id)) {
+    next_looks_[{id, number}] = loop_.call_after(kWriteSoonOver, [this, id, number] {
+      next_looks_.erase({id, number});
+      post_now(id, number);
+    });
+    return;
+  }
   bool const mentions = mentioning_.erase(copy_key) > 0;
   std::optional<ports::MessageRef> thread;
   if (post->purpose != "card") {
@@ -310,7 +318,7 @@ void Outbox::update(core::RequestState const& request, core::PostState const& po
     if (std::exchange(done.again, false)) {
       // This copy alone: two that refreshed each other would never come to an end.
       auto const* known = state_.request(id);
-      if (!known) return;
+      if (!known || !may_draw_(id)) return;
       auto const now = std::ranges::find(known->posts, post.number, &core::PostState::number);
       if (now != known->posts.end() && now->ref) return update(*known, *now);
     }
@@ -331,7 +339,7 @@ void Outbox::try_later(core::RequestId const& id, core::PostState const& post, c
     auto const again = std::ranges::find(request->posts, number, &core::PostState::number);
     if (again == request->posts.end()) return;
     // Looked for first: of a call that failed in the end nobody knows what it did on the way.
-    again->ref ? update(*request, *again) : send(id, number, /*in_doubt=*/true);
+    again->ref ? stale_(id) : send(id, number, /*in_doubt=*/true);
   });
 }
 
@@ -349,7 +357,7 @@ void Outbox::update_done(core::RequestId const& id, core::PostState const& post,
               {{"request", id.str()}, {"platform", post.platform}, {"why", result.error().message}});
   }
   auto const* request = state_.request(id);
-  if (!request || !core::is_final(request->phase)) return;
+  if (!request || !core::is_final(request->phase) || !may_draw_(id)) return;
   // The card tells the end; now the thread does, once, mentioning who asked.
   auto const key = post_key(id, "outcome", post.channel);
   auto const told = std::ranges::find_if(request->posts, [&](core::PostState const& other) {

@@ -18,14 +18,19 @@ class Outbox {
  public:
   using Submit = std::function<void(decltype(core::Event::what))>;
 
+  // `may_draw`: all that state holds of a request is durable; else whoever answers has refresh() called once it is.
+  // `stale`: has refresh() called soon.
   Outbox(ports::Loop& loop, ports::Log& log, ports::Papers& papers, std::vector<ports::ChatAdapter*> adapters,
-         core::State const& state, Submit submit)
+         core::State const& state, Submit submit, std::function<bool(core::RequestId const&)> may_draw,
+         std::function<void(core::RequestId const&)> stale)
       : loop_(loop),
         log_(log),
         adapters_(std::move(adapters)),
         state_(state),
         submit_(std::move(submit)),
-        enclosures_(loop, log, papers, adapters_, state, [this](core::RequestId const& id) { refresh(id); }) {}
+        may_draw_(std::move(may_draw)),
+        stale_(std::move(stale)),
+        enclosures_(loop, log, papers, adapters_, state, [this](core::RequestId const& id) { stale_(id); }) {}
   ~Outbox();
 
   // Compares what should stand for this request with what does and starts what is missing: intents first, then posts,
@@ -91,6 +96,8 @@ class Outbox {
   std::vector<ports::ChatAdapter*> adapters_;
   core::State const& state_;
   Submit submit_;
+  std::function<bool(core::RequestId const&)> may_draw_;
+  std::function<void(core::RequestId const&)> stale_;
   Enclosures enclosures_;
   std::set<std::string> saying_;              // notes in channels that are on their way: purpose, platform, address
   std::set<std::string> posted_here_;         // copies that this process posted, until their card is known to stand

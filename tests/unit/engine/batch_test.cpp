@@ -133,9 +133,9 @@ TEST_CASE("F23 a no that the writer has for 2.0 s is kept aside: it outlives a k
   rig.ledger.held = true;
   auto const answers = rig.deny("bob", id);
   REQUIRE(rig.ledger.waiting);
-  rig.loop.advance(1999ms);
+  rig.loop.advance(1499ms);
   CHECK(rig.side.lines.empty());
-  rig.loop.advance(1ms);
+  rig.loop.advance(501ms);
   REQUIRE(answers->size() == 1);
   CHECK(answers->front().state == State::still_recording);
   CHECK_THAT(answers->front().text, Catch::Contains("it holds"));
@@ -176,6 +176,39 @@ TEST_CASE("F23 a no that the writer has for 2.0 s is kept aside: it outlives a k
   CHECK(rig.ledger.count("vote.refused") == 0);
   CHECK(rig.side.lines.empty());
   CHECK(rig.approve("carol", id)->front().state == State::refused);
+}
+
+TEST_CASE("F23 a disk that hangs: the answer does not wait for what is kept aside, and says no more than is true") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  rig.side.hang = true;
+  auto const answers = rig.deny("bob", id);
+  REQUIRE(rig.ledger.waiting);
+  rig.loop.advance(2s);
+  REQUIRE(answers->size() == 1);
+  CHECK(answers->front().state == State::still_recording);
+  CHECK_THAT(answers->front().text, Catch::Contains("Until then it does not count"));
+  REQUIRE(rig.side.held.size() == 1);
+  rig.ledger.held = false;
+  SECTION("the side file's line comes first") {
+    rig.side.held.front()();
+    rig.settle();
+    CHECK(rig.side.lines.size() == 1);
+    rig.ledger.finish();
+    rig.settle();
+  }
+  SECTION("the ledger's entry comes first: the line is superfluous, and gone when it is written") {
+    rig.ledger.finish();
+    rig.settle();
+    CHECK(rig.side.cleared == 0);
+    rig.side.held.front()();
+    rig.settle();
+  }
+  REQUIRE(answers->size() == 2);
+  CHECK(answers->back().state == State::recorded);
+  CHECK(rig.side.lines.empty());
+  CHECK(rig.ledger.count("request.denied") == 1);
 }
 
 TEST_CASE("F23 an approval, and a no that doesn't count, are never kept aside") {

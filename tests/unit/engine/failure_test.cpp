@@ -316,3 +316,62 @@ TEST_CASE("what is not on record is shown to nobody while the service ends") {
   CHECK_FALSE(rig.engine->writable());
   CHECK(rig.approve("carol", id)->front().state == State::not_recorded);
 }
+
+TEST_CASE("a no while the service ends is kept for the next start and judged by nothing that is not on record") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  rig.approve("bob", id);  // would be enough
+  auto const late = rig.deny("carol", id);
+  auto const strange = [&] {
+    auto vote = rig.click("carol", id, core::Verdict::deny);
+    vote.account.id = "U0STRANGER";
+    return rig.cast(std::move(vote));
+  }();
+  rig.refold_broken = true;
+  rig.ledger.fail(GENERATE(core::Errc::fsync_failed, core::Errc::io));
+  rig.settle();
+  REQUIRE(late->size() == 1);
+  CHECK(late->front().state == State::not_recorded);
+  CHECK_THAT(late->front().text, Catch::Contains("kept aside for the service's next start"));
+  CHECK_THAT(strange->at(0).text, !Catch::Contains("kept aside") && !Catch::Contains("cancelling work"));
+  REQUIRE(rig.side.lines.size() == 1);
+  auto const after = rig.deny("bob", id);  // while it ends
+  CHECK_THAT(after->at(0).text, Catch::Contains("kept aside"));
+  rig.ledger.held = false;
+  rig.refold_broken = false;
+  rig.start();
+  CHECK(rig.phase(id) == Phase::denied);
+  CHECK(rig.ledger.broken == "");
+}
+
+TEST_CASE("no message shows what is not durable: not the update that follows one under way either") {
+  Rig rig;
+  auto const id = rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
+  rig.chat.hold_updates = true;
+  rig.approve("bob", id);
+  REQUIRE(rig.chat.held.size() == 1);  // on its way, and slow
+  rig.ledger.held = true;
+  rig.approve("carol", id);  // completes it; not durable
+  REQUIRE(rig.ledger.waiting);
+  auto const buttons = rig.chat.messages[0].body["buttons"].integer();
+  REQUIRE(buttons > 0);
+  rig.chat.hold_updates = false;
+  for (auto const& act : std::exchange(rig.chat.held, {})) act();
+  rig.settle();
+  CHECK(rig.chat.messages[0].body["buttons"].integer() == buttons);
+  CHECK(rig.chat.messages[0].body["votes"].if_array()->size() == 1);
+  SECTION("the write fails") {
+    rig.ledger.fail(core::Errc::io);
+    rig.settle();
+    CHECK(rig.phase(id) == Phase::pending);
+    CHECK(rig.chat.messages[0].body["buttons"].integer() == buttons);
+  }
+  SECTION("it is durable: then it shows") {
+    rig.ledger.held = false;
+    rig.ledger.finish();
+    rig.settle();
+    CHECK(rig.phase(id) == Phase::approved);
+    CHECK(rig.chat.messages[0].body["votes"].if_array()->size() == 2);
+  }
+}

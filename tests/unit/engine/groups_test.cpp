@@ -345,6 +345,101 @@ TEST_CASE("T38 accounts: a high risk has them asked for the very vote and start"
   CHECK(rig.ledger.broken == "");
 }
 
+namespace {
+
+core::Rules risky(core::Rules rules) {
+  rules.runbooks.at("restart-service").risk = core::Risk::high;
+  return rules;
+}
+
+}  // namespace
+
+TEST_CASE("accounts: a start that waits for a group that can't be read goes round in no circle with the runner") {
+  AccountRig rig(risky(sourced()));
+  FakeGroups groups(rig.loop);
+  rig.groups = {&groups};
+  rig.start();
+  auto const id = rig.open();
+  CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+  REQUIRE(rig.phase(id) == core::Phase::approved);
+  groups.fails = true;
+  rig.loop.advance(61s);
+  auto const asked = rig.slack.asked.size();
+  // Five minutes in which the runner says yes at once, each time that it is asked.
+  std::size_t checks = 0;
+  for (int i = 0; i < 3'000; ++i) {
+    for (; checks < rig.runner.checks.size() && checks < 1'000; ++checks) {
+      rig.engine->runner_accepted(rig.runner.checks[checks]);
+      rig.settle();
+    }
+    rig.loop.advance(100ms);
+  }
+  CHECK(rig.phase(id) == core::Phase::approved);
+  CHECK(rig.runner.checks.size() < 60);
+  CHECK(rig.slack.asked.size() - asked < 120);
+  groups.fails = false;
+  rig.loop.advance(31s);
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  CHECK(rig.phase(id) == core::Phase::running);
+}
+
+TEST_CASE("T69 accounts: whose vote can't count has no platform asked, and who votes again and again not each time") {
+  AccountRig rig(risky(fixture::rules()));
+  auto const id = rig.open();
+  rig.loop.advance(1s);
+  auto const before = rig.slack.asked.size();
+  for (int i = 0; i < 20; ++i) {
+    CHECK(rig.approve("dave", id)->at(0).state == State::refused);  // may not
+    auto wrong = rig.click("bob", id);
+    wrong.binding = core::digest_of("another");
+    CHECK(rig.cast(std::move(wrong))->at(0).state == State::refused);
+  }
+  CHECK(rig.slack.asked.size() == before);
+  rig.slack.inactive = {"U0BOB"};
+  for (int i = 0; i < 20; ++i) CHECK(rig.approve("bob", id)->at(0).state == State::refused);
+  CHECK(rig.slack.asked.size() == before + 1);
+  rig.slack.inactive.clear();
+  rig.loop.advance(1s);
+  CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+}
+
+TEST_CASE("accounts: a runner that ends while they are asked about has accepted nothing") {
+  AccountRig rig(risky(fixture::rules()));
+  auto const id = rig.open();
+  CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+  REQUIRE(rig.phase(id) == core::Phase::approved);
+  rig.slack.hang = true;
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  rig.runner.up = false;
+  rig.engine->runner_gone({}, "killed");
+  rig.runner.up = true;
+  rig.engine->runner_ready();
+  rig.slack.hang = false;
+  rig.slack.release();
+  rig.settle();
+  CHECK(rig.phase(id) == core::Phase::approved);
+  CHECK(rig.runner.runs.empty());
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  CHECK(rig.phase(id) == core::Phase::running);
+}
+
+TEST_CASE("accounts: a platform that connects is asked at once about what it did not answer") {
+  AccountRig rig;
+  auto const id = open_deploy(rig);
+  rig.engine->connection("slack", false, "down");
+  rig.slack.fails = true;
+  rig.loop.advance(62s);
+  rig.slack.fails = false;
+  rig.slack.asked.clear();
+  rig.engine->connection("slack", true, "");
+  rig.settle();
+  CHECK(rig.slack.asked == std::vector<std::string>{"U0BOB", "U0CAROL", "U0ERIN"});
+  CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
+}
+
 TEST_CASE("accounts: after a restart, and while the ledger can't be written, nothing is known that was not asked") {
   AccountRig rig;
   auto const id = open_deploy(rig);

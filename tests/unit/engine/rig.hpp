@@ -166,6 +166,11 @@ struct FakeRunner : ports::Runner {
 };
 
 struct FakeSide : ports::SideFile {
+  explicit FakeSide(ports::Loop& on) : loop(on) {}
+  void append_aside(std::string line, std::function<void(core::Result<void>)> done) override {
+    auto append_now = [this, line = std::move(line), done = std::move(done)] { done(append(line)); };
+    hang ? held.push_back(std::move(append_now)) : loop.post(std::move(append_now));
+  }
   core::Result<void> append(std::string_view line) override {
     if (broken) return core::make_error(Errc::no_space, "the side file is at fault");
     lines.emplace_back(line);
@@ -180,9 +185,11 @@ struct FakeSide : ports::SideFile {
     ++cleared;
     return {};
   }
+  ports::Loop& loop;
   std::vector<std::string> lines;
+  std::vector<std::function<void()>> held;
   int cleared = 0;
-  bool broken = false, unreadable = false;
+  bool broken = false, unreadable = false, hang = false;
 };
 
 using Answers = std::shared_ptr<std::vector<ports::Answer>>;
@@ -198,6 +205,7 @@ class Rig {
         papers(ledger),
         room(loop),
         programs(loop),
+        side(loop),
         chat(loop),
         other(loop, "matrix") {
     if (start_now) start();
