@@ -14,7 +14,15 @@ support::Ran python(std::string const& script, std::string const& words) {
 }  // namespace
 
 TEST_CASE("an independent verifier, written from FORMAT.md alone, agrees with a ledger of every end") {
-  ServiceKit kit;
+  support::KitOptions options;
+  options.extra_runbooks =
+      "  risky-two:\n"
+      "    summary: \"Do what is risky\"\n"
+      "    risk: high\n"
+      "    if_unanswered: \"nothing happens\"\n"
+      "    steps: [{name: act, run: [\"true\"]}]\n"
+      "    policy: two-sre\n";
+  ServiceKit kit(options);
   // Who is sre Slack says: every vote stands on a reading.
   edit(kit, "chat:\n", "groups:\n  sre: {slack_usergroup: S0SRE}\nchat:\n");
   for (auto const* name : {"Bob Roy", "Carol Diaz", "Erin Sato"})
@@ -76,6 +84,19 @@ TEST_CASE("an independent verifier, written from FORMAT.md alone, agrees with a 
   CHECK(kit.press("U0CAROL", released));
   REQUIRE(kit.wait([&] { return count(kit, "run.finished", released) == 1; }));  // not alice's to see
   static_cast<void>(typed(kit, "U0MALLORY", "approve CS-999 abcd"));             // names no known request
+  // Bob's account is deactivated between his vote and the quorum: the service takes the vote back.
+  auto const lost = kit.ask("risky-two");
+  CHECK(kit.press("U0BOB", lost));
+  REQUIRE(kit.wait([&] { return count(kit, "vote.approve", lost) == 1; }));
+  auto& users = kit.slack().world().users;
+  auto const bob = std::ranges::find_if(users, [](auto const& user) { return user.id == "U0BOB"; });
+  REQUIRE(bob != users.end());
+  bob->deleted = true;
+  CHECK(kit.press("U0CAROL", lost));
+  REQUIRE(kit.wait([&] { return count(kit, "vote.withdrawn", lost) == 1; }));
+  bob->deleted = false;
+  CHECK(kit.press("U0ERIN", lost));
+  ends(lost, "succeeded");
   auto const late = kit.post("witness-short");
   ends(late, "expired");
   auto const voided = kit.ask("witness");
@@ -90,9 +111,9 @@ TEST_CASE("an independent verifier, written from FORMAT.md alone, agrees with a 
   INFO(agreed.out);
   CHECK(agreed.code == 0);
   CHECK(has(agreed.out, " 0 objections;"));
-  for (auto const* kind : {"request.approved 4", "request.denied 2", "vote.withdrawn 1", "request.cancelled 1",
+  for (auto const* kind : {"request.approved 5", "request.denied 2", "vote.withdrawn 2", "request.cancelled 1",
                            "request.expired 1", "request.voided 1", "vote.refused", "groups ", "question.asked 1",
-                           "run.finished 4", "config.loaded 2", "exhibits 1"})
+                           "run.finished 5", "config.loaded 2", "exhibits 1"})
     CHECK(has(agreed.out, kind));
   CHECK(kit.ledger_problems() == "");
 

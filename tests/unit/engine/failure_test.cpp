@@ -351,27 +351,25 @@ TEST_CASE("no message shows what is not durable: not the update that follows one
   rig.chat.hold_updates = true;
   rig.approve("bob", id);
   REQUIRE(rig.chat.held.size() == 1);  // on its way, and slow
+  rig.cast(rig.click("bob", id, core::Verdict::withdraw));
+  REQUIRE(rig.chat.held.size() == 1);  // another is to follow it
   rig.ledger.held = true;
-  rig.approve("carol", id);  // completes it; not durable
+  rig.approve("carol", id);
   REQUIRE(rig.ledger.waiting);
-  auto const buttons = rig.chat.messages[0].body["buttons"].integer();
-  REQUIRE(buttons > 0);
   rig.chat.hold_updates = false;
   for (auto const& act : std::exchange(rig.chat.held, {})) act();
   rig.settle();
-  CHECK(rig.chat.messages[0].body["buttons"].integer() == buttons);
-  CHECK(rig.chat.messages[0].body["votes"].if_array()->size() == 1);
+  auto const carol = [&] { return core::dump(rig.chat.messages[0].body).find("carol") != std::string::npos; };
+  CHECK_FALSE(carol());
   SECTION("the write fails") {
     rig.ledger.fail(core::Errc::io);
     rig.settle();
-    CHECK(rig.phase(id) == Phase::pending);
-    CHECK(rig.chat.messages[0].body["buttons"].integer() == buttons);
+    CHECK_FALSE(carol());
   }
   SECTION("it is durable: then it shows") {
     rig.ledger.held = false;
     rig.ledger.finish();
     rig.settle();
-    CHECK(rig.phase(id) == Phase::approved);
-    CHECK(rig.chat.messages[0].body["votes"].if_array()->size() == 2);
+    CHECK(carol());
   }
 }
