@@ -96,15 +96,19 @@ bool authentic(WebhookAuth const& auth, WebhookHeaders const& headers, std::stri
 std::optional<std::string> why_weak_secret(std::string_view secret) {
   if (secret.empty()) return "is empty";
   if (secret.size() < kMinSecret) return "has fewer than 16 bytes";
-  // What stands in examples is no secret; what is left beside it may be.
-  static constexpr std::array kExamples{"changeme", "default",   "example",    "password", "secret",
-                                        "your",     "replaceme", "replace",    "change",   "insert",
-                                        "webhook",  "token",     "placeholder"};
+  // Who left these in says that the rest is an example's, too.
+  static constexpr std::array<std::string_view, 10> kInstructions{"replaceme",   "replace-me", "replace_me", "changeme",
+                                                                  "change-me",   "change_me",  "your-",      "your_",
+                                                                  "placeholder", "insert"};
+  // These may name what a secret is for; what is left beside them may be one.
+  static constexpr std::array kNames{"webhook", "secret", "token", "default", "password", "example"};
   static constexpr std::array kRuns{"12345678", "deadbeef", "qwerty"};
   auto rest = lower(secret);
-  if (without(rest, kExamples)) {
+  if (std::ranges::any_of(kInstructions, [&](auto word) { return rest.find(word) != std::string::npos; }))
+    return "holds what stands in examples to be replaced, like \"changeme\"";
+  if (without(rest, kNames)) {
     std::erase_if(rest, [](char c) { return std::string_view("-_. :/").find(c) != std::string_view::npos; });
-    if (rest.size() < kMinSecret) return "is little more than words that stand in examples, like \"changeme\"";
+    if (rest.size() < kMinSecret) return "is little more than words that stand in examples, like \"webhook-secret\"";
   }
   auto different = rest;
   if (without(different, kRuns) && different.size() < kMinBesideRuns)

@@ -36,8 +36,8 @@ std::string signature_of(WebhookAuth const& auth, WebhookHeaders const& headers)
 // The value of the only header of that name.
 std::optional<std::string_view> only_header(WebhookHeaders const& headers, std::string_view name);
 
-// A sentence when nobody should rely on this secret: empty, shorter than 16 bytes, also when the words that stand in
-// examples are left out of it, or hardly more than one character repeated. Never quotes it.
+// A sentence when nobody should rely on this secret: empty, shorter than 16 bytes, also when names such as "webhook"
+// are left out of it, hardly more than one character repeated, or an example's that says "replace me". Never quotes it.
 std::optional<std::string> why_weak_secret(std::string_view secret);
 
 }  // namespace triggers
