@@ -374,6 +374,9 @@ struct DeliveryAnswer {
   core::Json body{};
   std::string detail{};
   Duration retry_after{};
+  // With 202: it said something that was not known before and is known by its name from now on. Never so of one that
+  // was caught and is sent again (T12).
+  bool news = false;
 };
 
 // Where deliveries go; implemented by triggers/. `done` is called exactly once, perhaps at once, at the latest after

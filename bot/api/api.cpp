@@ -129,14 +129,13 @@ struct Api::Impl {
     return "signals of address " + request.remote_address;
   }
 
-  // A share is for those who don't prove who they are: authentic deliveries are as many as their source sends.
+  // The share is for those who don't prove who they are, and for what was caught and is sent again (T12): deliveries
+  // that are authentic and new are as many as their source sends.
   void signal(net::HttpRequestIn const& request, Answer const& to) {
     if (!parts.signals) return to->respond(not_found());
-    bool const authentic = take_signal(*parts.signals, request, to);
-    auto const by_token = [&] {
-      return parts.sender && parts.sender(request.path.substr(kSignals.size()), request.headers).known;
-    };
-    if (authentic && !by_token()) rate.give_back(unproven(request));  // what admit() took
+    if (parts.sender && parts.sender(request.path.substr(kSignals.size()), request.headers).known)
+      return take_signal(*parts.signals, request, to);
+    take_signal(*parts.signals, request, to, [this, who = unproven(request)] { rate.give_back(who); });
   }
 
   // Whoever tries what is not theirs is on record, however little they are told (T71).

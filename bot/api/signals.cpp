@@ -37,18 +37,15 @@ net::HttpResponse signal_response(ports::DeliveryAnswer const& what, net::Header
   return {.status = what.status, .headers = std::move(headers), .body = core::dump(body) + "\n"};
 }
 
-bool take_signal(ports::SignalDesk& desk, net::HttpRequestIn const& request, std::shared_ptr<net::Responder> to) {
-  if (request.method != "POST") {
-    to->respond(signal_response({.status = 405, .detail = "Use POST here."}, {{"Allow", "POST"}}));
-    return false;
-  }
-  auto const refused = std::make_shared<bool>(false);
+void take_signal(ports::SignalDesk& desk, net::HttpRequestIn const& request, std::shared_ptr<net::Responder> to,
+                 std::function<void()> news) {
+  if (request.method != "POST")
+    return to->respond(signal_response({.status = 405, .detail = "Use POST here."}, {{"Allow", "POST"}}));
   desk.deliver({.source = request.path.substr(kSignals.size()), .headers = request.headers, .body = request.body},
-               [to = std::move(to), refused](ports::DeliveryAnswer const& what) {
-                 *refused = what.status == 401 || what.status == 413;
+               [to = std::move(to), news = std::move(news)](ports::DeliveryAnswer const& what) {
+                 if (news && what.status == 202 && what.news) news();
                  to->respond(signal_response(what));
                });
-  return !*refused;
 }
 
 }  // namespace api

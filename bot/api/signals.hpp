@@ -2,6 +2,7 @@
 // Private to api.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "bot/net/http_server.hpp"
@@ -13,7 +14,8 @@ inline constexpr std::string_view kSignals = "/v1/signals/";
 
 net::HttpResponse signal_response(ports::DeliveryAnswer const& what, net::Headers headers = {});
 
-// Of a path that begins with kSignals. Whether it is authentic, as far as that is known at once.
-bool take_signal(ports::SignalDesk& desk, net::HttpRequestIn const& request, std::shared_ptr<net::Responder> to);
+// Of a path that begins with kSignals. `news`: called before the answer of one that told something new.
+void take_signal(ports::SignalDesk& desk, net::HttpRequestIn const& request, std::shared_ptr<net::Responder> to,
+                 std::function<void()> news = {});
 
 }  // namespace api

@@ -51,6 +51,7 @@ struct WebhookTrigger::Round {
   struct Answer {
     std::function<void(ports::DeliveryAnswer)> done;
     std::vector<std::shared_ptr<Item>> items;
+    bool news = false;
   };
   std::vector<Answer> answers;
   std::map<std::string, std::shared_ptr<Item>> fresh;  // by name
@@ -197,6 +198,7 @@ void WebhookTrigger::take(Round& round, Waiting waiting) {
       if (became.what != Became::What::opened) --round.unrecorded;  // nobody will say so
       became.case_id = made->became.case_id;
       made->became = std::move(became);
+      answer.news = answer.news || (!names.empty() && made->became.why != kTooMany);
     }
     answer.items.push_back(std::move(made));
   }
@@ -237,8 +239,9 @@ void WebhookTrigger::finish(std::shared_ptr<Round> const& round, bool recorded) 
     }
     Json::Array signals;
     for (auto const& item : answer.items) signals.push_back(became_json(item->became));
-    answer.done(
-        {.status = 202, .body = Json::object({{"source", signals_.rule().name}, {"signals", std::move(signals)}})});
+    answer.done({.status = 202,
+                 .body = Json::object({{"source", signals_.rule().name}, {"signals", std::move(signals)}}),
+                 .news = answer.news});
   }
   round_.reset();
   if (waiting_.empty()) return;

@@ -95,10 +95,14 @@ TEST_CASE("a delivery while the service stops is to come again, whoever sends it
   CHECK(house.desk.refusals.size() == 1);
 }
 
-TEST_CASE("T69 authentic deliveries use up no share of their address, and what is turned away is told") {
+TEST_CASE(
+    "T69 T12 authentic and new deliveries use up no share of their address, replayed ones do; what is turned away is "
+    "told") {
   struct Signals final : ports::SignalDesk {
     void deliver(ports::Delivery delivery, std::function<void(ports::DeliveryAnswer)> done) override {
-      if (delivery.body != "{}") return done({.status = 401});
+      if (delivery.body == "xx") return done({.status = 401});
+      if (delivery.body == "[]") return done({.status = 415});
+      if (delivery.body == "00") return done({.status = 202});  // caught and sent again
       waiting.push_back(std::move(done));
     }
     std::vector<std::function<void(ports::DeliveryAnswer)>> waiting;
@@ -126,7 +130,7 @@ TEST_CASE("T69 authentic deliveries use up no share of their address, and what i
     std::string text;
     CHECK(run_until(house.io, [&] {
       text += peer.read_now().value_or("");
-      for (auto const& done : std::exchange(signals.waiting, {})) done({.status = 202});
+      for (auto const& done : std::exchange(signals.waiting, {})) done({.status = 202, .news = true});
       return text.find("\r\n\r\n") != std::string::npos;
     }));
     return text.substr(9, 3);
@@ -140,4 +144,12 @@ TEST_CASE("T69 authentic deliveries use up no share of their address, and what i
   CHECK(deliver("signed", "xx") == "401");
   CHECK(deliver("signed", "xx") == "429");
   CHECK(turned_away.size() == 1);  // nobody knows whose it was
+  for (auto const* body : {"00", "[]"}) {
+    CAPTURE(body);
+    house.loop.advance(std::chrono::seconds(10));
+    std::string const answered = std::string(body) == "00" ? "202" : "415";
+    CHECK(deliver("signed", body) == answered);
+    CHECK(deliver("signed", body) == answered);
+    CHECK(deliver("signed", body) == "429");
+  }
 }

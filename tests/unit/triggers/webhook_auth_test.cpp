@@ -147,15 +147,17 @@ TEST_CASE("T12 webhook: a captured delivery is known by its signature, whatever 
   auto const body = R"({"state": "down", "host": {"name": "web-1"}, "at": 1})";
   auto const first = house.answer(house.json(body, "d-1"));
   CHECK(became(first) == "opened");
+  CHECK(first.news);
   CHECK(became(house.answer(house.json(R"({"state": "up", "host": {"name": "web-1"}, "at": 2})", "d-2"))) ==
         "recovered");
   house.loop.advance(1h);
   auto replayed = house.json(body, "d-3");
+  CHECK_FALSE(house.answer(replayed).news);  // so whoever caught it is bounded as a stranger is
   CHECK(core::dump(house.answer(replayed).body) == core::dump(first.body));
   for (auto& c : replayed.headers[0].second.erase(0, 7)) c = static_cast<char>(std::toupper(c));
   replayed.headers[0].second.insert(0, "sha256=");
   CHECK(core::dump(house.answer(replayed).body) == core::dump(first.body));
-  CHECK(house.held.total() == 2);  // and people hear of it: a sender may say the same twice
+  CHECK(house.held.total() == 3);  // and people hear of it: a sender may say the same twice
   house.restart();
   CHECK(core::dump(house.answer(house.json(body, "d-4")).body) == core::dump(first.body));
   CHECK(house.cases() == 1);
@@ -163,5 +165,7 @@ TEST_CASE("T12 webhook: a captured delivery is known by its signature, whatever 
   auto same = house.give(house.json(R"({"state": "down", "host": {"name": "b"}})", "d-6"));
   house.loop.run_posted();
   CHECK(core::dump(both->at(0).body) == core::dump(same->at(0).body));
+  CHECK(both->at(0).news);
+  CHECK_FALSE(same->at(0).news);
   CHECK(house.desk.fired.size() == 2);
 }
