@@ -127,7 +127,8 @@ Result<void> Reader::walk(std::string_view after, Files files, See const& see) {
   return {};
 }
 
-Result<std::vector<core::StoredEntry>> Reader::find(std::string_view id, Files files, std::string_view from) {
+Result<std::vector<core::StoredEntry>> Reader::find(std::string_view id, Files files, std::string_view from,
+                                                    std::function<bool()> const& go_on) {
   auto const request = core::RequestId::parse(id);
   auto const of_case = request ? request->case_id() : core::CaseId::parse(id);
   if (!of_case)
@@ -147,8 +148,13 @@ Result<std::vector<core::StoredEntry>> Reader::find(std::string_view id, Files f
     if (!head) return head.error();
     at = *head;
   }
+  auto const too_long = [&] { return go_on && !go_on(); };
+  auto const late = [&] {
+    return make_error(Errc::timed_out, std::string(id) + " lies too far back in the ledger to be found in time.");
+  };
   std::vector<Oid> found;
   while (at) {
+    if (too_long()) return late();
     auto const raw = impl_->db.read(*at, ObjectType::commit);
     if (!raw) return raw.error();
     if (raw->find(line) != std::string::npos) {
@@ -163,6 +169,7 @@ Result<std::vector<core::StoredEntry>> Reader::find(std::string_view id, Files f
   }
   std::vector<core::StoredEntry> out;
   for (auto id_at = found.rbegin(); id_at != found.rend(); ++id_at) {
+    if (too_long()) return late();
     auto entry = impl_->entry(*id_at, files, nullptr);
     if (!entry) return entry.error();
     out.push_back(std::move(*entry));

@@ -42,9 +42,10 @@ class Reader {
   Result<void> walk(std::string_view after, Files files, See const& see);
 
   // All entries of a case ("CS-…") or of one request ("CS-…-R1"), oldest first. Empty when there are none. `from`: a
-  // full commit id to begin at and go back, "" for the head.
+  // full commit id to begin at and go back, "" for the head. `go_on` is asked at each step of that walk, which may be a
+  // long one; false: timed_out.
   Result<std::vector<core::StoredEntry>> find(std::string_view id, Files files = Files::main_only,
-                                              std::string_view from = {});
+                                              std::string_view from = {}, std::function<bool()> const& go_on = {});
 
   // A file of the head's tree; nullopt when it isn't there.
   Result<std::optional<std::string>> file(std::string_view path);

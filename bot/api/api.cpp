@@ -50,7 +50,7 @@ struct Api::Impl {
       : parts(std::move(given)),
         rate(settings.requests_per_second),
         deliveries(settings.deliveries_per_second),
-        past(parts.history),
+        past(parts.history, parts.papers),
         events(parts.loop, parts.history, most_listeners(settings)) {}
 
   Parts parts;
@@ -219,19 +219,30 @@ struct Api::Impl {
   }
 
   // A request of the state, or one that the state has forgotten: `old` is then what the ledger tells of it. A request
-  // that never was is null. Only when the ledger can't be read does it answer by itself.
+  // that never was, and a forgotten one that `may` hides from this caller, is null. Only when the ledger can't be read
+  // (in time) does it answer by itself.
   using Found = std::function<void(core::RequestState const* request, PastRequests::Found const& old)>;
-  void find(std::string_view text, Answer const& to, Found then) {
+  void find(std::string_view text, Caller const& caller, std::function<bool(core::RequestState const&)> may,
+            Answer const& to, Found then) {
     auto const id = core::RequestId::parse(text);
     auto const& state = parts.desk.state();
     auto const* request = id ? state.request(*id) : nullptr;
     bool const forgotten =
         id && !request && !state.cases.contains(id->case_id()) && state.may_have_forgotten(id->case_id());
     if (!forgotten) return then(request, nullptr);
-    past.find(*id, [to, then = std::move(then)](core::Result<PastRequests::Found> const& old) {
-      if (!old) return to->respond(refusal(503));
-      then(*old ? &(*old)->request : nullptr, *old);
-    });
+    past.find(*id, {.caller = caller.actor.str(),
+                    .may = std::move(may),
+                    .done = [to, then = std::move(then)](core::Result<PastRequests::Found> const& old) {
+                      if (!old) return to->respond(refusal(503));
+                      then(*old ? &(*old)->request : nullptr, *old);
+                    }});
+  }
+
+  // Whoever's token reads nothing is told so before anything is looked for.
+  static bool may_look(Caller const& caller) { return caller.may("read") || caller.may("read_all"); }
+
+  std::function<bool(core::RequestState const&)> sees(Caller const& caller) const {
+    return [this, caller](core::RequestState const& request) { return may_see(caller, request); };
   }
 
   Json view_of(core::RequestState const& request, PastRequests::Found const& old) const {
@@ -241,8 +252,9 @@ struct Api::Impl {
   }
 
   void read(Caller const& caller, std::string_view id, Answer const& to) {
+    if (!may_look(caller)) return to->respond(not_found());
     parts.desk.when_durable([this, caller, id = std::string(id), to] {
-      find(id, to, [this, caller, to](auto const* request, auto const& old) {
+      find(id, caller, sees(caller), to, [this, caller, to](auto const* request, auto const& old) {
         bool const seen = request && may_see(caller, *request);
         to->respond(seen ? json_response(200, view_of(*request, old)) : not_found());
       });
@@ -251,37 +263,45 @@ struct Api::Impl {
 
   void listen(Caller const& caller, std::string const& digest, std::string_view id, net::HttpRequestIn const& request,
               Answer const& to) {
+    if (!may_look(caller)) return to->respond(not_found());
     auto const after = event_id(request);
     if (!after) return to->respond(problem(400, "Last-Event-ID must be an id that this stream sent."));
     parts.desk.when_durable([this, caller, digest, id = std::string(id), after = *after, to,
                              head_only = request.method == "HEAD", address = request.remote_address] {
-      find(id, to, [this, caller, digest, after, to, head_only, address](auto const* found, auto const& old) {
-        if (!found || !may_see(caller, *found)) return to->respond(not_found());
-        if (head_only)
-          return to->respond({.status = 200, .headers = {{"Content-Type", "text/event-stream"}}, .body = {}});
-        events.open({.id = found->id,
-                     .caller = caller.actor.str(),
-                     .address = address,
-                     .last_commit = core::is_final(found->phase) ? found->last_commit : "",
-                     .after = after,
-                     .may =
-                         [this, digest, of = found->id, old] {
-                           auto const now = caller_with(parts.configured(), digest);
-                           auto const* known = old ? &old->request : parts.desk.state().request(of);
-                           return now && known && may_see(*now, *known);
-                         },
-                     .to = to});
-      });
+      find(id, caller, sees(caller), to,
+           [this, caller, digest, after, to, head_only, address](auto const* found, auto const& old) {
+             if (!found || !may_see(caller, *found)) return to->respond(not_found());
+             if (head_only)
+               return to->respond({.status = 200, .headers = {{"Content-Type", "text/event-stream"}}, .body = {}});
+             events.open({.id = found->id,
+                          .caller = caller.actor.str(),
+                          .address = address,
+                          .last_commit = core::is_final(found->phase) ? found->last_commit : "",
+                          .after = after,
+                          .may =
+                              [this, digest, of = found->id, old] {
+                                auto const now = caller_with(parts.configured(), digest);
+                                auto const* known = old ? &old->request : parts.desk.state().request(of);
+                                return now && known && may_see(*now, *known);
+                              },
+                          .to = to});
+           });
     });
   }
 
   void cancel(Caller const& caller, std::string_view text, net::HttpRequestIn const& request, Answer const& to) {
-    find(text, to,
-         [this, caller, text = std::string(text), body = request.body, to](auto const* found, auto const& old) {
-           if (found && found->requester != caller.actor && !may_see(caller, *found)) found = nullptr;
-           if (!found || !caller.may("request")) {
+    auto const may = [this, caller](core::RequestState const& of) {
+      return of.requester == caller.actor || may_see(caller, of);
+    };
+    if (!caller.may("request")) {
+      refused(caller.actor, "cancelling " + core::printable_ascii(text, 64));
+      return to->respond(problem(403, "This token may not cancel requests."));
+    }
+    find(text, caller, may, to,
+         [this, caller, may, text = std::string(text), body = request.body, to](auto const* found, auto const& old) {
+           if (!found || !may(*found)) {
              refused(caller.actor, "cancelling " + core::printable_ascii(text, 64));
-             return to->respond(found ? problem(403, "This token may not cancel requests.") : not_found());
+             return to->respond(not_found());
            }
            auto reason = parse_cancel(body);
            if (!reason) return to->respond(failed(reason.error().code, reason.error().message));

@@ -49,6 +49,7 @@ struct Parts {
   std::function<void(core::RequestId const& id, std::string const& from,
                      std::function<void(core::Result<std::vector<core::StoredEntry>>)> done)>
       history;
+  ports::Papers& papers;                 // of the same ledger
   ports::SignalDesk* signals = nullptr;  // where POST /v1/signals/{source} goes; null: nowhere
   // Null: every sender is known by the body alone.
   std::function<SenderLook(std::string_view source, net::Headers const& headers)> sender{};

@@ -1,5 +1,6 @@
 #include "bot/api/past_request.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -16,6 +17,12 @@ namespace {
 
 constexpr std::array<Phase, 4> kEnds{Phase::denied, Phase::expired, Phase::cancelled, Phase::voided};
 
+constexpr std::size_t kMaxFile = 8u << 20;
+
+Json parse(std::string_view bytes) {
+  return core::parse_json(bytes, {.max_bytes = kMaxFile, .max_string = 4u << 20}).value();
+}
+
 void take_accepted(core::RequestState& request, core::ObjectReader reader) {
   request.requester = core::read_actor(reader.object("requester"));
   request.initiator = reader.text_or_null("initiator");
@@ -25,6 +32,14 @@ void take_accepted(core::RequestState& request, core::ObjectReader reader) {
   request.labels = reader.text_map("labels");
   request.channels = reader.texts("channels");
   request.accepted_at = reader.time("time");
+}
+
+void take_opened(core::RequestState& request, Json const& main, std::string_view bytes) {
+  request.bound = core::request_from_json(main).value();
+  request.binding = core::digest_of(bytes);
+  // Of the policy's text the API tells whom it needs.
+  request.pinned = core::Policy{.name = request.bound->policy, .request = {}, .approve = request.bound->needs};
+  request.phase = Phase::pending;
 }
 
 void take_vote(core::RequestState& request, Json const& json) {
@@ -64,16 +79,11 @@ void take(PastRequest& past, core::StoredEntry const& stored) {
   auto const& entry = stored.entry;
   auto& request = past.request;
   if (entry.files.empty()) return;
-  auto const main =
-      core::parse_json(entry.files.front().bytes, {.max_bytes = 8u << 20, .max_string = 4u << 20}).value();
+  auto const main = parse(entry.files.front().bytes);
   if (entry.kind == "request.accepted") {
     take_accepted(request, {main, "accepted.json"});
   } else if (entry.kind == "request.opened") {
-    request.bound = core::request_from_json(main).value();
-    request.binding = core::digest_of(entry.files.front().bytes);
-    // Of the policy's text the API tells whom it needs.
-    request.pinned = core::Policy{.name = request.bound->policy, .request = {}, .approve = request.bound->needs};
-    request.phase = Phase::pending;
+    take_opened(request, main, entry.files.front().bytes);
   } else if (entry.kind == "vote.approve" || entry.kind == "vote.deny" || entry.kind == "vote.withdrawn") {
     take_vote(request, main);
   } else if (entry.kind == "run.started") {
@@ -102,11 +112,24 @@ core::Result<PastRequest> past_request(std::vector<core::StoredEntry> const& ent
   return past;
 }
 
-void PastRequests::find(core::RequestId const& id, std::function<void(core::Result<Found>)> done) {
+core::Result<core::RequestState> past_ask(core::RequestId const& id, std::string_view accepted,
+                                          std::optional<std::string_view> opened) {
+  return core::read_strictly("a request", [&] {
+    core::RequestState request{.id = id};
+    take_accepted(request, {parse(accepted), "accepted.json"});
+    if (opened) take_opened(request, parse(*opened), *opened);
+    return request;
+  });
+}
+
+void PastRequests::find(core::RequestId const& id, Ask ask) {
   auto const known = waiting_.find(id);
-  if (known == waiting_.end() && waiting_.size() >= kMaxPastReadings)
-    return done(core::make_error(core::Errc::unavailable, "too many old requests are asked for at once"));
-  waiting_[id].push_back(std::move(done));
+  auto const share = of_caller_.find(ask.caller);
+  if ((known == waiting_.end() && waiting_.size() >= kMaxPastReadings) ||
+      (share != of_caller_.end() && share->second >= kMaxPastOfCaller))
+    return ask.done(core::make_error(core::Errc::unavailable, "too many old requests are asked for at once"));
+  ++of_caller_[ask.caller];
+  waiting_[id].push_back(std::move(ask));
   if (known != waiting_.end()) return;
   to_read_.push_back(id);
   read_next();
@@ -117,23 +140,50 @@ void PastRequests::read_next() {
   auto const id = to_read_.front();
   to_read_.pop_front();
   reading_ = true;
+  // Both in any case, so that a clock tells nothing of what is absent and what is not theirs (T44).
+  auto const alive = std::weak_ptr<bool>(alive_);
+  papers_.read(id.folder() + "/accepted.json", kMaxFile, [this, id, alive](core::Result<std::string> const& accepted) {
+    if (alive.expired()) return;
+    papers_.read(id.folder() + "/request.json", kMaxFile,
+                 [this, id, alive, accepted](core::Result<std::string> const& opened) {
+                   if (!alive.expired()) looked(id, accepted, opened);
+                 });
+  });
+}
+
+void PastRequests::looked(core::RequestId const& id, core::Result<std::string> const& accepted,
+                          core::Result<std::string> const& opened) {
+  auto const there = [](auto const& file) { return file || file.error().code != core::Errc::not_found; };
+  if (!there(accepted)) return answer(id, Found());
+  if (!accepted) return answer(id, accepted.error());
+  if (!opened && there(opened)) return answer(id, opened.error());
+  auto const ask = past_ask(id, *accepted, opened ? std::optional<std::string_view>(*opened) : std::nullopt);
+  if (!ask) return answer(id, ask.error());
+  if (std::ranges::none_of(waiting_.at(id), [&](auto const& one) { return one.may(*ask); })) return answer(id, Found());
   history_(
       id, "",
       [this, id, alive = std::weak_ptr<bool>(alive_)](core::Result<std::vector<core::StoredEntry>> const& entries) {
         if (alive.expired()) return;
-        core::Result<Found> found = Found();
-        if (!entries) {
-          found = entries.error();
-        } else if (auto past = past_request(*entries)) {
-          found = std::make_shared<PastRequest const>(std::move(*past));
-        } else if (past.error().code != core::Errc::not_found) {
-          found = past.error();
-        }
-        reading_ = false;
-        auto const waiting = std::move(waiting_.extract(id).mapped());
-        for (auto const& done : waiting) done(found);
-        read_next();
+        if (!entries) return answer(id, entries.error());
+        auto past = past_request(*entries);
+        if (past) return answer(id, std::make_shared<PastRequest const>(std::move(*past)));
+        if (past.error().code == core::Errc::not_found) return answer(id, Found());
+        answer(id, past.error());
       });
+}
+
+void PastRequests::answer(core::RequestId const& id, core::Result<Found> const& found) {
+  reading_ = false;
+  auto const waiting = std::move(waiting_.extract(id).mapped());
+  for (auto const& one : waiting) {
+    auto const share = of_caller_.find(one.caller);
+    if (--share->second == 0) of_caller_.erase(share);
+  }
+  for (auto const& one : waiting) {
+    bool const hidden = found && *found && !one.may((*found)->request);
+    one.done(hidden ? core::Result<Found>(Found()) : found);
+  }
+  read_next();
 }
 
 }  // namespace api

@@ -3,6 +3,7 @@
 // net, process and ledger; only this folder knows both sides.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -58,9 +59,11 @@ std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers
 std::unique_ptr<ports::Papers> make_papers(std::filesystem::path ledger, ports::Loop& loop, ports::Workers& workers);
 
 // All entries of a request, oldest first, read on a worker; `from`: the commit to begin at and go back, "" = the head.
+// What is not read within `limit` is given up (timed_out): the workers have other things to do.
 using History = std::function<void(core::RequestId const& id, std::string const& from,
                                    std::function<void(core::Result<std::vector<core::StoredEntry>>)> done)>;
-History make_history(std::filesystem::path ledger, ports::Loop& loop, ports::Workers& workers);
+History make_history(std::filesystem::path ledger, ports::Loop& loop, ports::Workers& workers,
+                     std::chrono::milliseconds limit = std::chrono::seconds(10));
 
 // The workers must be done before it goes.
 std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state, ports::Loop& loop,

@@ -37,24 +37,28 @@ class Papers final : public ports::Papers {
 };
 
 core::Result<std::vector<core::StoredEntry>> entries_of(std::filesystem::path const& ledger, core::RequestId const& id,
-                                                        std::string const& from) {
+                                                        std::string const& from,
+                                                        std::chrono::steady_clock::time_point until) {
   auto reader = ledger::Reader::open(ledger);
   if (!reader) return reader.error();
   // What is asked for in vain costs a look into the tree, and no walk back to its day.
   auto const accepted = reader->file(id.folder() + "/accepted.json");
   if (!accepted) return accepted.error();
   if (!*accepted) return std::vector<core::StoredEntry>{};
-  return reader->find(id.str(), ledger::Files::main_only, from);
+  return reader->find(id.str(), ledger::Files::main_only, from,
+                      [until] { return std::chrono::steady_clock::now() < until; });
 }
 
 }  // namespace
 
-History make_history(std::filesystem::path ledger, ports::Loop& loop, ports::Workers& workers) {
-  return [ledger = std::move(ledger), &loop, &workers](
+History make_history(std::filesystem::path ledger, ports::Loop& loop, ports::Workers& workers,
+                     std::chrono::milliseconds limit) {
+  return [ledger = std::move(ledger), &loop, &workers, limit](
              core::RequestId const& id, std::string const& from,
              std::function<void(core::Result<std::vector<core::StoredEntry>>)> done) {
-    workers.run([&loop, ledger, id, from, done = std::move(done)] {
-      auto entries = std::make_shared<core::Result<std::vector<core::StoredEntry>>>(entries_of(ledger, id, from));
+    workers.run([&loop, ledger, id, from, limit, done = std::move(done)] {
+      auto entries = std::make_shared<core::Result<std::vector<core::StoredEntry>>>(
+          entries_of(ledger, id, from, std::chrono::steady_clock::now() + limit));
       loop.post([done, entries] { done(std::move(*entries)); });
     });
   };

@@ -193,6 +193,7 @@ class Service {
                    .log = *log_,
                    .configured = [this]() -> core::Rules const& { return config_.rules; },
                    .history = make_history(config_.ledger.path, loop_, workers_),
+                   .papers = *papers_,
                    .signals = &sources_->signals(),
                    .sender =
                        [this](std::string_view source, net::Headers const& headers) {

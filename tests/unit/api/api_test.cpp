@@ -15,6 +15,15 @@ struct NoRedactor final : ports::Redactor {
   std::uint32_t redact(std::string&) const override { return 0; }
 };
 
+// A ledger that holds nothing, and counts who asks.
+struct NoPapers final : ports::Papers {
+  void read(std::string, std::uint64_t, std::function<void(core::Result<std::string>)> done) override {
+    ++asked;
+    done(core::make_error(core::Errc::not_found, "no such file"));
+  }
+  int asked = 0;
+};
+
 struct House {
   net::Io io;
   support::VirtualLoop loop;
@@ -22,6 +31,7 @@ struct House {
   support::StoryDesk desk{loop, story};
   support::MemoryLog log;
   NoRedactor redactor;
+  NoPapers papers;
   triggers::Webhooks webhooks{loop, desk};
   std::unique_ptr<api::Api> api;
 
@@ -38,6 +48,7 @@ struct House {
                                                 .configured = [this]() -> core::Rules const& { return story.rules; },
                                                 .history = [](core::RequestId const&, std::string const&,
                                                               auto done) { done(std::vector<core::StoredEntry>{}); },
+                                                .papers = papers,
                                                 .signals = &webhooks,
                                                 .sender =
                                                     [this](std::string_view source, net::Headers const& headers) {
@@ -117,6 +128,7 @@ TEST_CASE(
        .log = house.log,
        .configured = [&]() -> core::Rules const& { return house.story.rules; },
        .history = [](core::RequestId const&, std::string const&, auto done) { done(std::vector<core::StoredEntry>{}); },
+       .papers = house.papers,
        .signals = &signals,
        .sender =
            [](std::string_view source, net::Headers const&) {
@@ -152,4 +164,26 @@ TEST_CASE(
     CHECK(deliver("signed", body) == answered);
     CHECK(deliver("signed", body) == "429");
   }
+}
+
+TEST_CASE("T44 T69 a token that may not read or cancel makes nobody look for an old request") {
+  House house;
+  auto& carol = house.story.rules.people.at("carol");
+  carol.token_sha256 = core::sha256_hex("token-of-carol");
+  carol.scopes = {"request"};
+  house.story.reload(house.story.rules);
+  house.story.open();
+  house.story.state.forgotten = 1;
+  auto const ask = [&](std::string const& call, std::string const& token) {
+    auto const peer = connect_raw(house.api->port());
+    peer.write(call + " HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + token + "\r\nContent-Length: 0\r\n\r\n");
+    return house.head_of(peer).substr(9, 3);
+  };
+  std::string const old = "/v1/requests/CS-20200101-000001-R1";
+  CHECK(ask("GET " + old, "token-of-carol") == "404");
+  CHECK(ask("GET " + old + "/events", "token-of-carol") == "404");
+  CHECK(ask("POST " + old + "/cancel", "token-of-bob") == "403");
+  CHECK(house.papers.asked == 0);
+  CHECK(ask("GET " + old, "token-of-bob") == "404");
+  CHECK(house.papers.asked == 2);
 }

@@ -151,34 +151,132 @@ TEST_CASE("entries that are no request's that is over are no request of the past
   CHECK(api::past_request(entries).error().code == Errc::not_found);
 }
 
-TEST_CASE("T69 requests of the past are read one at a time, each once for all who ask, and not too many wait") {
+namespace {
+
+// A ledger that answers when the test says so.
+struct Ledger final : ports::Papers {
+  std::map<std::string, std::string> files;
+  std::vector<std::string> asked;
+  std::vector<std::pair<RequestId, std::function<void(Result<std::vector<StoredEntry>>)>>> walks;
+  void read(std::string path, std::uint64_t, std::function<void(Result<std::string>)> done) override {
+    asked.push_back(path);
+    auto const found = files.find(path);
+    done(found == files.end() ? Result<std::string>(make_error(Errc::not_found, "no such file")) : found->second);
+  }
+  void hold(RequestId const& id, std::vector<StoredEntry> const& entries) {
+    for (auto const& stored : entries) {
+      auto const& kind = stored.entry.kind;
+      if (kind == "request.accepted") files[id.folder() + "/accepted.json"] = stored.entry.files.front().bytes;
+      if (kind == "request.opened") files[id.folder() + "/request.json"] = stored.entry.files.front().bytes;
+    }
+  }
+  api::History history() {
+    return [this](RequestId const& of, std::string const&, auto done) { walks.emplace_back(of, done); };
+  }
+};
+
+struct Past {
   fixture::Story story;
-  auto const id = story.open();
-  story.vote("bob", id, Verdict::deny);
-  std::vector<std::pair<RequestId, std::function<void(Result<std::vector<StoredEntry>>)>>> reads;
-  api::PastRequests past([&](RequestId const& of, std::string const&, auto done) { reads.emplace_back(of, done); });
-  std::vector<std::string> told;
-  auto const ask = [&](RequestId const& of) {
-    past.find(of, [&](auto const& found) {
-      told.push_back(!found ? to_string(found.error().code) : *found ? (*found)->request.id.str() : "none");
-    });
-  };
-  ask(id);
-  ask(id);
-  auto const other = [&](std::uint32_t n) { return RequestId::make(CaseId::make("20260101", n), 1); };
-  for (std::uint32_t n = 2; n <= api::kMaxPastReadings; ++n) ask(other(n));
-  REQUIRE(reads.size() == 1);
-  CHECK(reads[0].first == id);
+  RequestId id = story.open();
+  Ledger ledger;
+  api::PastRequests past{ledger.history(), ledger};
+  std::vector<std::string> told{};
+
+  Past() {
+    story.vote("bob", id, Verdict::deny);
+    ledger.hold(id, entries_of(story, id));
+  }
+  // Another request of the same content.
+  RequestId other(std::uint32_t n) {
+    auto const made = RequestId::make(CaseId::make("20260101", n), 1);
+    for (auto const* file : {"/accepted.json", "/request.json"})
+      ledger.files[made.folder() + file] = ledger.files.at(id.folder() + file);
+    return made;
+  }
+  void ask(RequestId const& of, std::string const& caller, Actor const& as = Actor::person("alice")) {
+    past.find(
+        of,
+        {.caller = caller,
+         .may = [this, as](RequestState const& request) { return api::may_read(story.state, request, as); },
+         .done =
+             [this](auto const& found) {
+               told.push_back(!found ? to_string(found.error().code) : *found ? (*found)->request.id.str() : "none");
+             }});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("T69 requests of the past are read one at a time, each once for all who ask, and not too many wait") {
+  Past house;
+  auto& [story, id, ledger, past, told] = house;
+  house.ask(id, "one");
+  house.ask(id, "another");
+  for (std::uint32_t n = 2; n <= api::kMaxPastReadings; ++n) house.ask(house.other(n), "c" + std::to_string(n));
+  REQUIRE(ledger.walks.size() == 1);
+  CHECK(ledger.walks[0].first == id);
   CHECK(told.empty());
-  ask(other(5000));
-  ask(id);  // no further reading
+  house.ask(house.other(5000), "late");
+  house.ask(id, "late");  // no further reading
   CHECK(told == std::vector<std::string>{"unavailable"});
   told.clear();
-  reads[0].second(entries_of(story, id));
+  ledger.walks[0].second(entries_of(story, id));
   CHECK(told == std::vector<std::string>(3, id.str()));
-  REQUIRE(reads.size() == 2);
-  reads[1].second(std::vector<StoredEntry>{});
-  REQUIRE(reads.size() == 3);
-  reads[2].second(make_error(Errc::io, "gone"));
-  CHECK((told[3] == "none" && told[4] == "io"));
+  REQUIRE(ledger.walks.size() == 2);
+  ledger.walks[1].second(std::vector<StoredEntry>{});
+  REQUIRE(ledger.walks.size() == 3);
+  ledger.walks[2].second(make_error(Errc::timed_out, "too long"));
+  CHECK((told[3] == "none" && told[4] == "timed_out"));
+}
+
+TEST_CASE("T69 requests of the past: few wait for one caller, whatever else it asks; when they are read it may go on") {
+  Past house;
+  for (std::uint32_t n = 1; n <= api::kMaxPastOfCaller; ++n) house.ask(house.other(n), "greedy");
+  house.ask(house.other(100), "greedy");
+  house.ask(house.other(1), "greedy");
+  CHECK(house.told == std::vector<std::string>(2, "unavailable"));
+  house.ask(house.other(100), "modest");
+  CHECK(house.told.size() == 2);
+  house.ledger.walks[0].second(std::vector<StoredEntry>{});
+  house.told.clear();
+  house.ask(house.other(101), "greedy");
+  CHECK(house.told.empty());
+}
+
+TEST_CASE("T44 T69 nobody walks through the ledger for what is absent or not theirs, and both cost the same look") {
+  Past house;
+  auto const looks = [&](RequestId const& of, Actor const& as) {
+    house.told.clear();
+    house.ledger.asked.clear();
+    house.ask(of, as.str(), as);
+    CHECK(house.told == std::vector<std::string>{"none"});
+    CHECK(house.ledger.walks.empty());
+    return house.ledger.asked.size();
+  };
+  CHECK(looks(RequestId::make(CaseId::make("20200101", 1), 1), Actor::person("alice")) == 2);
+  CHECK(looks(house.id, Actor::person("dave")) == 2);
+  CHECK(looks(house.id, Actor::robot("alice")) == 2);
+  house.ask(house.id, "bob", Actor::person("bob"));  // approves it
+  CHECK(house.ledger.walks.size() == 1);
+}
+
+TEST_CASE("T69 who joins a reading that goes on for another is told nothing that is not theirs") {
+  Past house;
+  house.ask(house.id, "alice");
+  house.ask(house.id, "dave", Actor::person("dave"));
+  house.ledger.walks.at(0).second(entries_of(house.story, house.id));
+  CHECK(house.told == std::vector<std::string>{house.id.str(), "none"});
+}
+
+TEST_CASE("requests of the past: one that ended before it was opened, and files that can't be read") {
+  Past house;
+  auto const id = house.other(7);
+  house.ledger.files.erase(id.folder() + "/request.json");
+  house.ask(id, "alice");
+  CHECK(house.ledger.walks.size() == 1);
+  auto const bad = house.other(8);
+  house.ledger.files[bad.folder() + "/request.json"] = "{}";
+  house.ask(bad, "alice");
+  house.ledger.walks[0].second(std::vector<StoredEntry>{});
+  CHECK(house.told == std::vector<std::string>{"none", "corrupt"});
 }
