@@ -164,22 +164,9 @@ TEST_CASE("TLS: certificate and key of the configuration, renewed at a reload, o
     return;
   }
   ServiceKit kit;
-  auto const make = [&](std::string const& name) {
-    auto const made =
-        support::run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=" + name +
-                     " -addext subjectAltName=IP:127.0.0.1 -keyout '" + (kit / "tls.key").string() + "' -out '" +
-                     (kit / "tls.pem").string() + "' 2>&1");
-    REQUIRE(made.code == 0);
-    std::filesystem::permissions(kit / "tls.key",
-                                 std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-  };
+  auto const make = [&](std::string const& name) { make_certificate(kit, name); };
   make("first");
-  edit(kit, "api: {listen: \"127.0.0.1:0\"",
-       "api: {listen: \"127.0.0.1:0\", certificate: \"" + (kit / "tls.pem").string() + "\", key: {file: \"" +
-           (kit / "tls.key").string() + "\"}");
-  kit.start({.binary = {}, .environment = {}, .wait_ready = false});
-  REQUIRE(kit.wait([&] { return kit.process().line("ready").has_value(); }));
-  auto const api = (*kit.process().line("ready"))["api"].text();
+  auto const api = start_by_tls(kit);
   REQUIRE(api.starts_with("https://127.0.0.1:"));
   auto const port = api.substr(api.rfind(':') + 1);
   auto const curl = [&](std::string const& words) {

@@ -239,3 +239,23 @@ TEST_CASE("recipes: the container's health check says yes while the service live
   CHECK(support::run(health + std::to_string(kit.port())).code == 1);
   CHECK(support::run(health + "nonsense").code == 1);
 }
+
+TEST_CASE(
+    "recipes: the container's health check says yes to a service that speaks TLS, whoever signed its certificate") {
+  if (support::run("openssl version").code != 0) {
+    WARN("SKIPPED: openssl is not installed");
+    return;
+  }
+  ServiceKit kit;
+  make_certificate(kit, "countersign");
+  auto const api = start_by_tls(kit);
+  auto const health = "'" + (kDeploy / "container/health").string() + "' " + api.substr(api.rfind(':') + 1);
+  CHECK(Background(kit, Background::Shell{health}).exit_code() == 0);
+  // A page that is not there over TLS is no yes.
+  auto const other = "sed s,/healthz,/other, '" + (kDeploy / "container/health").string() + "' >'" +
+                     (kit / "other").string() + "'; bash '" + (kit / "other").string() + "' " +
+                     api.substr(api.rfind(':') + 1);
+  CHECK(Background(kit, Background::Shell{other}).exit_code() == 1);
+  CHECK(kit.stop() == 0);
+  CHECK(support::run(health).code == 1);
+}

@@ -79,4 +79,25 @@ inline std::string all_sinks(ServiceKit& kit) {
   return text;
 }
 
+// tls.pem and tls.key in the kit's folder: a new certificate for 127.0.0.1 that nobody else signed. Needs openssl.
+inline void make_certificate(ServiceKit const& kit, std::string const& name) {
+  auto const made =
+      support::run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=" + name +
+                   " -addext subjectAltName=IP:127.0.0.1 -keyout '" + (kit / "tls.key").string() + "' -out '" +
+                   (kit / "tls.pem").string() + "' 2>&1");
+  REQUIRE(made.code == 0);
+  std::filesystem::permissions(kit / "tls.key",
+                               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+// Starts the service with them; its API's address.
+inline std::string start_by_tls(ServiceKit& kit) {
+  edit(kit, "api: {listen: \"127.0.0.1:0\"",
+       "api: {listen: \"127.0.0.1:0\", certificate: \"" + (kit / "tls.pem").string() + "\", key: {file: \"" +
+           (kit / "tls.key").string() + "\"}");
+  kit.start({.binary = {}, .environment = {}, .wait_ready = false});
+  REQUIRE(kit.wait([&] { return kit.process().line("ready").has_value(); }));
+  return (*kit.process().line("ready"))["api"].text();
+}
+
 }  // namespace service
