@@ -17,8 +17,9 @@ packages_judge=(git openssh-client util-linux procps=ps)
 packages_test=(catch2 perl-base=perl python3 python3-yaml strace=strace curl=curl patch=patch diffutils=diff)
 # Without these the tests of the page and those against others' own SDKs and servers are skipped, and say so.
 packages_peers=(nodejs=node npm=npm chromium=chromium zsh=zsh fish=fish mandoc=mandoc systemd-journal-remote)
-# For --full: the Debian package before lintian and in a bare root.
-packages_full=(dpkg-dev=dpkg-shlibdeps file=file lintian=lintian debootstrap=debootstrap)
+# For --full: the Debian package before lintian and in a bare root, and the container image. buildah runs in a chroot: it needs no
+# other runtime.
+packages_full=(dpkg-dev=dpkg-shlibdeps file=file lintian=lintian debootstrap=debootstrap buildah=buildah)
 # For the presets clang and fuzz.
 packages_clang=(clang-14=clang-14 llvm-14 libclang-rt-14-dev)
 # missing_packages SPEC…: prints the packages that are not there.

@@ -22,15 +22,15 @@ fail() {
 
 # with_progress TITLE LOG COMMAND…: runs the command quietly with its output in LOG. Silent when that takes less than
 # 3 s; else says how far it is: live on a terminal, elsewhere every 30 s. On failure the end of LOG is shown; the
-# command's exit code is returned.
+# command's exit code is returned. A program, or what ends with its subshell: an interruption ends only that one process.
 with_progress() {
   local title=$1 log=$2 pid began=$SECONDS said=$SECONDS code=0 mark line=0
   shift 2
   mkdir -p "$(dirname "$log")"
   "$@" >"$log" 2>&1 </dev/null &
   pid=$!
-  # A command that is interrupted takes its child along.
-  trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
+  # A command that is interrupted takes its child along, and waits for it: what is cleaned up next may be in its hands.
+  trap 'kill "$pid" 2>/dev/null || true; wait "$pid" || true; exit 130' INT TERM
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.2
     ((SECONDS - began >= 3)) || continue

@@ -31,7 +31,7 @@ run_tests() {
   # With two tests at once the part's own words stand in LastTest.log.
   while read -r line; do
     skipped+=("$preset: $line")
-  done < <(grep -ohE '^ *SKIPPED: .*' "build/$preset/Testing/Temporary/LastTest.log" 2>/dev/null | sed 's/^ *SKIPPED: //' | sort -u || true)
+  done < <(sed -nE 's/^( *[0-9.]+ s)? *SKIPPED: //p' "build/$preset/Testing/Temporary/LastTest.log" 2>/dev/null | sort -u || true)
   if ((code != 0)); then
     tiers_failed=1
     # The failed tests in full, then their names.
