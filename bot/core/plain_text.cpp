@@ -63,11 +63,15 @@ std::string from_utf16(std::string_view bytes, bool big_endian) {
 }  // namespace
 
 bool make_text(std::string& bytes) {
-  bool const little = bytes.starts_with("\xff\xfe"), big = bytes.starts_with("\xfe\xff");
-  auto const decoded = little || big ? from_utf16(std::string_view(bytes).substr(2), big) : std::string();
-  std::string_view text = little || big ? decoded : bytes;
-  if (auto const hole = text.find_first_not_of('\0'); hole != text.npos) text.remove_prefix(hole);
-  if (is_binary(text)) return false;
+  auto const without_hole = [](std::string_view text) {
+    return text.substr(std::min(text.find_first_not_of('\0'), text.size()));
+  };
+  auto text = without_hole(bytes);
+  std::string decoded;
+  if (bool const big = text.starts_with("\xfe\xff"); big || text.starts_with("\xff\xfe"))
+    text = without_hole(decoded = from_utf16(text.substr(2), big));
+  // Only zeros are binary data, as any other control would be.
+  if (is_binary(text.empty() ? std::string_view(bytes) : text)) return false;
   bytes = std::string(text);
   return true;
 }

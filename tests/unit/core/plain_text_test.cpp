@@ -21,6 +21,8 @@ TEST_CASE("bytes as text: UTF-16 by its mark, holes, and binary data") {
       {"half a pair at the end", "\xff\xfeh\0\x3d\xd8"s, "h\xef\xbf\xbd"},
       {"half a unit at the end", "\xff\xfeh\0i"s, "h\xef\xbf\xbd"},
       {"a hole before a log", std::string(5000, '\0') + "after\n", "after\n"},
+      {"a hole before a mark", "\0\0\0\xff\xfeh\0i\0"s, "hi"},
+      {"a hole before a mark, and letters that would be another text", "\0\xff\xfe\x41\x42"s, "\xe4\x89\x81"},
       {"few controls", "0123456789012345678\1", "0123456789012345678\1"},
   }));
   CAPTURE(title);
@@ -47,4 +49,20 @@ TEST_CASE("property: whatever is text after a byte order mark becomes UTF-8") {
   std::string bytes = seed % 2 == 0 ? "\xff\xfe" : "\xfe\xff";
   for (int n = 0; n < 41; ++n) bytes += static_cast<char>((state = state * 1'664'525u + 1'013'904'223u) >> 24);
   if (core::make_text(bytes)) CHECK(core::is_utf8(bytes));
+}
+
+TEST_CASE("property: what was judged as text is what is read of it later: a second call changes nothing") {
+  auto const seed = GENERATE(take(2'000, random(0u, 4'000'000'000u)));
+  CAPTURE(seed);
+  static constexpr char kPieces[] = {'\0',   '\0', '\xff', '\xfe', '\xef', '\xbb',
+                                     '\xbf', 'a',  'b',    '\n',   '\xd8', '\xdc'};
+  std::uint32_t state = seed | 1;
+  std::string once;
+  for (int n = 0; n < 12; ++n)
+    once += kPieces[((state = state * 1'664'525u + 1'013'904'223u) >> 24) % std::size(kPieces)];
+  once += std::string(60, 'x');  // so that it is seldom binary
+  bool const text = core::make_text(once);
+  auto twice = once;
+  CHECK(core::make_text(twice) == text);
+  CHECK(twice == once);
 }
