@@ -4,6 +4,9 @@
 #include <array>
 #include <cstdint>
 #include <iterator>
+#include <span>
+
+#include "bot/core/unassigned.hpp"
 
 namespace core {
 namespace {
@@ -30,12 +33,8 @@ CodePoint decode(std::string_view bytes, std::size_t at) {
   return {value, length, true};
 }
 
-struct Range {
-  std::uint32_t first, last;
-};
-
 // Sorted. Unicode 15: category Cf, Zl, Zp, Co, noncharacters, letters that are drawn as nothing, and planes 4-13.
-constexpr std::array kHidden = std::to_array<Range>({
+constexpr std::array kHidden = std::to_array<CodePointRange>({
     {0x7F, 0x9F},      // DEL and C1
     {0xAD, 0xAD},      // soft hyphen
     {0x034F, 0x034F},  // combining grapheme joiner
@@ -71,11 +70,16 @@ constexpr std::array kHidden = std::to_array<Range>({
     {0x100000, 0x10FFFF},
 });
 
+bool among(std::span<CodePointRange const> ranges, std::uint32_t code) {
+  auto const after =
+      std::upper_bound(ranges.begin(), ranges.end(), code,
+                       [](std::uint32_t value, CodePointRange const& range) { return value < range.first; });
+  return after != ranges.begin() && code <= std::prev(after)->last;
+}
+
 bool hidden(std::uint32_t code) {
   if (code < 0x7F) return code < 0x20;
-  auto const after = std::upper_bound(kHidden.begin(), kHidden.end(), code,
-                                      [](std::uint32_t value, Range const& range) { return value < range.first; });
-  return after != kHidden.begin() && code <= std::prev(after)->last;
+  return among(kHidden, code) || among(kUnassigned, code);
 }
 
 void append_hex(std::string& out, std::uint32_t value, int digits, char const* alphabet) {

@@ -1,5 +1,7 @@
 #include "bot/core/text.hpp"
 
+#include <re2/re2.h>
+
 #include <random>
 
 #include "tests/support/catch.hpp"
@@ -22,10 +24,15 @@ TEST_CASE("T35 T61 visible_text: what hides, reorders or breaks is shown") {
            {"\xe2\x81\xa6x\xe2\x81\xa9", "\\u{2066}x\\u{2069}"},
            {"a\xe2\x80\x8b\xef\xbb\xbf", "a\\u{200B}\\u{FEFF}"},
            {"\xe2\x80\xa8\xe2\x80\xa9", "\\u{2028}\\u{2029}"},
-           {"\xf3\xa0\x81\x81", "\\u{E0041}"},   // tag character
-           {"\xee\x80\x80", "\\u{E000}"},        // private use
-           {"\xc0\xaf", "\\xc0\\xaf"},           // overlong
-           {"\xed\xa0\x80", "\\xed\\xa0\\x80"},  // surrogate
+           {"\xf3\xa0\x81\x81", "\\u{E0041}"},  // tag character
+           {"a\xcd\xb8z", "a\\u{0378}z"},       // unassigned in each plane that has characters
+           {"\xf0\x90\x80\x8c", "\\u{1000C}"},
+           {"\xf0\xaa\x9b\xa0", "\\u{2A6E0}"},
+           {"\xf0\xb1\x8d\x8b", "\\u{3134B}"},
+           {"ʼn가中𝒳🫨𫝀", "ʼn가中𝒳🫨𫝀"},  // one of Unicode 15 among them
+           {"\xee\x80\x80", "\\u{E000}"},                       // private use
+           {"\xc0\xaf", "\\xc0\\xaf"},                          // overlong
+           {"\xed\xa0\x80", "\\xed\\xa0\\x80"},                 // surrogate
            {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
            {"\xe2\x82", "\\xe2\\x82"},  // cut
            {"\xff\xfe", "\\xff\\xfe"},
@@ -33,6 +40,33 @@ TEST_CASE("T35 T61 visible_text: what hides, reorders or breaks is shown") {
     CHECK(visible_text(bytes) == shown);
     CHECK(is_utf8(visible_text(bytes)));
   }
+}
+
+// RE2's tables are Unicode's, too: whatever has none of its categories is unassigned, and nothing else is hidden for
+// that.
+TEST_CASE(
+    "T35 visible_text: every code point that Unicode gives no character is shown as an escape, and no letter is") {
+  RE2 const assigned(R"([\pL\pM\pN\pP\pS\pZ\pC])"), drawn(R"([\pL\pN\pP\pS])");
+  std::size_t escaped = 0, shown = 0;
+  for (std::uint32_t code = 0x80; code < 0x110000; ++code) {
+    if (code >= 0xD800 && code <= 0xDFFF) continue;
+    std::string text;
+    if (code >= 0x10000) {
+      text = {static_cast<char>(0xF0 | (code >> 18)), static_cast<char>(0x80 | ((code >> 12) & 0x3F))};
+    } else if (code >= 0x800) {
+      text = {static_cast<char>(0xE0 | (code >> 12))};
+    }
+    text += static_cast<char>(code >= 0x800 ? 0x80 | ((code >> 6) & 0x3F) : 0xC0 | (code >> 6));
+    text += static_cast<char>(0x80 | (code & 0x3F));
+    bool const stays = visible_text(text) == text;
+    ++(stays ? shown : escaped);
+    if (stays && !RE2::FullMatch(text, assigned)) FAIL_CHECK("unassigned, and shown: " << std::hex << code);
+    // Fillers and the blank braille pattern are drawn as nothing.
+    bool const blank = code == 0x115F || code == 0x1160 || code == 0x3164 || code == 0xFFA0 || code == 0x2800;
+    if (!stays && !blank && RE2::FullMatch(text, drawn)) FAIL_CHECK("a character, and not shown: " << std::hex << code);
+  }
+  CHECK(shown > 140'000);
+  CHECK(escaped > 900'000);
 }
 
 TEST_CASE("T35 T37 text: random bytes come out harmless, bounded and stable") {
