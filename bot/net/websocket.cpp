@@ -8,7 +8,9 @@
 #include <deque>
 #include <optional>
 
+#include "bot/net/frame_watch.hpp"
 #include "bot/net/io_impl.hpp"
+#include "bot/net/watched_stream.hpp"
 #include "bot/net/websocket_session.hpp"
 
 namespace net {
@@ -18,7 +20,7 @@ namespace {
 namespace beast = boost::beast;
 namespace websocket = beast::websocket;
 // Without the deflate extension its code isn't even compiled.
-using BeastSocket = websocket::stream<Stream, /*deflateSupported=*/false>;
+using BeastSocket = websocket::stream<WatchedStream, /*deflateSupported=*/false>;
 
 constexpr std::size_t kMaxReasonBytes = 123;  // of a close frame: RFC 6455 section 5.5
 
@@ -78,6 +80,7 @@ class Session final : public Droppable, public std::enable_shared_from_this<Sess
     start_handshake_timer();
     socket_.emplace(std::move(stream));
     configure();
+    watch_frames(/*after_head=*/false);
     request_ = std::move(request);
     if (!options_.subprotocol.empty()) {
       socket_->set_option(
@@ -138,11 +141,33 @@ class Session final : public Droppable, public std::enable_shared_from_this<Sess
     socket_->read_message_max(options_.max_message_bytes);
   }
 
+  // Beast bounds a message's size, not the time that it takes nor its fragments (T63).
+  void watch_frames(bool after_head) {
+    frames_ = FrameWatch(after_head);
+    socket_->next_layer().watch([this](std::string_view bytes) { have_bytes(bytes); });
+  }
+
+  void have_bytes(std::string_view bytes) {
+    if (ended_) return;
+    frames_.feed(bytes);
+    if (frames_.most_fragments() > options_.max_fragments)
+      return end(make_error(Errc::too_large, "The WebSocket's peer sent a message in too many fragments."));
+    bool const timed = message_timer_ != 0 && timed_message_ == frames_.ended();
+    if (timed && frames_.under_way()) return;
+    io_.cancel(std::exchange(message_timer_, 0));
+    if (!frames_.under_way()) return;
+    timed_message_ = frames_.ended();
+    message_timer_ = io_.call_after(options_.message_timeout, [self = shared_from_this()] {
+      self->end(make_error(Errc::timed_out, "The WebSocket's peer did not end a message in time."));
+    });
+  }
+
   void upgrade(Stream stream, Url const& url) {
     if (ended_) return;
     connecting_.reset();
     socket_.emplace(std::move(stream));
     configure();
+    watch_frames(/*after_head=*/true);
     socket_->set_option(websocket::stream_base::decorator([this](websocket::request_type& request) {
       for (auto const& [name, value] : options_.headers) request.set(name, value);
       if (!options_.subprotocol.empty()) request.set(beast::http::field::sec_websocket_protocol, options_.subprotocol);
@@ -267,7 +292,7 @@ class Session final : public Droppable, public std::enable_shared_from_this<Sess
     ended_ = true;
     open_ = false;
     outbox_.clear();
-    for (auto const timer : {handshake_timer_, close_timer_, pong_timer_}) io_.cancel(timer);
+    for (auto const timer : {handshake_timer_, close_timer_, pong_timer_, message_timer_}) io_.cancel(timer);
     if (connecting_) std::exchange(connecting_, nullptr)->cancel();
     if (socket_) socket_->next_layer().close();
     gone();
@@ -298,7 +323,9 @@ class Session final : public Droppable, public std::enable_shared_from_this<Sess
   std::size_t outbox_bytes_ = 0;
   std::shared_ptr<Message> writing_{};
   websocket::close_reason close_frame_{};
-  Io::TimerId handshake_timer_ = 0, close_timer_ = 0, pong_timer_ = 0;
+  Io::TimerId handshake_timer_ = 0, close_timer_ = 0, pong_timer_ = 0, message_timer_ = 0;
+  FrameWatch frames_{false};
+  std::uint64_t timed_message_ = 0;
   bool open_ = false, closing_ = false, close_sent_ = false, ended_ = false, abandoned_ = false;
 };
 

@@ -59,7 +59,9 @@ struct WebSocketOptions {
   KeepAlive keep_alive = KeepAlive::ping;
   Duration close_timeout{1'000};
   std::size_t max_message_bytes = 1u << 20;  // received; more ends the connection (Errc::too_large, close code 1009)
-  std::size_t max_outbox_messages = 1024;    // queued, not yet written; more ends the connection (Errc::outbox_full)
+  std::size_t max_fragments = 1024;  // of one message, empty ones too; more ends the connection (Errc::too_large)
+  Duration message_timeout{30'000};  // from its first byte to its last; then the connection ends (Errc::timed_out)
+  std::size_t max_outbox_messages = 1024;  // queued, not yet written; more ends the connection (Errc::outbox_full)
   std::size_t max_outbox_bytes = 8u << 20;
 };
 

@@ -1,5 +1,6 @@
 // What a stranger's server may send to our side of a WebSocket, the dialer's (T63): Slack's, the relay's and Matrix's
 // connections are such, and whoever answers there is not us.
+#include "bot/net/frame_watch.hpp"
 #include "bot/net/websocket.hpp"
 #include "tests/unit/net/support.hpp"
 #include "tests/unit/net/websocket_peer.hpp"
@@ -137,12 +138,12 @@ TEST_CASE("T63 websocket dialer: fragments without an end end the connection at 
   CHECK(dialed.heard.messages.empty());
 }
 
-TEST_CASE("T63 websocket dialer: any number of empty fragments and control frames makes one message of what is in it") {
+TEST_CASE("T63 websocket dialer: empty fragments and control frames make one message of what is in it") {
   Dialed dialed;
   std::string flood =
       "\x01\x01"
       "a";
-  for (int i = 0; i < 20'000; ++i)
+  for (int i = 0; i < 1'022; ++i)
     flood +=
         "\x00\x00\x8a\x01"
         "p"s;  // a continuation of nothing, a pong unasked
@@ -205,5 +206,77 @@ TEST_CASE("T63 websocket dialer: a text in fragments is heard, wherever its char
     dialed.peer->write(part('\x01', text.substr(0, cut)) + part('\x00', text.substr(cut)) + part('\x80', ""));
     REQUIRE(run_until(dialed.io, [&] { return !dialed.heard.messages.empty(); }));
     CHECK(dialed.heard.messages.front() == text);
+  }
+}
+
+TEST_CASE(
+    "T63 websocket dialer: a message in more fragments than the cap ends the connection, empty ones and one write "
+    "too") {
+  auto const part = GENERATE(as<std::string>(), "\x00\x00"s, "\x00\x01x"s, "\x00\x00\x8a\x01p"s);
+  auto const message = [&](int fragments) {
+    std::string bytes = "\x01\x01w"s;
+    for (int i = 2; i < fragments; ++i) bytes += part;
+    return bytes + "\x80\x00"s;
+  };
+  Dialed dialed;
+  dialed.peer->write(message(1'024));
+  REQUIRE(run_until(dialed.io, [&] { return dialed.heard.messages.size() == 1; }));
+  dialed.peer->write(message(1'025));
+  REQUIRE(dialed.ends());
+  CHECK(dialed.heard.end->error.code == Errc::too_large);
+  CHECK(dialed.heard.messages.size() == 1);
+}
+
+TEST_CASE(
+    "T63 websocket dialer: a message that does not end within its time ends the connection, however lively the peer "
+    "is") {
+  net::WebSocketOptions options;
+  options.message_timeout = 200ms;
+  auto const beginning = GENERATE(as<std::string>(), "\x01\x01w"s, "\x01\x00"s, "\x81\x7e\x10\x00w"s, "\x81"s);
+  Dialed dialed(options);
+  dialed.peer->write("\x81\x02ok"s + beginning);
+  REQUIRE(run_until(dialed.io, [&] {
+    if (beginning.size() == 3 || beginning.size() == 2) {  // between fragments control frames may come, and do
+      auto const pong = "\x8a\x00"s;
+      [[maybe_unused]] auto const sent =
+          ::send(dialed.peer->get(), pong.data(), pong.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    return dialed.heard.end.has_value();
+  }));
+  CHECK(dialed.heard.end->error.code == Errc::timed_out);
+  CHECK(dialed.heard.messages == std::vector<std::string>{"ok"});
+}
+
+TEST_CASE("T63 websocket dialer: each message has its own time, and silence between messages is none of it") {
+  net::WebSocketOptions options;
+  options.message_timeout = 300ms;
+  Dialed dialed(options);
+  auto const began = std::chrono::steady_clock::now();
+  std::size_t wanted = 0;
+  while (std::chrono::steady_clock::now() - began < 700ms) {
+    ++wanted;
+    dialed.peer->write("\x01\x01w"s);
+    dialed.io.run_until([] { return false; }, 20ms);
+    dialed.peer->write("\x80\x01x"s);
+    REQUIRE(run_until(dialed.io, [&] { return dialed.heard.messages.size() == wanted; }));
+  }
+  CHECK_FALSE(dialed.heard.end);
+}
+
+TEST_CASE("T63 frame watch: the same is counted wherever the bytes are cut") {
+  std::string const bytes = "HTTP/1.1 101 Switching Protocols\r\nA: b\r\n\r\n"s + "\x81\x02ok" + "\x89\x01p" +
+                            "\x01\x00"s + "\x00\x7e\x00\x80"s + std::string(128, 'x') + "\x8a\x00"s +
+                            "\x80\x85mask12345" + "\x02\x7f\x00\x00\x00\x00\x00\x00\x00\x01z"s;
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    CAPTURE(cut);
+    net::detail::FrameWatch watch(/*after_head=*/true);
+    watch.feed(std::string_view(bytes).substr(0, cut));
+    watch.feed(std::string_view(bytes).substr(cut));
+    CHECK(watch.most_fragments() == 3);
+    CHECK(watch.ended() == 3);  // two messages and a ping; the pong came within one
+    CHECK(watch.under_way());
+    watch.feed("\x80\x00"s);
+    CHECK_FALSE(watch.under_way());
+    CHECK(watch.ended() == 4);
   }
 }
