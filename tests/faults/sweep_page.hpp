@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
@@ -15,6 +16,18 @@
 #include "tests/faults/sweep_shim.h"
 
 namespace faults {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
+// Says so and is true where the shim can't be loaded.
+inline bool skipped(char const* name) {
+  if (kSanitized) std::printf("SKIPPED: %s: a sanitizer must be loaded first, and so must the shim\n", name);
+  return kSanitized;
+}
 
 struct Fault {
   int error;
@@ -58,6 +71,8 @@ class SweepPage {
     page_->watching = 1;
   }
   void disarm() { page_->watching = 0; }
+  long index() const { return page_->index; }
+  int error() const { return page_->error; }
   long seen() const { return page_->seen; }
   long failed() const { return page_->failed; }
   int kind(long index) const { return index < SWEEP_CALLS ? page_->kinds[index] : 0; }

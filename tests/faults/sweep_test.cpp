@@ -10,10 +10,9 @@
 #include <cstdlib>
 #include <map>
 
-#include "ledger/reader.hpp"
 #include "ledger/recovery.hpp"
 #include "ledger/state.hpp"
-#include "ledger/verifier.hpp"
+#include "tests/faults/sweep_judge.hpp"
 #include "tests/faults/sweep_page.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/ledger_kit.hpp"
@@ -109,32 +108,15 @@ class Sweep {
         return "nothing can be recorded after the start: " + more.error().message;
       (*store)->wait_for_merge();
     }
-    std::map<std::uint64_t, std::string> there;
-    auto reader = ledger::Reader::open(folder());
-    if (!reader) return "it can't be read: " + reader.error().message;
-    auto const walked = reader->walk("", ledger::Files::names, [&](core::StoredEntry&& stored) {
-      there[stored.seq] = stored.commit;
-      return true;
+    return faults::broken_ledger(folder(), original_.pin, [&](std::vector<core::StoredEntry> const& all) {
+      std::map<std::uint64_t, std::string> there;
+      for (auto const& stored : all) there[stored.seq] = stored.commit;
+      for (auto const& receipt : acknowledged_) {
+        if (there[receipt.seq] != receipt.commit)
+          return "entry " + std::to_string(receipt.seq) + " was acknowledged and is gone";
+      }
+      return std::string();
     });
-    if (!walked) return "it can't be read: " + walked.error().message;
-    for (auto const& receipt : acknowledged_) {
-      if (there[receipt.seq] != receipt.commit)
-        return "entry " + std::to_string(receipt.seq) + " was acknowledged and is gone";
-    }
-    auto const report = ledger::verify(folder(), {.pin = original_.pin, .from = {}, .rules = {}, .progress = {}});
-    if (!report) return "verify: " + report.error().message;
-    for (auto const& rule : report->rules) {
-      if (rule.failed != 0) return "verify: " + rule.name + ": " + rule.failures.front().text;
-    }
-    if (!report->ok) return "verify is not content";
-    auto const fsck = support::git(folder(), "fsck --full --strict --no-dangling --no-progress");
-    if (fsck.code != 0 || !fsck.out.empty()) return "git fsck: " + fsck.out;
-    std::size_t left = 0;
-    for (auto const& item : fs::recursive_directory_iterator(folder())) {
-      auto const name = item.path().filename().string();
-      left += name.starts_with("tmp_") || (name.ends_with(".lock") && name != "countersign.lock") ? 1U : 0U;
-    }
-    return left == 0 ? "" : std::to_string(left) + " temporary files or locks are left";
   }
 
   support::Ledger original_;
@@ -174,10 +156,7 @@ void sweep(long every, long at_least) {
 
 // This very test once more, over the shim.
 void over_shim(std::string const& tag, void (*what)()) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  std::printf("SKIPPED: %s: a sanitizer must be loaded first, and so must the shim\n", tag.c_str());
-  static_cast<void>(what);
-#else
+  if (faults::skipped(tag.c_str())) return;
   if (std::getenv("FAULTS_PAGE") != nullptr) return what();
   support::TempDir dir;
   // In memory where that is possible: what a sync costs is not the question here.
@@ -186,7 +165,6 @@ void over_shim(std::string const& tag, void (*what)()) {
                                 SWEEP_SHIM + "' '" + fs::read_symlink("/proc/self/exe").string() + "' '" + tag + "'");
   std::printf("%s", ran.out.c_str());
   CHECK(ran.code == 0);
-#endif
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ void ServiceKit::write_config(KitOptions const& options) const {
   };
   auto text = "version: 1\npeople:\n" + person("alice", "Alice Ng", "dev") + person("bob", "Bob Roy", "sre") +
               person("carol", "Carol Diaz", "sre") + person("dave", "Dave Okoye", "lead") +
-              person("erin", "Erin Sato", "sre") +
+              person("erin", "Erin Sato", "sre") + options.extra_people +
               "robots:\n  ci: {groups: [pipelines], token_sha256: " + core::sha256_hex("token-of-ci") + "}\nchat:\n";
   std::string channel;
   for (auto const& chat : chats_) {

@@ -43,6 +43,7 @@ class SlackFloor;
 struct KitOptions {
   std::vector<Platform> platforms{Platform::slack};
   playground::StandInOptions slack{};
+  std::string extra_people{};      // YAML under `people:`, indented by two blanks
   std::string extra_runbooks{};    // YAML under `runbooks:`, indented by two blanks
   std::string extra_policies{};    // YAML under `policies:`, indented by two blanks
   std::string extra_triggers{};    // YAML under `triggers:`, indented by two blanks
