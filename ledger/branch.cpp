@@ -54,13 +54,20 @@ Result<void> sync_branch(fs::path const& git_folder, FileOps& files) {
   return disk::sync_folder(files, heads(git_folder));
 }
 
-void remove_stale_locks(fs::path const& git_folder) {
+Result<void> remove_stale_locks(fs::path const& git_folder) {
   std::error_code error;
   std::vector<fs::path> stale;
   for (auto const& item : fs::directory_iterator(heads(git_folder), error)) {
     if (item.path().extension() == ".lock") stale.push_back(item.path());
   }
-  for (auto const& file : stale) disk::unlink_file(file);
+  for (auto const& file : stale) {
+    if (disk::unlink_file(file)) continue;
+    auto const why = errno;
+    if (file.filename() != "main.lock") continue;
+    return make_error(Errc::io, disk::error_of(why, "removing", file).message +
+                                    " Nothing can be recorded while it is there: remove it by hand.");
+  }
+  return {};
 }
 
 }  // namespace ledger

@@ -15,6 +15,7 @@ namespace ledger {
 Result<void> replace_branch(std::filesystem::path const& git_folder, std::optional<Oid> const& expected,
                             Oid const& next, FileOps& files);
 Result<void> sync_branch(std::filesystem::path const& git_folder, FileOps& files);
-void remove_stale_locks(std::filesystem::path const& git_folder);  // refs/heads/*.lock of a killed writer
+// refs/heads/*.lock of a killed writer. io when the branch's own lock can't be removed: nothing could be written.
+Result<void> remove_stale_locks(std::filesystem::path const& git_folder);
 
 }  // namespace ledger

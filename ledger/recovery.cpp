@@ -138,7 +138,7 @@ Result<Recovered> recover_after_fsync_failure(fs::path const& repository, FsyncM
   auto const packs = folder / "objects" / "pack";
   auto const lock = FileLock::take(folder / "countersign.lock", "the writer of the ledger " + repository.string());
   if (!lock) return lock.error();
-  remove_stale_locks(folder);
+  if (auto const removed = remove_stale_locks(folder); !removed) return removed.error();
 
   Recovered out;
   out.head = marker.acknowledged;

@@ -263,7 +263,7 @@ Result<std::unique_ptr<Store>> Store::open(std::filesystem::path const& reposito
   auto const folder = db->git_folder();
   auto lock = FileLock::take(folder / "countersign.lock", "the writer of the ledger " + repository.string());
   if (!lock) return lock.error();
-  remove_stale_locks(folder);
+  if (auto const removed = remove_stale_locks(folder); !removed) return removed.error();
   auto objects = PackFolder::open(folder / "objects" / "pack", *options.files);
   if (!objects) return objects.error();
   db = ObjectDb::open(repository);  // after the clean-up, so that it lists what is there to stay

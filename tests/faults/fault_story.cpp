@@ -50,7 +50,7 @@ std::string broken_request(std::vector<core::Json> const& entries, long ran) {
   if (finished != approved) broken += "ended " + std::to_string(finished) + " times\n";
   if (ran > started) broken += "started " + std::to_string(started) + " and ran " + std::to_string(ran) + " times\n";
   if (state == "succeeded" && (ran != 1 || started != 1)) broken += "succeeded without running\n";
-  if (cause == "not_started" && started != 0) broken += "started, and reported as not started\n";
+  if (cause == "not_started" && ran != 0) broken += "ran, and reported as not started\n";
   return broken;
 }
 

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <random>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -220,6 +222,88 @@ TEST_CASE("F1 a message that may have been posted is posted again only after a m
     CHECK(one->kit.stop() == 0);
     CHECK(one->kit.ledger_problems() == "");
   }
+}
+
+namespace {
+
+// What people do with a request, and the steps on the way.
+struct Tale {
+  char const* runbook;
+  char const* act;  // a verb, or cancel
+  std::vector<Place> places;
+};
+
+std::vector<Place> steps_of_writing(char const* kind) {
+  return {{4, kind}, {5, kind}, {6, kind}, {7, kind}, {8, kind}};
+}
+
+std::vector<Place> operator+(std::vector<Place> one, std::vector<Place> const& more) {
+  one.insert(one.end(), more.begin(), more.end());
+  return one;
+}
+
+std::vector<Tale> tales() {
+  std::vector<Place> const click{{1, "vote"}, {2, "*"}, {3, "vote"}};
+  auto const approval = click + steps_of_writing("request.approved");
+  auto const run = steps_of_writing("run.started") + steps_of_writing("run.finished") +
+                   std::vector<Place>{{11, "*"}, {12, "leave", "runner"}, {13, "leave", "runner"}, {14, "*"}};
+  return {{"witness", "approve", approval + run},
+          {"witness-hold", "approve", approval + run},
+          {"witness-fail", "approve", run},
+          {"witness-two", "approve", click + steps_of_writing("vote.approve")},
+          {"witness", "deny", click + steps_of_writing("request.denied")},
+          {"witness-two", "deny", click + steps_of_writing("request.denied")},
+          {"witness", "cancel", steps_of_writing("request.cancelled")}};
+}
+
+// Beside other open requests; the seed decides what is done and where the victim dies.
+void tell_by(unsigned seed, std::string const& victim) {
+  std::mt19937 dice(seed);
+  auto const one_of = [&](auto const& list) { return list[dice() % list.size()]; };
+  auto const tale = one_of(tales());
+  auto const place = one_of(tale.places);
+  CAPTURE(seed, tale.runbook, tale.act, place.point, place.what);
+  ServiceKit kit;
+  Told const told{place, victim, "slack (seed " + std::to_string(seed) + ": " + tale.act + " " + tale.runbook + ")"};
+  Failpoint const fail(kit, place.role, place.point, place.what, victim);
+  kit.start(fail.start());
+  for (auto others = dice() % 3; others > 0; --others)
+    kit.ask("witness-two", core::Json::object({{"word", "other" + std::to_string(others)}}));
+  auto const id = kit.ask(tale.runbook);
+  auto const act = [&](std::string const& person) {
+    if (std::string_view(tale.act) != "cancel") return kit.chat().click(person, id, tale.act).has_value();
+    static_cast<void>(kit.http("POST", "/v1/requests/" + id + "/cancel"));
+    return true;
+  };
+  // A run that is held comes to its end where that is what is waited for, else it is cut off while it runs.
+  bool const ends = place.point >= 13 || std::string_view(place.what) == "run.finished";
+  if (ends) support::write_file(kit / "release", "");
+  REQUIRE(act("bob"));
+  REQUIRE(kit.wait([&] { return fail.hit(); }, 20s));
+  if (victim != "runner") {
+    REQUIRE(kit.wait_end() == 128 + SIGKILL);
+    kit.start();
+  }
+  support::write_file(kit / "release", "");
+  std::vector<std::string> again{"erin", "carol", "bob"};  // what was lost with the service is done again
+  CHECK(kit.wait(
+      [&] {
+        auto const state = kit.state(id);
+        if (state == "pending" && !again.empty() && act(again.back())) again.pop_back();
+        return is_final(state);
+      },
+      20s));
+  CHECK(faults::broken_invariants(kit, id) == "");
+  CHECK(kit.stop() == 0);
+  CHECK(kit.ledger_problems() == "");
+}
+
+}  // namespace
+
+TEST_CASE("F1 killed where a seed says, while people approve, deny, cancel, and runs hold or fail") {
+  auto const victim = GENERATE(as<std::string>{}, "serve", "runner", "both");
+  auto const seeds = support::full() ? 40U : 2U;
+  for (unsigned seed = 1; seed <= seeds; ++seed) tell_by(seed * 7 + static_cast<unsigned>(victim.size()), victim);
 }
 
 TEST_CASE("the released binary has no failpoint") {

@@ -40,6 +40,7 @@ inline std::vector<Fault> faults_of(int kind) {
     case SWEEP_OPEN: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EMFILE, "EMFILE"}, {EROFS, "EROFS"}};
     case SWEEP_WRITE: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {SWEEP_SHORT, "short"}};
     case SWEEP_SYNC: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}};
+    case SWEEP_READ: return {{EIO, "EIO"}};
     case SWEEP_RENAME: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EACCES, "EACCES"}};
     default: return {{EIO, "EIO"}, {EACCES, "EACCES"}};
   }
@@ -70,9 +71,19 @@ class SweepPage {
     page_->seen = page_->failed = 0;
     page_->watching = 1;
   }
-  void disarm() { page_->watching = 0; }
-  long index() const { return page_->index; }
-  int error() const { return page_->error; }
+  void count_reads() { page_->reads = 1; }
+  // Memory runs out at the nth allocation from here on.
+  void starve(long nth, bool for_ever) {
+    page_->watching = 0;
+    page_->for_ever = for_ever ? 1 : 0;
+    page_->failed = page_->allocations = 0;
+    page_->starve_at = nth;
+  }
+  long allocations() const { return page_->allocations; }
+  void disarm() {
+    page_->watching = 0;
+    page_->starve_at = 0;
+  }
   long seen() const { return page_->seen; }
   long failed() const { return page_->failed; }
   int kind(long index) const { return index < SWEEP_CALLS ? page_->kinds[index] : 0; }

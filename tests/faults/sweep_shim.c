@@ -1,6 +1,6 @@
 /* LD_PRELOAD: counts each call by which a program touches files below one folder, and makes chosen ones fail: the
  * index-th, once or for ever, with an errno or as a short write. Orders stand in a page that the test maps as well. It
- * also shifts the wall clock. */
+ * also shifts the wall clock and lets memory run out. */
 #define _GNU_SOURCE
 #include "sweep_shim.h"
 
@@ -23,11 +23,13 @@ static struct sweep_page* page(void) {
   if (mapped || !name) return mapped;
   int fd = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CLOEXEC);
   if (fd < 0) return 0;
-  void* address = mmap(0, sizeof(struct sweep_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void* address = (void*)syscall(SYS_mmap, 0, sizeof(struct sweep_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   syscall(SYS_close, fd);
   if (address != MAP_FAILED) mapped = address;
   return mapped;
 }
+
+__attribute__((constructor)) static void map_page(void) { page(); /* not from inside of malloc */ }
 
 /* ENOSPC hits what needs space, EROFS and EACCES what changes names or opens to write, EMFILE what opens. */
 static int can_fail(int kind, int error) {
@@ -106,6 +108,23 @@ ssize_t write(int fd, void const* bytes, size_t count) {
   return error ? failed(error) : syscall(SYS_write, fd, bytes, count);
 }
 
+static int read_fails(int fd) {
+  struct sweep_page* p = page();
+  return p && p->reads ? on_descriptor(SWEEP_READ, fd) : 0;
+}
+
+ssize_t read(int fd, void* bytes, size_t count) {
+  int error = read_fails(fd);
+  return error ? failed(error) : syscall(SYS_read, fd, bytes, count);
+}
+
+ssize_t pread(int fd, void* bytes, size_t count, off_t at) {
+  int error = read_fails(fd);
+  return error ? failed(error) : syscall(SYS_pread64, fd, bytes, count, at);
+}
+
+ssize_t pread64(int fd, void* bytes, size_t count, off64_t at) { return pread(fd, bytes, count, at); }
+
 int fsync(int fd) {
   int error = on_descriptor(SWEEP_SYNC, fd);
   return error ? failed(error) : (int)syscall(SYS_fsync, fd);
@@ -133,4 +152,44 @@ int clock_gettime(clockid_t clock, struct timespec* time) {
   struct sweep_page* p = page();
   if (done == 0 && clock == CLOCK_REALTIME && p) time->tv_sec += p->clock_step;
   return done;
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------------- */
+
+void* __libc_malloc(size_t);
+void* __libc_calloc(size_t, size_t);
+void* __libc_realloc(void*, size_t);
+void* __libc_memalign(size_t, size_t);
+
+static int starves(void) {
+  struct sweep_page* p = mapped;
+  if (!p || p->starve_at <= 0) return 0;
+  long at = __atomic_add_fetch(&p->allocations, 1, __ATOMIC_SEQ_CST);
+  if (at < p->starve_at || (at > p->starve_at && !p->for_ever)) return 0;
+  __atomic_fetch_add(&p->failed, 1, __ATOMIC_SEQ_CST);
+  errno = ENOMEM;
+  return 1;
+}
+
+void* malloc(size_t size) { return starves() ? 0 : __libc_malloc(size); }
+void* calloc(size_t count, size_t size) { return starves() ? 0 : __libc_calloc(count, size); }
+void* realloc(void* old, size_t size) { return starves() ? 0 : __libc_realloc(old, size); }
+void* memalign(size_t alignment, size_t size) { return starves() ? 0 : __libc_memalign(alignment, size); }
+void* aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
+
+int posix_memalign(void** out, size_t alignment, size_t size) {
+  *out = memalign(alignment, size);
+  return *out ? 0 : ENOMEM;
+}
+
+/* Of a file as a whole: a read, too. */
+void* mmap(void* address, size_t size, int protection, int flags, int fd, off_t at) {
+  int error = starves() ? ENOMEM : fd >= 0 ? read_fails(fd) : 0;
+  if (!error) return (void*)syscall(SYS_mmap, address, size, protection, flags, fd, at);
+  errno = error;
+  return MAP_FAILED;
+}
+
+void* mmap64(void* address, size_t size, int protection, int flags, int fd, off64_t at) {
+  return mmap(address, size, protection, flags, fd, at);
 }

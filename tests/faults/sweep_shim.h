@@ -2,7 +2,7 @@
 #ifndef COUNTERSIGN_TESTS_FAULTS_SWEEP_SHIM_H
 #define COUNTERSIGN_TESTS_FAULTS_SWEEP_SHIM_H
 
-enum { SWEEP_OPEN = 1, SWEEP_WRITE, SWEEP_SYNC, SWEEP_RENAME, SWEEP_UNLINK };
+enum { SWEEP_OPEN = 1, SWEEP_WRITE, SWEEP_SYNC, SWEEP_RENAME, SWEEP_UNLINK, SWEEP_READ };
 enum { SWEEP_SHORT = -1 }; /* instead of an errno: half of what was asked is written */
 enum { SWEEP_CALLS = 8192 };
 
@@ -11,10 +11,13 @@ struct sweep_page {
   int watching;                     /* 1: calls are counted */
   long seen;                        /* counted since the test set it to 0 */
   unsigned char kinds[SWEEP_CALLS]; /* of each counted call, by index */
+  int reads;                        /* 1: reading counts as well */
   long index;                       /* the call that fails, from 0; -1: none */
   int error;                        /* an errno, or SWEEP_SHORT */
   int for_ever;                     /* every later call that can fail in this way fails, too */
   long failed;                      /* how many did */
+  long starve_at;                   /* the allocation of memory that fails, from 1 (for_ever: and all after it); 0: none */
+  long allocations;                 /* counted while starve_at is not 0 */
   long clock_step;                  /* seconds added to the wall clock of whoever has the shim */
 };
 

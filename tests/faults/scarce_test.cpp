@@ -1,0 +1,298 @@
+// F5, F7 to F11: what a service needs is missing, in its way or moves: the disk, locks, descriptors, memory, the clock.
+// Nothing is half done, and the service works again, by itself or at its next start.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "tests/faults/serve_sweep.hpp"
+#include "tests/support/full.hpp"
+
+using faults::ServeSweep;
+using faults::Shimmed;
+using faults::skipped;
+using support::ServiceKit;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+// The request may still be decided, ran at most once, and the ledger is whole.
+void end_well(ServiceKit& kit, std::string const& id) {
+  if (kit.state(id) == "pending") CHECK(kit.press("U0CAROL", id));
+  CHECK(kit.wait([&] { return faults::is_final(kit.state(id)); }));
+  CHECK(kit.witnessed() <= 1);
+  CHECK((kit.state(id) == "voided" || kit.witnessed() == 1));
+  if (kit.running()) CHECK(kit.stop() == 0);
+  CHECK(kit.ledger_problems() == "");
+}
+
+}  // namespace
+
+TEST_CASE("F11 clock steps of a second, an hour and a year, forward and back: nothing is revived, nothing stops") {
+  if (skipped("F11")) return;
+  auto const step = GENERATE(from_range(support::full() ? std::vector<long>{1, -1, 3600, -3600, 31'536'000, -31'536'000}
+                                                        : std::vector<long>{-1, 3600, -31'536'000}));
+  CAPTURE(step);
+  Shimmed on;
+  on.start();
+  auto& kit = on.kit;
+  auto const id = kit.ask("witness");           // expires in ten minutes
+  auto const brief = kit.ask("witness-short");  // in 1.5 s
+  on.page.step_clock(step);
+  if (step > 600) {
+    CHECK(kit.wait([&] { return kit.state(id) == "expired"; }));  // late is never
+    CHECK(kit.witnessed() == 0);
+  } else {
+    CHECK(kit.press("U0BOB", id));
+    CHECK(kit.wait([&] { return kit.state(id) == "succeeded"; }));
+  }
+  CHECK(kit.wait([&] { return kit.state(brief) == "expired"; }));  // a clock set back prolongs nothing
+  if (step < -1 || step > 1) {
+    CHECK(kit.wait([&] { return kit.process().line("the wall clock was set").has_value(); }));
+  }
+  CHECK(kit.stop() == 0);
+  on.start();  // under the new clock
+  auto const again = kit.ask("witness");
+  CHECK(kit.press("U0BOB", again));
+  CHECK(kit.wait([&] { return kit.state(again) == "succeeded"; }));
+  CHECK(kit.stop() == 0);
+  core::Time last{};
+  for (auto const& entry : kit.entries()) {
+    auto const time = core::parse_time(entry["time"].text()).value();
+    CHECK(time >= last);
+    last = time;
+  }
+  CHECK(kit.ledger_problems() == "");
+}
+
+TEST_CASE("F9 no descriptor is left below the ledger: nothing is approved, and it goes on when there are some",
+          "[.full]") {
+  if (skipped("F9")) return;
+  Shimmed on;
+  on.start();
+  auto& kit = on.kit;
+  auto const id = kit.ask("witness");
+  on.page.arm(kit.ledger(), 0, EMFILE, /*for_ever=*/true);
+  REQUIRE(kit.click("U0BOB", id));
+  REQUIRE(kit.wait([&] { return !kit.running() || !kit.whispers("U0BOB").empty(); }, 8s));
+  CHECK(on.page.failed() > 0);
+  CHECK(kit.witnessed() == 0);
+  CHECK(kit.entries("request.approved", id).empty());
+  on.revive();
+  end_well(kit, id);
+}
+
+namespace {
+
+// Processor time that it has used up to now.
+std::chrono::milliseconds used(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::istringstream rest(text.substr(text.rfind(')') + 1));
+  std::string skipped_field;
+  for (int i = 0; i < 11; ++i) rest >> skipped_field;
+  long user = 0, system = 0;
+  rest >> user >> system;
+  return std::chrono::milliseconds((user + system) * 1'000 / ::sysconf(_SC_CLK_TCK));
+}
+
+}  // namespace
+
+TEST_CASE(
+    "F9 no descriptor is left at all: what stands is served, nothing is approved, nothing spins, and it goes on") {
+  ServiceKit kit;
+  kit.start();
+  auto const id = kit.ask("witness");
+  REQUIRE(kit.wait([&] { return kit.entries("request.posted", id).size() == 1 && kit.chat().connected(); }));  // idle
+  // A connection of its own each time.
+  auto const reached = [&] {
+    return support::run("curl -s -m 2 http://127.0.0.1:" + std::to_string(kit.port()) + "/healthz").code == 0;
+  };
+  REQUIRE(reached());
+  rlimit before{};
+  REQUIRE(::prlimit(kit.pid(), RLIMIT_NOFILE, nullptr, &before) == 0);
+  rlimit const none{3, before.rlim_max};  // fewer than are open: not even what is closed can be had again
+  REQUIRE(::prlimit(kit.pid(), RLIMIT_NOFILE, &none, nullptr) == 0);
+  auto const used_before = used(kit.pid());
+  CHECK_FALSE(reached());
+  CHECK(used(kit.pid()) - used_before < 500ms);  // of 2 s: accepting is not tried without a pause
+  CHECK(kit.state(id) == "pending");             // over a connection that stands
+  REQUIRE(::prlimit(kit.pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
+  CHECK(kit.wait(reached, 5s));
+
+  REQUIRE(::prlimit(kit.pid(), RLIMIT_NOFILE, &none, nullptr) == 0);
+  CHECK(kit.press("U0BOB", id));  // answered by the socket that stands
+  static_cast<void>(kit.wait([&] { return !kit.running(); }, 2s));
+  CHECK(kit.witnessed() == 0);
+  CHECK(kit.entries("request.approved", id).empty());
+  CHECK(kit.entries("vote.approve", id).empty());
+  // It could neither write nor read its ledger: what it does not know it does not guess.
+  if (kit.running()) REQUIRE(::prlimit(kit.pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
+  if (kit.running()) static_cast<void>(kit.stop());
+  CHECK(kit.wait_end() == 3);
+  kit.start();
+  end_well(kit, id);
+}
+
+TEST_CASE(
+    "F10 an allocation fails under a click, this one or all from it on: a clean end or an error, no half decision") {
+  if (skipped("F10")) return;
+  ServeSweep sweep;
+  auto const all = sweep.allocations();
+  CHECK(all > 100);
+  long const points = support::full() ? 60 : 4;
+  for (long i = 0; i < points; ++i) {
+    auto const nth = 1 + i * all * 3 / 4 / points;  // not each click takes as many
+    bool const for_ever = i % 3 == 2;
+    CAPTURE(nth, all, for_ever);
+    CHECK(sweep.starved(nth, for_ever) == "");
+  }
+  CHECK(sweep.last_look() == "");
+  std::printf("F10: an allocation failed in %ld of %ld points, of %ld allocations under a click\n", sweep.failed(),
+              points, all);
+  CHECK(sweep.failed() == points);
+  for (auto const& [code, count] : sweep.ends()) std::printf("ended %d: %ld\n", code, count);
+}
+
+TEST_CASE("F7 what a killed process leaves behind in the ledger is cleaned away") {
+  ServiceKit kit;
+  kit.start();
+  auto const id = kit.ask("witness");
+  kit.kill();
+  auto const packs = kit.ledger() / "objects/pack";
+  support::write_file(kit.ledger() / "refs/heads/main.lock", "half");  // or nothing could be recorded
+  support::write_file(kit.ledger() / "refs/heads/other.lock", "");
+  support::write_file(packs / "tmp_pack_1", "PACK");
+  support::write_file(packs / "tmp_idx_1", "");
+  support::write_file(packs / ("pack-" + std::string(40, 'a') + ".pack"), "PACK half of it");
+  kit.start();
+  CHECK_FALSE(fs::exists(kit.ledger() / "refs/heads/other.lock"));
+  CHECK_FALSE(fs::exists(packs / "tmp_pack_1"));
+  CHECK_FALSE(fs::exists(packs / "tmp_idx_1"));
+  CHECK_FALSE(fs::exists(packs / ("pack-" + std::string(40, 'a') + ".pack")));
+  CHECK(kit.press("U0BOB", id));
+  CHECK(kit.wait([&] { return kit.state(id) == "succeeded"; }));
+  CHECK(kit.stop() == 0);
+  CHECK(kit.ledger_problems() == "");
+}
+
+TEST_CASE("F7 a second service with a state of its own on the same ledger is refused, and the first is not disturbed") {
+  ServiceKit kit;
+  kit.start();
+  auto const id = kit.ask("witness");
+  // What a writer at work has there, as the second one sees it.
+  auto const packs = kit.ledger() / "objects/pack";
+  auto const half = packs / ("pack-" + std::string(40, 'b') + ".pack");
+  support::write_file(packs / "tmp_pack_1", "PACK");
+  support::write_file(half, "PACK half of it");
+  support::write_file(kit.ledger() / "refs/heads/other.lock", "");
+
+  std::ifstream file(kit.config());
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  for (std::string const name : {"state", "side"}) {
+    auto const path = (kit / name).string() + "\"";
+    auto const at = text.find(path);
+    REQUIRE(at != std::string::npos);
+    text.replace(at, path.size(), (kit / name).string() + "-2\"");
+  }
+  support::write_file(kit / "second.yaml", text);
+  fs::permissions(kit / "second.yaml", fs::perms::owner_read | fs::perms::owner_write);
+  support::ServiceProcess second({ServiceKit::binary(), "serve", "-c", (kit / "second.yaml").string()},
+                                 kit / "second.log");
+  REQUIRE(kit.wait([&] { return second.ended(); }, 30s));
+  CHECK(second.exit_code() == 3);
+  CAPTURE(second.log_text());
+  CHECK(second.log_text().find("the writer of the ledger") != std::string::npos);
+  CHECK(fs::exists(packs / "tmp_pack_1"));
+  CHECK(fs::exists(half));
+  CHECK(fs::exists(kit.ledger() / "refs/heads/other.lock"));
+
+  CHECK(kit.press("U0BOB", id));
+  CHECK(kit.wait([&] { return kit.state(id) == "succeeded"; }));
+  CHECK(kit.stop() == 0);
+  kit.start();  // now they are nobody's
+  CHECK_FALSE(fs::exists(packs / "tmp_pack_1"));
+  CHECK_FALSE(fs::exists(half));
+  CHECK(kit.stop() == 0);
+  CHECK(kit.ledger_problems() == "");
+}
+
+TEST_CASE("F7 a lock that can't be removed: no start, exit code 3, and a sentence that names it") {
+  ServiceKit kit;
+  kit.start();
+  auto const id = kit.ask("witness");
+  kit.kill();
+  auto const lock = kit.ledger() / "refs/heads/main.lock";
+  fs::create_directory(lock);
+  support::write_file(lock / "kept", "");
+  kit.start({.wait_ready = false});
+  CHECK(kit.wait_end() == 3);
+  CHECK(kit.process().log_text().find("main.lock") != std::string::npos);
+  fs::remove_all(lock);
+  kit.start();
+  end_well(kit, id);
+}
+
+TEST_CASE("F8 a ledger that became read-only under the service: nothing is approved, and it recovers at the next start",
+          "[.full]") {
+  if (skipped("F8")) return;
+  Shimmed on;
+  on.start();
+  auto& kit = on.kit;
+  auto const id = kit.ask("witness");
+  on.page.arm(kit.ledger(), 0, EROFS, /*for_ever=*/true);
+  REQUIRE(kit.click("U0BOB", id));
+  CHECK(kit.wait([&] { return !kit.running() || !kit.whispers("U0BOB").empty(); }, 8s));
+  CHECK(kit.witnessed() == 0);
+  CHECK(kit.entries("request.approved", id).empty());
+  CHECK(on.page.failed() > 0);
+  on.revive();
+  end_well(kit, id);
+}
+
+TEST_CASE("F8 the ledger's folder is mounted read-only under the service, and before it starts") {
+  if (support::run("unshare -m true").code != 0) {
+    std::printf("SKIPPED: F8 by a real mount: this account may not have a mount namespace of its own\n");
+    return;
+  }
+  ServiceKit kit;
+  // A namespace of its own for the service; what is mounted in it is gone with it.
+  auto words = kit.serve_words();
+  words.insert(words.begin(), {"/usr/bin/unshare", "-m", "--propagation", "private"});
+  kit.start({.words = words});
+  auto const id = kit.ask("witness"), denied = kit.ask("witness-two");
+  auto const inside = [&](std::string const& command) {
+    return support::run("nsenter -m -t " + std::to_string(kit.pid()) + " " + command);
+  };
+  auto const folder = "'" + kit.ledger().string() + "'";
+  // A second mount over it: the first can't become read-only while the service has its lock open.
+  REQUIRE(inside("mount --bind " + folder + " " + folder).code == 0);
+  REQUIRE(inside("mount -o remount,ro,bind " + folder).code == 0);
+  REQUIRE(inside("touch " + folder + "/probe").code != 0);
+  CHECK(kit.press("U0BOB", id));
+  CHECK(kit.wait([&] { return !kit.whispers("U0BOB").empty(); }));
+  CHECK(kit.press("U0BOB", denied, "deny"));
+  CHECK(kit.wait([&] { return kit.state(denied) == "denied"; }));  // a no acts at once
+  CHECK_FALSE(kit.ready());
+  CHECK(kit.witnessed() == 0);
+  CHECK(kit.entries("request.approved", id).empty());
+  CHECK(kit.running());
+  kit.kill();
+
+  words = kit.serve_words();
+  words.insert(
+      words.begin(),
+      {"/usr/bin/unshare", "-m", "--propagation", "private", "/bin/sh", "-c",
+       "mount --bind " + folder + " " + folder + " && mount -o remount,ro,bind " + folder + " && exec \"$@\"", "sh"});
+  kit.start({.words = words, .wait_ready = false});
+  CHECK(kit.wait_end() == 3);
+  CHECK(kit.process().log_text().find("ledger.git") != std::string::npos);
+  CHECK(kit.witnessed() == 0);
+
+  kit.start();
+  CHECK(kit.wait([&] { return kit.entries("request.denied", denied).size() == 1; }));
+  end_well(kit, id);
+}
