@@ -21,11 +21,9 @@ TEST_CASE("F2 killed three times over while it recovers, at each step of the wri
   for (int depth = 1; depth <= 3; ++depth) {
     CAPTURE(depth);
     fs::remove(kit.state_dir() / "failpoints.hit");
-    Failpoint const fail(kit, "serve", point,
-                         point == 3   ? "*"
-                         : depth == 2 ? "run.finished"
-                                      : "service.started",
-                         depth == 3 ? "both" : "serve");
+    // From K7 on the end of the run, in one commit with the start, is durable when the first one dies.
+    char const* const what = point == 3 ? "*" : depth == 2 && point < 7 ? "run.finished" : "service.started";
+    Failpoint const fail(kit, "serve", point, what, depth == 3 ? "both" : "serve");
     auto options = fail.start();
     options.wait_ready = false;
     kit.start(options);

@@ -143,7 +143,7 @@ TEST_CASE(
   ServeSweep sweep;
   auto const all = sweep.allocations();
   CHECK(all > 100);
-  long const points = support::full() ? 60 : 4;
+  long const points = support::full() ? 40 : 4;
   for (long i = 0; i < points; ++i) {
     auto const nth = 1 + i * all * 3 / 4 / points;  // not each click takes as many
     bool const for_ever = i % 3 == 2;
