@@ -118,7 +118,7 @@ TEST_CASE(
   REQUIRE(::prlimit(kit.pid(), RLIMIT_NOFILE, &none, nullptr) == 0);
   auto const used_before = used(kit.pid());
   CHECK_FALSE(reached());
-  CHECK(used(kit.pid()) - used_before < 500ms);  // of 2 s: accepting is not tried without a pause
+  CHECK(used(kit.pid()) - used_before < 300ms);  // of 2 s: accepting is not tried without a pause
   CHECK(kit.state(id) == "pending");             // over a connection that stands
   REQUIRE(::prlimit(kit.pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
   CHECK(kit.wait(reached, 5s));
