@@ -2,6 +2,7 @@
 
 #include "adapters/slack/render.hpp"
 #include "adapters/slack/render_text.hpp"
+#include "bot/core/digest.hpp"
 
 namespace slack::blocks {
 
@@ -11,20 +12,31 @@ Json plain(std::string_view text) { return Json::object({{"type", "plain_text"},
 
 Json markdown(std::string_view text) { return Json::object({{"type", "mrkdwn"}, {"text", text}, {"verbatim", true}}); }
 
-Json header(std::string id, std::string_view text) {
-  return Json::object({{"type", "header"}, {"block_id", std::move(id)}, {"text", plain(text)}});
+namespace {
+
+// Set, not listed: what stands in an initializer list can only be copied, and so anew at each level around it.
+Json block(char const* type, std::string id, char const* name, Json content) {
+  Json out;
+  out.set("type", type).set("block_id", std::move(id)).set(name, std::move(content));
+  return out;
 }
 
-Json section(std::string id, Json text) {
-  return Json::object({{"type", "section"}, {"block_id", std::move(id)}, {"text", std::move(text)}});
-}
+}  // namespace
+
+Json header(std::string id, std::string_view text) { return block("header", std::move(id), "text", plain(text)); }
+
+Json section(std::string id, Json text) { return block("section", std::move(id), "text", std::move(text)); }
 
 Json fields(std::string id, std::vector<Json> texts) {
-  return Json::object({{"type", "section"}, {"block_id", std::move(id)}, {"fields", Json(std::move(texts))}});
+  return block("section", std::move(id), "fields", std::move(texts));
 }
 
 Json context(std::string id, std::vector<Json> elements) {
-  return Json::object({{"type", "context"}, {"block_id", std::move(id)}, {"elements", Json(std::move(elements))}});
+  return block("context", std::move(id), "elements", std::move(elements));
+}
+
+Json actions(std::string id, std::vector<Json> elements) {
+  return block("actions", std::move(id), "elements", std::move(elements));
 }
 
 Json preformatted(std::string id, std::string_view label, std::string_view text) {
@@ -37,12 +49,17 @@ Json preformatted(std::string id, std::string_view label, std::string_view text)
   }
   Json lines = Json::array();
   for (auto const& piece : pieces_of(text, kMaxSection)) lines.push(Json::object({{"type", "text"}, {"text", piece}}));
-  elements.push(Json::object({{"type", "rich_text_preformatted"}, {"elements", std::move(lines)}}));
-  return Json::object({{"type", "rich_text"}, {"block_id", std::move(id)}, {"elements", std::move(elements)}});
+  Json box;
+  box.set("type", "rich_text_preformatted").set("elements", std::move(lines));
+  elements.push(std::move(box));
+  return block("rich_text", std::move(id), "elements", std::move(elements));
 }
 
-void mark_revision(std::vector<Json>& blocks, std::string_view suffix) {
-  for (auto& block : blocks) block.set("block_id", block["block_id"].text() + '-' + std::string(suffix));
+void mark_revision(std::vector<Json>& blocks) {
+  Json whole(std::move(blocks));
+  auto const digest = core::sha256_hex(core::canonical(whole));
+  blocks = std::move(*whole.if_array());
+  for (auto& one : blocks) one.set("block_id", one["block_id"].text() + '-' + digest.substr(0, 8));
 }
 
 namespace {

@@ -15,11 +15,13 @@ core::Json header(std::string id, std::string_view text);
 core::Json section(std::string id, core::Json text);
 core::Json fields(std::string id, std::vector<core::Json> texts);
 core::Json context(std::string id, std::vector<core::Json> elements);
+core::Json actions(std::string id, std::vector<core::Json> elements);
 // A bold label above monospace lines in which nothing is parsed; cut into elements that Slack takes.
 core::Json preformatted(std::string id, std::string_view label, std::string_view text);
 
-// Appends `suffix` to every block_id: a message whose content changed gets new ones, so that clients don't keep state.
-void mark_revision(std::vector<core::Json>& blocks, std::string_view suffix);
+// Appends a digest of all blocks to every block_id: a message whose content changed gets new ones, so that clients
+// don't keep state.
+void mark_revision(std::vector<core::Json>& blocks);
 
 // Throws core::Failure(bad_input) naming the first limit that a message body or view breaks.
 void check_limits(core::Json const& body, std::size_t max_blocks, std::size_t max_text);

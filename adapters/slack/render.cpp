@@ -64,13 +64,11 @@ std::string mentions_of(std::vector<std::string> const& persons, People const& p
 }
 
 Json message_body(std::string text, std::vector<Json> blocks, Json payload) {
-  return Json::object({{"text", std::move(text)},
-                       {"blocks", Json(std::move(blocks))},
-                       {"metadata", Json::object({{"event_type", kEventType}, {"event_payload", std::move(payload)}})},
-                       {"unfurl_links", false},
-                       {"unfurl_media", false},
-                       {"link_names", false},
-                       {"parse", "none"}});
+  Json out = Json::object({{"unfurl_links", false}, {"unfurl_media", false}, {"link_names", false}, {"parse", "none"}});
+  Json metadata;
+  metadata.set("event_type", kEventType).set("event_payload", std::move(payload));
+  out.set("text", std::move(text)).set("blocks", std::move(blocks)).set("metadata", std::move(metadata));
+  return out;
 }
 
 std::vector<std::string> clean_lines(std::vector<std::string> const& lines) {
@@ -196,21 +194,20 @@ ports::Rendered render_card(core::Card const& card, std::string const& key, Peop
   if (!exhibits.empty()) list.push_back(blocks::context("exhibits", {blocks::plain("Exhibits: " + exhibits)}));
   if (!unanswered.empty()) list.push_back(blocks::section("unanswered", blocks::plain(unanswered)));
   if (!votes.empty()) list.push_back(blocks::section("votes", blocks::plain(votes)));
-  if (!buttons.empty())
-    list.push_back(Json::object({{"type", "actions"}, {"block_id", "decide"}, {"elements", Json(std::move(buttons))}}));
+  if (!buttons.empty()) list.push_back(blocks::actions("decide", std::move(buttons)));
   if (!how.empty()) list.push_back(blocks::context("how", {blocks::plain(how)}));
   std::vector<Json> papers;
   for (auto const& paper : {ledger, commit}) {
     if (!paper.empty()) papers.push_back(blocks::plain(paper));
   }
   if (!papers.empty()) list.push_back(blocks::context("ledger", std::move(papers)));
-  blocks::mark_revision(list, core::sha256_hex(core::canonical(Json(list))).substr(0, 8));
+  blocks::mark_revision(list);
 
   ports::Rendered rendered{
       message_body(std::move(text), std::move(list), Json::object({{"key", key}, {"request", card.request_id}})), {}};
-  rendered.digest = core::rendering_digest("slack", rendered.body).value();
-  auto const value =
-      to_text(ButtonValue{card.request_id, card.binding, card.rendering.empty() ? rendered.digest : card.rendering});
+  rendered.digest = card.rendering;
+  if (rendered.digest.empty()) rendered.digest = core::rendering_digest("slack", rendered.body).value();
+  auto const value = to_text(ButtonValue{card.request_id, card.binding, rendered.digest});
   for (auto& block : *rendered.body.if_object()->at("blocks").if_array()) {
     if (block["type"].text() != "actions") continue;
     for (auto& item : *block.if_object()->at("elements").if_array()) item.set("value", value);
@@ -234,7 +231,7 @@ ports::Rendered render_note(core::Note const& note, std::string const& key, Peop
   if (!output.empty()) list.push_back(blocks::preformatted("output", {}, output));
   if (list.empty()) list.push_back(blocks::section("note", blocks::plain("-")));
   if (text.empty()) text = "-";
-  blocks::mark_revision(list, core::sha256_hex(core::canonical(Json(list))).substr(0, 8));
+  blocks::mark_revision(list);
   ports::Rendered rendered{message_body(std::move(text), std::move(list), Json::object({{"key", key}})), {}};
   rendered.digest = core::rendering_digest("slack", rendered.body).value();
   blocks::check_limits(rendered.body, kMaxBlocks, kMaxBodyText);

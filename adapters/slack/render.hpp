@@ -41,6 +41,7 @@ inline constexpr std::string_view kNoteInput = "text";                         /
 
 using People = std::map<std::string, std::string>;  // person key → Slack user id
 
+// `digest` is the rendering that the card names, where it names one.
 ports::Rendered render_card(core::Card const& card, std::string const& key, People const& people);
 ports::Rendered render_note(core::Note const& note, std::string const& key, People const& people);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bot/core/json_without.hpp"
 #include "bot/core/text.hpp"
 
 namespace slack {
@@ -223,7 +224,8 @@ Disconnect::Reason reason_of(std::string_view word) {
 }  // namespace
 
 core::Result<Frame> parse_frame(std::string_view bytes) {
-  auto json = core::parse_json(bytes, kFrameLimits);
+  // Each click brings the whole message back.
+  auto json = core::parse_json_without("blocks", bytes, kFrameLimits);
   if (json.has_error()) return make_error(json.error().code, "Slack's message is refused: " + json.error().message);
   if (!json->is_object()) return make_error(Errc::bad_input, "Slack's message is refused: it is no object.");
   Reader read("message");

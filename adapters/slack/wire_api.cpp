@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "adapters/slack/wire.hpp"
+#include "bot/core/json_without.hpp"
 #include "bot/core/text.hpp"
 
 namespace slack {
@@ -133,8 +134,9 @@ core::Result<ApiAnswer> parse_answer(unsigned status, std::string_view retry_aft
     answer.error = "service_unavailable";
     return answer;
   }
-  auto json = core::parse_json(
-      body, {.max_bytes = kMaxAnswerBytes, .max_values = 400'000, .max_string = 256 * 1024, .allow_nul = true});
+  auto json = core::parse_json_without(
+      "blocks", body,
+      {.max_bytes = kMaxAnswerBytes, .max_values = 400'000, .max_string = 256 * 1024, .allow_nul = true});
   auto const* ok = json.has_value() ? (*json)["ok"].if_bool() : nullptr;
   if (!ok)
     return make_error(Errc::bad_input, "The answer with status " + std::to_string(status) +

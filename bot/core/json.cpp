@@ -11,6 +11,7 @@
 #include <cmath>
 #include <optional>
 
+#include "bot/core/json_without.hpp"
 #include "bot/core/text.hpp"
 
 namespace core {
@@ -38,7 +39,7 @@ bool utf16_less(std::string const& a, std::string const& b) {
 // Builds the value while the reader runs; returning false stops the reader.
 class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
  public:
-  explicit Builder(JsonLimits const& limits) : limits_(limits) {}
+  Builder(JsonLimits const& limits, std::string_view left_out) : limits_(limits), left_out_(left_out) {}
 
   bool Null() { return add(Json()); }
   bool Bool(bool value) { return add(Json(value)); }
@@ -61,23 +62,25 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
       return refuse(Errc::too_large,
                     "a string is longer than the limit of " + std::to_string(limits_.max_string) + " bytes");
     if (!nul_ok(text, length) || !whole(text, length)) return false;
-    return add(Json(std::string(text, length)));
+    return add(leaving_ ? Json() : Json(std::string(text, length)));
   }
-  bool StartObject() { return open(Json(Json::Object())); }
+  bool StartObject() { return leaving_ ? open_left_out() : open(Json(Json::Object())); }
   bool Key(char const* text, rapidjson::SizeType length, bool) {
     if (length > limits_.max_key)
       return refuse(Errc::too_large, "a key is longer than the limit of " + std::to_string(limits_.max_key) + " bytes");
     if (!nul_ok(text, length) || !whole(text, length)) return false;
+    if (leaving_) return true;
     auto& object = *stack_.back()->if_object();
     std::string key(text, length);
+    leaving_ = !left_out_.empty() && key == left_out_;
     if (object.contains(key))
       return refuse(Errc::bad_input, "the key \"" + one_line(key, 64) + "\" stands twice in one object");
     key_ = std::move(key);
     return true;
   }
-  bool EndObject(rapidjson::SizeType) { return stack_.pop_back(), true; }
-  bool StartArray() { return open(Json(Json::Array())); }
-  bool EndArray(rapidjson::SizeType) { return stack_.pop_back(), true; }
+  bool EndObject(rapidjson::SizeType) { return close(); }
+  bool StartArray() { return leaving_ ? open_left_out() : open(Json(Json::Array())); }
+  bool EndArray(rapidjson::SizeType) { return close(); }
 
   Json root;
   std::optional<Error> error;
@@ -115,19 +118,36 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
       return refuse(Errc::too_large, "it has more than " + std::to_string(limits_.max_values) + " values");
     return true;
   }
-  bool add(Json value) { return count() && (place(std::move(value)), true); }
-  bool open(Json container) {
+  bool add(Json value) {
     if (!count()) return false;
-    if (stack_.size() >= limits_.max_depth)
-      return refuse(Errc::too_large, "it is nested deeper than " + std::to_string(limits_.max_depth) + " levels");
-    stack_.push_back(place(std::move(container)));
+    if (!leaving_) return place(std::move(value)), true;
+    if (inside_ == 0) leave_out();
     return true;
+  }
+  bool may_open() {
+    if (!count()) return false;
+    if (stack_.size() + inside_ < limits_.max_depth) return true;
+    return refuse(Errc::too_large, "it is nested deeper than " + std::to_string(limits_.max_depth) + " levels");
+  }
+  bool open(Json container) { return may_open() && (stack_.push_back(place(std::move(container))), true); }
+  bool open_left_out() { return may_open() && (++inside_, true); }
+  bool close() {
+    if (!leaving_) return stack_.pop_back(), true;
+    if (--inside_ == 0) leave_out();
+    return true;
+  }
+  void leave_out() {
+    leaving_ = false;
+    place(Json());
   }
 
   JsonLimits limits_;
   std::vector<Json*> stack_;  // stable: only the innermost container grows while it is on top
   std::string key_;
   std::size_t values_ = 0;
+  std::string_view left_out_;
+  bool leaving_ = false;    // what comes next, or is being read, stands under that key
+  std::size_t inside_ = 0;  // containers of it that are open
 };
 
 template <class Writer>
@@ -219,6 +239,10 @@ bool Json::boolean(bool otherwise) const noexcept {
 }
 
 Result<Json> parse_json(std::string_view bytes, JsonLimits const& limits) {
+  return parse_json_without({}, bytes, limits);
+}
+
+Result<Json> parse_json_without(std::string_view left_out, std::string_view bytes, JsonLimits const& limits) {
   if (bytes.size() > limits.max_bytes)
     return make_error(Errc::too_large, "the JSON text has " + std::to_string(bytes.size()) + " bytes; the limit is " +
                                            std::to_string(limits.max_bytes));
@@ -228,7 +252,7 @@ Result<Json> parse_json(std::string_view bytes, JsonLimits const& limits) {
   rapidjson::MemoryStream stream(bytes.data(), bytes.size());
   rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> input(stream);
   rapidjson::Reader reader;
-  Builder builder(limits);
+  Builder builder(limits, left_out);
   // Without kParseFullPrecisionFlag: fractions are passed on at most, and its conversion of "0e88" is undefined
   // (internal/diyfp.h counts the leading zeros of 0).
   auto const parsed =

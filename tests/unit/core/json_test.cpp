@@ -1,5 +1,6 @@
 #include "bot/core/json.hpp"
 
+#include "bot/core/json_without.hpp"
 #include "bot/core/text.hpp"
 #include "tests/support/catch.hpp"
 
@@ -97,4 +98,33 @@ TEST_CASE("json: T37 T61 what an error quotes of a document hides nothing and is
     CHECK(visible_text(twice.error().message) == twice.error().message);
     CHECK_THAT(twice.error().message, Catch::Contains(shown));
   }
+}
+
+TEST_CASE("json: what is left out is null, wherever it stands, and the rest is what it was") {
+  auto const read = [](std::string_view text) { return parse_json_without("skip", text, {}); };
+  CHECK(
+      dump(read(R"({"skip":[{"a":[1,"x",null]},2],"b":{"skip":{"skip":{}},"c":3},"d":[{"skip":"text"},4]})").value()) ==
+      R"({"b":{"c":3,"skip":null},"d":[{"skip":null},4],"skip":null})");
+  CHECK(dump(read(R"({"skip":1,"a":"skip"})").value()) == R"({"a":"skip","skip":null})");
+  CHECK(dump(read(R"(["skip",{"skip":[]},{"skip":{}}])").value()) == R"(["skip",{"skip":null},{"skip":null}])");
+}
+
+TEST_CASE("json: what is left out is checked like the rest") {
+  auto [title, text, reason] = GENERATE(table<char const*, std::string, char const*>({
+      {"T59 the key stands twice", R"({"skip":1,"skip":2})", "twice"},
+      {"T60 too deep", R"({"skip":[[[[[]]]]]})", "nested deeper"},
+      {"too many values", R"({"skip":[1,2,3,4,5,6,7,8]})", "values"},
+      {"a string too long", R"({"skip":[")" + std::string(70, 'x') + R"("]})", "string is longer"},
+      {"a key too long", R"({"skip":{")" + std::string(70, 'x') + R"(":1}})", "key is longer"},
+      {"T61 invalid UTF-8", "{\"skip\":[\"\xff\"]}", "byte"},
+      {"T61 lone second half of a surrogate pair", R"({"skip":["a\udc00x"]})", "half a surrogate"},
+      {"T61 NUL", R"({"skip":"a\u0000b"})", "NUL"},
+      {"a number that would be infinity", R"({"skip":[7E308]})", "number is too large"},
+      {"not closed", R"({"skip":[1})", "byte"},
+  }));
+  CAPTURE(title);
+  auto const parsed =
+      parse_json_without("skip", text, {.max_depth = 5, .max_values = 8, .max_string = 64, .max_key = 64});
+  REQUIRE(parsed.has_error());
+  CHECK_THAT(parsed.error().message, Catch::Contains(reason));
 }
