@@ -15,6 +15,8 @@ using core::Errc;
 using core::make_error;
 
 constexpr std::size_t kStoredLimit = 160;  // below, deflate's own bytes outweigh what it saves (ledger benchmarks)
+constexpr std::size_t kStoredTree = 400;   // mostly hashes: deflate saves a few per cent
+constexpr std::size_t kSmallBody = 2048;   // bytes; for those a small window, so that zlib's tables stay in the caches
 
 void put_be32(std::string& out, std::uint64_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>((value >> shift) & 0xFF);
@@ -71,9 +73,10 @@ std::string encode_idx(std::vector<PackedObject>& objects, std::string_view pack
 
 struct PackBuilder::Deflater {
   z_stream stream{};
-  Deflater() {
+  // 32 KiB of window and 256 KiB of tables, or for small bodies 4 and 32.
+  explicit Deflater(bool small) {
     // Level 1: trees are mostly hashes, which no level makes smaller.
-    if (deflateInit(&stream, 1) != Z_OK)
+    if (deflateInit2(&stream, 1, Z_DEFLATED, small ? 12 : 15, small ? 5 : 8, Z_DEFAULT_STRATEGY) != Z_OK)
       throw core::Failure(make_error(Errc::unavailable, "zlib can't be started: out of memory."));
   }
   Deflater(Deflater const&) = delete;
@@ -81,7 +84,7 @@ struct PackBuilder::Deflater {
   ~Deflater() { deflateEnd(&stream); }
 };
 
-PackBuilder::PackBuilder() : deflater_(std::make_unique<Deflater>()) {
+PackBuilder::PackBuilder() {
   bytes_ = "PACK";
   put_be32(bytes_, 2);
   put_be32(bytes_, 0);  // the count, known at the end
@@ -98,8 +101,8 @@ void PackBuilder::put_header(unsigned type, std::size_t size) {
   bytes_ += static_cast<char>(byte);
 }
 
-void PackBuilder::put_compressed(std::string_view body) {
-  if (body.size() < kStoredLimit) {  // one stored block by hand (RFC 1950, RFC 1951)
+void PackBuilder::put_compressed(std::string_view body, std::size_t stored_below) {
+  if (body.size() < stored_below) {  // one stored block by hand (RFC 1950, RFC 1951)
     auto const length = static_cast<unsigned>(body.size());
     bytes_ += "\x78\x01\x01";
     bytes_ += static_cast<char>(length & 0xFF);
@@ -110,7 +113,10 @@ void PackBuilder::put_compressed(std::string_view body) {
     put_be32(bytes_, adler32(adler32(0, nullptr, 0), zbytes(body), length));
     return;
   }
-  auto& stream = deflater_->stream;
+  bool const small = body.size() <= kSmallBody;
+  auto& deflater = small ? small_deflater_ : deflater_;
+  if (!deflater) deflater = std::make_unique<Deflater>(small);
+  auto& stream = deflater->stream;
   deflateReset(&stream);
   auto const start = bytes_.size();
   bytes_.resize(start + deflateBound(&stream, body.size()));
@@ -134,7 +140,7 @@ std::uint64_t PackBuilder::close_object(Oid const& id, std::size_t start) {
 std::uint64_t PackBuilder::add(ObjectType type, Oid const& id, std::string_view body) {
   auto const start = bytes_.size();
   put_header(static_cast<unsigned>(type), body.size());
-  put_compressed(body);
+  put_compressed(body, type == ObjectType::tree ? kStoredTree : kStoredLimit);
   return close_object(id, start);
 }
 
@@ -147,7 +153,7 @@ std::uint64_t PackBuilder::add_delta(Oid const& id, std::uint64_t base, std::str
   digits[--at] = static_cast<char>(distance & 0x7F);
   while ((distance >>= 7) != 0) digits[--at] = static_cast<char>(0x80 | (--distance & 0x7F));
   bytes_.append(digits.data() + at, digits.size() - at);
-  put_compressed(delta);
+  put_compressed(delta, kStoredLimit);
   return close_object(id, start);
 }
 

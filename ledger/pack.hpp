@@ -49,7 +49,7 @@ class PackBuilder {
  private:
   struct Deflater;
   void put_header(unsigned type, std::size_t size);
-  void put_compressed(std::string_view body);
+  void put_compressed(std::string_view body, std::size_t stored_below);
   std::uint64_t close_object(Oid const& id, std::size_t start);
   std::string bytes_;
   std::vector<PackedObject> objects_;
@@ -57,7 +57,7 @@ class PackBuilder {
     std::size_t operator()(Oid const& id) const noexcept;
   };
   std::unordered_set<Oid, OidHash> ids_;
-  std::unique_ptr<Deflater> deflater_;
+  std::unique_ptr<Deflater> deflater_, small_deflater_;  // made when needed
 };
 
 // A delta that turns `base` into `target` where one stretch changed: copy, insert, copy. Empty when it would not be
