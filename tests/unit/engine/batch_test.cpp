@@ -75,6 +75,35 @@ TEST_CASE("events that come while a batch is written wait and share the next one
   CHECK_FALSE(rig.ledger.overlapped);
 }
 
+TEST_CASE("of the messages that a batch changes one is drawn in a turn of the loop, after the answers") {
+  Rig rig;
+  std::vector<core::RequestId> ids;
+  for (auto const* version : {"1", "2", "3", "4", "5", "6"})
+    ids.push_back(rig.open("deploy", {{"version", version}, {"replicas", "2"}}));
+  rig.ledger.held = true;
+  std::vector<Answers> answers;
+  for (auto const& id : ids) answers.push_back(rig.approve("bob", id));
+  rig.ledger.finish();
+  rig.settle();  // the first alone; the others are in the batch that waits now
+  REQUIRE(rig.ledger.waiting);
+  auto const before = rig.chat.updates;
+  std::size_t drawn = before, most = 0, answered_first = 0;
+  std::function<void()> const turn = [&] {
+    most = std::max(most, rig.chat.updates - drawn);
+    drawn = rig.chat.updates;
+    if (drawn == before)
+      answered_first = static_cast<std::size_t>(std::ranges::count_if(answers, [](auto& one) { return one->size(); }));
+    if (drawn < before + ids.size() - 1) rig.loop.post(turn);
+  };
+  rig.ledger.held = false;
+  rig.ledger.finish();
+  rig.loop.post(turn);
+  rig.settle();
+  CHECK(drawn == before + ids.size() - 1);
+  CHECK(most == 1);
+  CHECK(answered_first == ids.size());
+}
+
 TEST_CASE("a vote that still waits after 2.0 s is not recorded and never counts later") {
   Rig rig;
   auto const id = rig.open();
