@@ -123,7 +123,7 @@ struct Adapter::Impl {
     given_up = true;
     outbox.fail(core::make_error(Errc::forbidden, error.message));
     if (source) source->stop();
-    rooms.stop();
+    rooms.give_up();
     connected = false;
     counters.connected = 0;
     trouble = error.message;

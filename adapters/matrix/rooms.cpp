@@ -14,11 +14,13 @@ using core::Json;
 
 constexpr core::Duration kRefreshEvery = 10min;
 constexpr core::Duration kJoinEvery = 60s;
-constexpr core::Duration kStartPatience = 10s;  // of the 15 s that ports::Accounts grants
+constexpr core::Duration kLookPatience = 14s;  // of the 15 s that ports::Accounts grants
 // Right after an invitation a homeserver may refuse the join for a while.
 constexpr unsigned kQuickJoins = 5;  // after 1, 2, 4, 8, 16 s
 
 std::string shown(std::string_view id) { return core::printable_ascii(id, 255); }
+
+core::Error unknown(std::string text) { return core::make_error(core::Errc::unavailable, std::move(text)); }
 
 // Calls `then` when called as often as said.
 std::function<void()> after(std::size_t times, std::function<void()> then) {
@@ -33,8 +35,17 @@ std::function<void()> after(std::size_t times, std::function<void()> then) {
 Rooms::Rooms(Parts const& parts, Settings const& settings, Client& client, std::function<void()> changed)
     : parts_(parts), settings_(settings), client_(client), changed_(std::move(changed)) {}
 
+void Rooms::give_up() {
+  stop();
+  given_up_ = true;
+  std::vector<std::uint64_t> waiting;
+  for (auto const& [number, look] : looks_) waiting.push_back(number);
+  for (auto const number : waiting) finish(number, unknown("The bot gave Matrix up."));
+}
+
 void Rooms::stop() {
   alive_.end();
+  for (auto const& [number, look] : looks_) parts_.loop.cancel(look.timer);
   parts_.loop.cancel(refresh_timer_);
   for (auto const& [name, room] : rooms_) parts_.loop.cancel(room.timer);
 }
@@ -52,7 +63,9 @@ void Rooms::start(std::function<void()> done) {
 
 void Rooms::started() {
   started_ = true;
-  for (auto const& [number, look] : std::exchange(to_look_, {})) look();
+  std::vector<std::uint64_t> waiting;
+  for (auto const& [number, look] : looks_) waiting.push_back(number);
+  for (auto const number : waiting) begin(number);
 }
 
 void Rooms::refresh_later() {
@@ -304,37 +317,57 @@ void Rooms::check_member(std::string const& name, std::string const& user,
 }
 
 void Rooms::look(std::string const& user, Looked done) {
-  if (!started_) {
-    auto const number = ++looks_;
-    auto const timer = parts_.loop.call_after(kStartPatience, alive_.guard([this, number, done] {
-      to_look_.erase(number);
-      done(core::make_error(core::Errc::unavailable, "The homeserver has not said yet who is in the rooms."));
-    }));
-    to_look_.emplace(number, [this, timer, user, done = std::move(done)] {
-      parts_.loop.cancel(timer);
-      look(user, done);
-    });
-    return;
-  }
-  std::vector<std::string> rooms;
-  for (auto const& [name, room] : rooms_) rooms.push_back(name);
-  // First where it was seen last.
-  std::ranges::stable_partition(rooms, [&](auto const& name) { return !rooms_.at(name).members.contains(user); });
-  look_in(std::move(rooms), user, /*certain=*/!rooms_.empty(), std::move(done));
+  if (given_up_) return done(unknown("The bot gave Matrix up."));
+  auto const number = ++last_look_;
+  auto const timer = parts_.loop.call_after(kLookPatience, alive_.guard([this, number] {
+    finish(number, unknown("The homeserver did not say in time who is in the rooms."));
+  }));
+  looks_.emplace(number, Look{user, std::move(done), timer});
+  if (started_) begin(number);
 }
 
-void Rooms::look_in(std::vector<std::string> rooms, std::string const& user, bool certain, Looked done) {
-  if (rooms.empty()) {
-    if (certain) return done(false);
-    return done(core::make_error(core::Errc::unavailable, "The homeserver does not say who is in the rooms."));
+void Rooms::begin(std::uint64_t look) {
+  std::vector<std::string> rooms;
+  for (auto const& [name, room] : rooms_) {
+    if (is_in(name)) rooms.push_back(name);
   }
+  bool const all = !rooms.empty() && rooms.size() == rooms_.size();
+  // First where it was seen last.
+  std::ranges::stable_partition(
+      rooms, [&](auto const& name) { return !rooms_.at(name).members.contains(looks_.at(look).user); });
+  look_in(std::move(rooms), look, /*certain=*/all);
+}
+
+void Rooms::look_in(std::vector<std::string> rooms, std::uint64_t look, bool certain) {
+  auto const at = looks_.find(look);
+  if (at == looks_.end()) return;  // too late
+  if (rooms.empty())
+    return finish(look,
+                  certain ? core::Result<bool>(false) : unknown("The homeserver does not say who is in the rooms."));
   auto const name = rooms.back();
   rooms.pop_back();
-  ask_member(name, user,
-             [this, rooms = std::move(rooms), user, certain, done = std::move(done)](std::optional<bool> joined) {
-               if (joined == true) return done(true);
-               look_in(rooms, user, certain && joined.has_value(), done);
+  ask_member(name, at->second.user,
+             [this, name, rooms = std::move(rooms), look, certain](std::optional<bool> const& joined) {
+               if (joined != true) return look_in(rooms, look, certain && joined.has_value());
+               // We may have been removed unseen, and then that was how it stood at our end.
+               ask_member(name, settings_.user, [this, name, rooms, look](std::optional<bool> const& ourselves) {
+                 if (ourselves == true) return finish(look, true);
+                 refresh(name);
+                 look_in(rooms, look, /*certain=*/false);
+               });
              });
+}
+
+void Rooms::finish(std::uint64_t look, core::Result<bool> const& said) {
+  auto const one = looks_.extract(look);
+  if (!one) return;
+  parts_.loop.cancel(one.mapped().timer);
+  one.mapped().done(said);
+}
+
+bool Rooms::is_in(std::string const& name) const {
+  auto const at = rooms_.find(name);
+  return at != rooms_.end() && at->second.known && at->second.joined;
 }
 
 void Rooms::ask_member(std::string const& name, std::string const& user,
@@ -343,12 +376,11 @@ void Rooms::ask_member(std::string const& name, std::string const& user,
   call.path = room_path(name, {"state", "m.room.member", user});
   call.tries = 4;
   client_.call(std::move(call), alive_.guard([this, name, user, done](Client::Outcome const& outcome) {
+    if (!is_in(name)) return done(std::nullopt);
     if (outcome.ok()) {
       auto const content = parse_content(outcome.body);
       bool const joined = content.has_value() && (*content)["membership"].text() == "join";
-      auto const room = rooms_.find(name);
-      if (joined && room != rooms_.end())
-        room->second.members[user] = core::one_line((*content)["displayname"].text(), 255);
+      if (joined) rooms_.at(name).members[user] = core::one_line((*content)["displayname"].text(), 255);
       return done(joined);
     }
     done(outcome.error_class() == ErrorClass::gone ? std::optional(false) : std::nullopt);

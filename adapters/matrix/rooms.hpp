@@ -19,6 +19,8 @@ class Rooms {
 
   // Joins where we are invited and reads each room; `done` once every one is known.
   void start(std::function<void()> done);
+  // Nothing works any more: answers what waits, and whoever asks later.
+  void give_up();
   void stop();
   // After a change of the configuration: reads what is new, forgets what is no longer there.
   void configured();
@@ -31,8 +33,9 @@ class Rooms {
   std::optional<std::string> why_closed(std::string const& room) const;
   // Is this person in the room? Asked of the homeserver where memory doesn't say yes; nothing: it can't be known now.
   void check_member(std::string const& room, std::string const& user, std::function<void(std::optional<bool>)> done);
-  // Asks the homeserver now whether this person is in one of the rooms (ports::Accounts), as soon as the rooms are
-  // known; 10 s of waiting for that at most. A homeserver makes whom it deactivates leave every room.
+  // Asks the homeserver now whether this person is in one of the rooms that we are in (ports::Accounts), as soon as the
+  // rooms are known. A homeserver makes whom it deactivates leave every room; of a room that we left it goes on telling
+  // what was so then, and that counts for nothing.
   using Looked = std::function<void(core::Result<bool>)>;
   void look(std::string const& user, Looked done);
   // Our own name there; empty: none.
@@ -61,9 +64,18 @@ class Rooms {
     bool partly = false;  // something of it could not be read: what is not known is no
   };
 
+  struct Look {  // under way
+    std::string user;
+    Looked done;
+    ports::Loop::TimerId timer = 0;
+  };
+
+  bool is_in(std::string const& room) const;
   void ask_member(std::string const& room, std::string const& user, std::function<void(std::optional<bool>)> done);
   void started();
-  void look_in(std::vector<std::string> rooms, std::string const& user, bool certain, Looked done);
+  void begin(std::uint64_t look);
+  void look_in(std::vector<std::string> rooms, std::uint64_t look, bool certain);
+  void finish(std::uint64_t look, core::Result<bool> const& said);
   void refresh_later();
   void look_for_joined(std::function<void()> done);
   void join(std::string const& name, std::function<void()> done);
@@ -82,9 +94,9 @@ class Rooms {
   Client& client_;
   std::function<void()> changed_;
   std::map<std::string, Room> rooms_;
-  bool started_ = false;                                    // the rooms were read
-  std::map<std::uint64_t, std::function<void()>> to_look_;  // wait for that
-  std::uint64_t looks_ = 0;
+  bool started_ = false, given_up_ = false;  // started: the rooms were read
+  std::map<std::uint64_t, Look> looks_;
+  std::uint64_t last_look_ = 0;
   ports::Loop::TimerId refresh_timer_ = 0;
   Alive alive_;
 };

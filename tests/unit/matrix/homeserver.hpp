@@ -46,6 +46,8 @@ struct Homeserver : net::HttpClient {
     std::vector<std::size_t> order;  // of each event in the whole server
     std::map<std::string, Json> state;
     std::set<std::string> members;
+    // As the bot left: what it may still read, for ever. A room that it never was in shows it nothing.
+    std::optional<std::map<std::string, Json>> left;
     bool invited = false;
   };
 
@@ -71,6 +73,10 @@ struct Homeserver : net::HttpClient {
           into.members.insert(*state_key);
         } else {
           into.members.erase(*state_key);
+        }
+        if (*state_key == kBot) {
+          into.left.reset();
+          if (!into.members.contains(kBot)) into.left = into.state;
         }
       }
     }
@@ -238,8 +244,9 @@ struct Homeserver : net::HttpClient {
     auto const name = rest.substr(0, rest.find('/'));
     rest = rest.substr(name.size() + 1);
     auto& room = rooms[name];
-    if (!room.members.contains(kBot)) return answer(done, no(403, "M_FORBIDDEN"));
     auto const verb = rest.substr(0, rest.find('/'));
+    bool const there = room.members.contains(kBot);
+    if (!there && !(verb == "state" && room.left)) return answer(done, no(403, "M_FORBIDDEN"));
     if (verb == "joined_members") {
       Json joined = Json::object({});
       for (auto const& user : room.members) joined.set(user, Json::object({{"display_name", "Bot Of Ours"}}));
@@ -248,8 +255,9 @@ struct Homeserver : net::HttpClient {
     if (verb == "state") {
       auto const type = rest.substr(6, rest.find('/', 6) - 6);
       auto const key = rest.find('/', 6) == std::string::npos ? std::string() : rest.substr(rest.find('/', 6) + 1);
-      auto const found = room.state.find(type + '|' + key);
-      if (found == room.state.end()) return answer(done, no(404, "M_NOT_FOUND"));
+      auto const& state = there ? room.state : *room.left;
+      auto const found = state.find(type + '|' + key);
+      if (found == state.end()) return answer(done, no(404, "M_NOT_FOUND"));
       return answer(done, ok(found->second));
     }
     if (verb == "event") {

@@ -17,6 +17,27 @@ void power(Bench& bench, Json content) {
   bench.hs.say("@alice:example.org", "m.room.power_levels", std::move(content), kRoom, "");
 }
 
+// Whether the adapter says that it is an active member's account; also how often it said anything.
+struct Active {
+  Active(Bench& bench, std::string const& user) {
+    bench.adapter->is_active(user, [this](core::Result<bool> const& said) {
+      ++times;
+      result = said;
+    });
+  }
+  Active(Active const&) = delete;
+  bool yes() const { return result && result->has_value() && **result; }
+  bool no() const { return result && result->has_value() && !**result; }
+  bool unknown() const { return result && result->has_error(); }
+
+  int times = 0;
+  std::optional<core::Result<bool>> result;
+};
+
+void leave(Bench& bench, std::string const& user, std::string const& room = kRoom) {
+  bench.hs.say("@alice:example.org", "m.room.member", Json::object({{"membership", "leave"}}), room, user);
+}
+
 }  // namespace
 
 TEST_CASE("matrix rooms: a room as it should be gives nothing to say") {
@@ -233,4 +254,90 @@ TEST_CASE("matrix rooms: a new configuration brings rooms and takes them away") 
   bench.loop.advance(3s);
   CHECK(posted->has_value());
   CHECK_THAT(elsewhere->error().message, Catch::Contains("not in the configuration"));
+}
+
+TEST_CASE("matrix rooms: T39 an active member is who is in a room that the bot is in, as it is now") {
+  Bench bench;
+  bench.connected();
+  Active const before(bench, "@bob:example.org");
+  bench.loop.advance(1s);
+  CHECK(before.yes());
+  leave(bench, "@bob:example.org");
+  Active const after(bench, "@bob:example.org");
+  bench.loop.advance(1s);
+  CHECK(after.no());
+}
+
+// A homeserver answers who left a room with the state as it was then: it shows no deactivation that came later.
+TEST_CASE("matrix rooms: T39 a room that the bot was removed from says nothing of who is active") {
+  Bench bench;
+  std::string const other = "!two:example.org";
+  bool const elsewhere = GENERATE(false, true), unseen = GENERATE(false, true);
+  CAPTURE(elsewhere, unseen);
+  if (elsewhere) {
+    bench.make_room(other);
+    bench.hs.join(kBot, other);
+    bench.settings.channels.push_back(other);
+  }
+  bench.connected();
+  std::unique_ptr<Active> asked;
+  if (unseen) {
+    // Asked before anything tells the bot that it was removed.
+    for (int times = 0; times < 3; ++times) bench.hs.fault("/sync", Homeserver::refusal(500, "M_UNKNOWN"));
+    leave(bench, kBot);
+    leave(bench, "@bob:example.org");
+    asked = std::make_unique<Active>(bench, "@bob:example.org");
+    bench.loop.advance(20s);
+  } else {
+    leave(bench, kBot);
+    bench.hs.fault("/sync",
+                   net::HttpResponse{200, {}, R"({"next_batch":"s90","rooms":{"leave":{"!inc:example.org":{}}}})"});
+    bench.loop.advance(31s);
+    CHECK_THAT(problems(bench), Catch::Contains("is not in room"));
+    leave(bench, "@bob:example.org");
+    asked = std::make_unique<Active>(bench, "@bob:example.org");
+    bench.loop.advance(20s);
+  }
+  CHECK(asked->times == 1);
+  CHECK(asked->unknown());
+  // Back again it sees what is so.
+  bench.hs.rooms[kRoom].invited = true;
+  bench.loop.advance(2min);
+  Active const again(bench, "@bob:example.org");
+  bench.loop.advance(1s);
+  CHECK(again.no());
+  Active const carol(bench, "@carol:example.org");
+  bench.loop.advance(1s);
+  CHECK(carol.yes());
+}
+
+TEST_CASE("matrix rooms: T39 whoever asks whether an account is active is answered once, within 15 s") {
+  Bench bench;
+  bool const given_up = GENERATE(true, false);
+  CAPTURE(given_up);
+  SECTION("before the rooms are known") {
+    bench.hs.faults.push_back(
+        {"joined_rooms", Homeserver::refusal(403, "M_USER_DEACTIVATED"), false, given_up ? core::Duration(1s) : 1h});
+    bench.adapter = std::make_unique<matrix::Adapter>(
+        bench.settings, matrix::Parts{bench.loop, bench.hs, bench.proxy, bench.log, bench.notebook, [] { return 0; }});
+    bench.adapter->start(bench.engine);
+  }
+  SECTION("while it is asked") {
+    bench.connected();
+    bench.hs.faults.push_back({"m.room.member", Homeserver::refusal(403, "M_FORBIDDEN"), false, 1h});
+    if (given_up) bench.hs.fault("/sync", Homeserver::refusal(403, "M_USER_DEACTIVATED"));
+  }
+  Active const asked(bench, "@bob:example.org");
+  bench.hs.join("@zoe:example.org");
+  bench.loop.advance(given_up ? 2s : 15s);
+  CHECK(asked.times == 1);
+  CHECK(asked.unknown());
+  if (given_up) {
+    Active const later(bench, "@bob:example.org");
+    bench.loop.advance(1s);
+    CHECK(later.times == 1);
+    CHECK(later.unknown());
+  }
+  bench.loop.advance(2h);
+  CHECK(asked.times == 1);
 }
