@@ -242,7 +242,7 @@ void Outbox::update(ports::MessageRef const& message, Json body, Updated done, p
   update.ts = ts;
   update.body = std::move(body);
   update.plain = false;
-  update.urgency = urgency;
+  *update.urgency = urgency;
   if (update.version > update.sent) ++counters_.updates_coalesced;
   update.waiting.emplace_back(++update.version, std::move(done));
   parts_.loop.post(alive_.guard([this, name] { send_update(name); }));
@@ -255,10 +255,7 @@ void Outbox::send_update(std::string const& name) {
   WebApi::Call call;
   call.method = "chat.update";
   call.tries = WebApi::kForEver;
-  call.urgency = [this, name] {
-    auto const entry = updates_.find(name);
-    return entry == updates_.end() ? ports::Urgency::usual : entry->second.urgency;
-  };
+  call.urgency = at->second.urgency;  // which the next update of this message may change
   // Asked anew at each try, so that what waited for its turn is the newest state.
   call.arguments = [this, name] {
     auto const entry = updates_.find(name);

@@ -60,7 +60,7 @@ class Outbox {
     core::Json body;
     std::uint64_t version = 0, sent = 0;
     std::vector<std::pair<std::uint64_t, Updated>> waiting;
-    ports::Urgency urgency = ports::Urgency::usual;
+    std::shared_ptr<ports::Urgency> urgency = std::make_shared<ports::Urgency>(ports::Urgency::usual);
     bool busy = false, plain = false;
   };
   struct Search {

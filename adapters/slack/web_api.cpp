@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 
 constexpr core::Duration kMaxWait = 60s;
 constexpr core::Duration kUploadLimit = 60s;
+// Calls of one method under way at once. More would wait for a connection, where nothing urgent can overtake them.
+constexpr std::size_t kAtOnce = 4;
 
 }  // namespace
 
@@ -46,6 +48,7 @@ void WebApi::call(Call call, Done done) {
   auto waiting = std::make_shared<Waiting>();
   waiting->call = std::move(call);
   waiting->done = std::move(done);
+  waiting->number = ++last_;
   enter(std::move(waiting));
 }
 
@@ -59,15 +62,16 @@ void WebApi::enter(std::shared_ptr<Waiting> waiting) {
 void WebApi::pump(std::string const& method) {
   auto& line = lines_[method];
   auto const now = parts_.loop.now();
-  auto const urgency = [](std::shared_ptr<Waiting> const& one) {
-    return one->call.urgency ? one->call.urgency() : ports::Urgency::usual;
+  auto const turn = [](std::shared_ptr<Waiting> const& one) {
+    return std::pair{one->call.urgency ? *one->call.urgency : ports::Urgency::usual, one->number};
   };
   while (!line.calls.empty() && line.blocked_until <= now) {
-    if (line.careful && line.under_way > 0) return;
-    auto const at = std::ranges::min_element(line.calls, {}, urgency);
-    auto const next = *at;
-    line.calls.erase(at);
+    if (line.under_way >= (line.careful ? 1 : kAtOnce)) return;
+    auto const at = std::ranges::min_element(line.calls, {}, turn);
+    auto const next = std::exchange(*at, line.calls.back());
+    line.calls.pop_back();
     ++line.under_way;
+    next->careful = line.careful;
     send(next);
   }
   if (line.calls.empty() || line.timer != 0) return;
@@ -83,7 +87,7 @@ bool WebApi::refused(std::shared_ptr<Waiting> const& waiting) {
   Outcome outcome;
   outcome.answer = *dead_;
   parts_.loop.post(alive_.guard([this, waiting, outcome] {
-    left(*waiting);
+    left(*waiting, /*taken=*/false);
     waiting->done(outcome);
   }));
   return true;
@@ -109,12 +113,12 @@ void WebApi::send(std::shared_ptr<Waiting> const& waiting) {
   }));
 }
 
-// Its line goes on: with all that wait once Slack has taken one.
+// Its line goes on, with several at once when Slack has taken one that was sent alone.
 void WebApi::left(Waiting const& waiting, bool taken) {
   if (!waiting.call.wait_in_line) return;
   auto& line = lines_[waiting.call.method];
   if (line.under_way > 0) --line.under_way;
-  if (taken) line.careful = false;
+  if (taken && waiting.careful) line.careful = false;
   if (line.calls.empty()) return;
   parts_.loop.post(alive_.guard([this, method = waiting.call.method] { pump(method); }));
 }
@@ -135,7 +139,7 @@ void WebApi::answered(std::shared_ptr<Waiting> const& waiting, net::Result<net::
     }
   }
   bool const slowed = outcome.answer && !outcome.answer->ok && outcome.answer->error_class() == ErrorClass::wait;
-  left(*waiting, /*taken=*/!slowed);
+  left(*waiting, /*taken=*/outcome.answer && !outcome.transient());
   if (outcome.ok()) return waiting->done(std::move(outcome));
   ++counters_.call_failures;
 
@@ -147,7 +151,7 @@ void WebApi::answered(std::shared_ptr<Waiting> const& waiting, net::Result<net::
     line.blocked_until =
         std::max(line.blocked_until, parts_.loop.now() + std::chrono::seconds(std::max<std::int64_t>(seconds, 1)));
     line.careful = true;
-    line.calls.push_front(waiting);
+    line.calls.push_back(waiting);
     parts_.log.debug("slack asks to wait", {{"method", call.method}, {"seconds", seconds}});
     return pump(call.method);
   }

@@ -2,12 +2,12 @@
 // Loop thread only. docs.slack.dev /apis/web-api/rate-limits.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "adapters/slack/parts.hpp"
 #include "adapters/slack/wire.hpp"
@@ -41,8 +41,8 @@ class WebApi {
     bool wait_in_line = true;  // false: a 429 is an answer like any other
     unsigned tries = 1;        // with transient failures; only for calls that may be repeated
     core::Duration timeout = std::chrono::seconds(10);
-    // Of those that wait in line the most urgent goes first, then the oldest; asked anew at each turn. Empty: usual.
-    std::function<ports::Urgency()> urgency{};
+    // Of those that wait in line the most urgent goes first, then the oldest; looked at anew at each turn. None: usual.
+    std::shared_ptr<ports::Urgency const> urgency{};
   };
 
   // `on_dead` runs when the platform says that the bot token is no longer valid. No call with it is made any more:
@@ -67,21 +67,23 @@ class WebApi {
   struct Waiting {
     Call call;
     Done done;
+    std::uint64_t number = 0;  // in the order of call()
     unsigned tried = 0, slowed = 0;
+    bool careful = false;  // sent while the line was
   };
   struct Line {  // of one method
-    std::deque<std::shared_ptr<Waiting>> calls;
+    std::vector<std::shared_ptr<Waiting>> calls;
     core::Time blocked_until{};
     ports::Loop::TimerId timer = 0;
     std::size_t under_way = 0;
-    bool careful = false;  // Slack asked to wait: one goes first, the others when it was taken
+    bool careful = false;  // Slack asked to wait: one goes alone until one that was sent so is taken
   };
 
   void pump(std::string const& method);
   void enter(std::shared_ptr<Waiting> waiting);
   void send(std::shared_ptr<Waiting> const& waiting);
   bool refused(std::shared_ptr<Waiting> const& waiting);
-  void left(Waiting const& waiting, bool taken = true);
+  void left(Waiting const& waiting, bool taken);
   void answered(std::shared_ptr<Waiting> const& waiting, net::Result<net::HttpResponse> const& response);
   core::Duration jittered(unsigned failures) const;
 
@@ -90,6 +92,7 @@ class WebApi {
   Counters& counters_;
   std::function<void(core::Error const&)> on_dead_;
   std::map<std::string, Line> lines_;
+  std::uint64_t last_ = 0;
   std::optional<ApiAnswer> dead_;  // what told that the bot token is
   Alive alive_;
 };

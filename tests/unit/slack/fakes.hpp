@@ -35,10 +35,21 @@ struct FakeHttp : net::HttpClient {
     auto const slash = request.url.rfind('/');
     seen.push_back({loop.now(), request.url.substr(slash + 1), request.url, request.body, authorization});
     auto answer = answer_to(seen.back());
-    loop.post([done = std::move(done), answer = std::move(answer)] { done(answer); });
+    auto deliver = [done = std::move(done), answer = std::move(answer)] { done(answer); };
+    if (seen.back().method == hold) {
+      held.push_back(std::move(deliver));
+    } else {
+      loop.post(std::move(deliver));
+    }
     return ++last_;
   }
   void cancel(CallId) override {}
+
+  // The oldest answer that is held back arrives.
+  void release() {
+    loop.post(std::move(held.front()));
+    held.pop_front();
+  }
 
   // The next answers of a method, then `otherwise`.
   net::Result<net::HttpResponse> answer_to(Seen const& call) {
@@ -66,6 +77,8 @@ struct FakeHttp : net::HttpClient {
   std::vector<Seen> seen;
   std::map<std::string, std::deque<Script>> next;
   Script otherwise;
+  std::string hold;  // the method whose answers are held back
+  std::deque<std::function<void()>> held;
 
  private:
   CallId last_ = 0;

@@ -214,17 +214,71 @@ TEST_CASE("F20 slack outbox: after a 429 a denial goes first, then an approval, 
   update(bench, "denied", "3.1", ports::Urgency::refusal);  // what waits of it already is overtaken, too
   bench.loop.advance(17s);
   CHECK(bench.http.count("chat.update") == 2);
+  auto const went = [&] {
+    std::vector<std::string> all;
+    for (auto i = waiting_from; i < bench.http.seen.size(); ++i) {
+      if (bench.http.seen[i].method == "chat.update")
+        all.push_back(core::parse_json(bench.http.seen[i].body).value()["ts"].text());
+    }
+    return all;
+  };
+  bench.http.hold = "chat.update";
   bench.loop.advance(2s);
-  std::vector<std::string> went;
-  for (auto i = waiting_from; i < bench.http.seen.size(); ++i) {
-    if (bench.http.seen[i].method == "chat.update")
-      went.push_back(core::parse_json(bench.http.seen[i].body).value()["ts"].text());
-  }
-  REQUIRE(went.size() == 9);
-  CHECK(went[0] == "3.1");
-  CHECK(went[1] == "2.1");
-  CHECK(std::ranges::count(went, "3.1") == 1);
+  // Until Slack has taken it nothing else goes.
+  REQUIRE(went() == std::vector<std::string>{"3.1"});
   CHECK_THAT(bench.http.seen[waiting_from].body, Catch::Contains("denied"));
+  bench.http.release();
+  bench.loop.advance(1s);
+  REQUIRE(went().size() > 1);
+  CHECK(went()[1] == "2.1");
+  CHECK(went()[2] == "0.1");  // then in the order in which they came
+  CHECK(went()[3] == "0.2");
+  bench.http.hold.clear();
+  while (!bench.http.held.empty()) bench.http.release();
+  bench.loop.advance(1s);
+  CHECK(went().size() == 9);
+  CHECK(std::ranges::count(went(), "3.1") == 1);
+}
+
+TEST_CASE("F20 slack outbox: what was sent before a 429 ends no caution, only a call that was taken after it does") {
+  Bench bench;
+  bench.connected();
+  bench.http.hold = "chat.update";
+  bench.http.next["chat.update"] = {json("", 429, {{"Retry-After", "20"}})};
+  for (int i = 0; i < 3; ++i) update(bench, "early", "0." + std::to_string(i));
+  bench.loop.advance(1s);
+  REQUIRE(bench.http.held.size() == 3);
+  bench.http.release();  // the 429
+  bench.loop.advance(1s);
+  bench.http.release();  // taken, but before it
+  bench.http.release();
+  for (int i = 0; i < 5; ++i) update(bench, "late", "1." + std::to_string(i));
+  bench.loop.advance(20s);
+  CHECK(bench.http.count("chat.update") == 4);
+  bench.http.release();
+  bench.loop.advance(1ms);
+  CHECK(bench.http.count("chat.update") == 8);
+}
+
+TEST_CASE("F20 slack outbox: few calls of a method are under way at once, so that what is urgent soon has its turn") {
+  Bench bench;
+  bench.connected();
+  bench.http.hold = "chat.update";
+  for (int i = 0; i < 50; ++i) update(bench, "usual", "1." + std::to_string(i));
+  bench.loop.advance(1s);
+  CHECK(bench.http.count("chat.update") == 4);
+  update(bench, "denied", "2.1", ports::Urgency::refusal);
+  bench.loop.advance(1s);
+  CHECK(bench.http.count("chat.update") == 4);
+  bench.http.release();
+  bench.loop.advance(1ms);
+  CHECK(bench.http.count("chat.update") == 5);
+  CHECK_THAT(bench.http.seen.back().body, Catch::Contains("denied"));
+  while (!bench.http.held.empty()) {
+    bench.http.release();
+    bench.loop.advance(1ms);
+  }
+  CHECK(bench.http.count("chat.update") == 51);
 }
 
 TEST_CASE("slack outbox: of several updates of one message only the last is sent, one at a time") {
