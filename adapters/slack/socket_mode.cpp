@@ -21,6 +21,7 @@ constexpr core::Duration kDisabledRetry = 60s;
 constexpr core::Duration kCrowdedRetry = 10s;
 constexpr core::Duration kStrangerCheck = 60s;
 constexpr core::Duration kBrokenCounts = 10min;  // design, section 7
+constexpr unsigned kQuietLooks = 2;              // end the alarm
 constexpr std::size_t kMaxLinks = 10;            // of one app, over all its instances
 
 }  // namespace
@@ -34,8 +35,9 @@ struct SocketMode::Link {
   ports::Loop::TimerId limit = 0, proven = 0, renewal = 0;
 };
 
-SocketMode::SocketMode(Parts const& parts, Settings const& settings, WebApi& api, Counters& counters, Handler handler)
-    : parts_(parts), settings_(settings), api_(api), counters_(counters), handler_(std::move(handler)) {}
+SocketMode::SocketMode(Parts const& parts, Settings const& settings, WebApi& api, Counters& counters, Handler handler,
+                       LinkId last)
+    : parts_(parts), settings_(settings), api_(api), counters_(counters), handler_(std::move(handler)), last_(last) {}
 
 SocketMode::~SocketMode() = default;
 
@@ -340,15 +342,17 @@ bool SocketMode::acknowledge(LinkId link, std::string const& envelope, core::Jso
 // `counted`: open connections of the app as the platform says in a hello, that of `link` included.
 void SocketMode::look_for_strangers(std::shared_ptr<Link> const& link, std::int64_t counted) {
   bool const more = counted > static_cast<std::int64_t>(ours());
-  // On doubt (one of ours broke: does Slack still count it?) it stays as it is.
-  bool const alone = counted <= static_cast<std::int64_t>(surely());
-  if (alone && foreign_) set_foreign(false, "");
   if (link->slot == kProbe) {
+    // One of ours may be half open: Slack dropped it, and it is counted here in a stranger's place. By the next look it
+    // has broken, and then it counts among those of which nobody knows.
+    bool const alone = broken_.empty() && counted <= static_cast<std::int64_t>(surely());
+    quiet_looks_ = alone ? quiet_looks_ + 1 : 0;
+    if (foreign_ && quiet_looks_ >= kQuietLooks) set_foreign(false, "");
     if (more)
       set_foreign(true, "another instance is connected with this app token (" + std::to_string(counted) +
                             " connections, " + std::to_string(ours()) +
                             " of ours): stop it; no click counts until then");
-    suspicious_ = foreign_;
+    suspicious_ = foreign_;  // until it ends
     if (suspicious_) probe_later();
   } else if (more && !suspicious_) {
     suspicious_ = true;

@@ -27,7 +27,9 @@ class SocketMode {
     std::function<void(std::string detail)> on_refused{};  // the app token, for good: given up
   };
 
-  SocketMode(Parts const& parts, Settings const& settings, WebApi& api, Counters& counters, Handler handler);
+  // `last`: what another one named its last link, so that no id comes twice.
+  SocketMode(Parts const& parts, Settings const& settings, WebApi& api, Counters& counters, Handler handler,
+             LinkId last = 0);
   ~SocketMode();
 
   void start();
@@ -39,6 +41,7 @@ class SocketMode {
   bool acknowledge(LinkId link, std::string const& envelope, core::Json const& payload);
   // The app as Slack's hello names it; empty before the first one.
   std::string const& app() const { return app_; }
+  LinkId last_link() const { return last_; }
   // Another instance takes part in this app's traffic.
   bool foreign() const { return foreign_; }
 
@@ -71,7 +74,7 @@ class SocketMode {
   void report();
   std::size_t ready() const;
   std::size_t ours();          // those that Slack may count
-  std::size_t surely() const;  // those that it must count
+  std::size_t surely() const;  // those that it counts unless one is half open
 
   Parts parts_;
   Settings const& settings_;
@@ -86,6 +89,7 @@ class SocketMode {
   std::deque<core::Time> broken_;                  // ends of links that Slack may not have noticed
   LinkId last_ = 0;
   std::string app_, trouble_, foreign_detail_;
+  unsigned quiet_looks_ = 0;  // in a row, of those that end the alarm
   bool stopped_ = false, foreign_ = false, suspicious_ = false;
   bool reported_ = false, reported_once_ = false;
   std::string reported_detail_;
