@@ -30,6 +30,10 @@ std::string why_of(Json const& user, std::string const& workspace) {
   return {};
 }
 
+core::Error cannot_ask() {
+  return core::make_error(core::Errc::unavailable, "Slack can't be asked about this account.");
+}
+
 }  // namespace
 
 bool Accounts::is_ours(std::string const& user) const {
@@ -114,14 +118,17 @@ void Accounts::next() {
 }
 
 void Accounts::ask(std::string const& user) {
-  if (given_up_ || !is_ours(user) || !asking_.emplace(user, true).second) return;
+  if (given_up_ || !is_ours(user) || asking_.contains(user)) return;
+  auto& lookers = asking_[user];
+  if (auto looking = looking_.extract(user)) lookers = std::move(looking.mapped());
   WebApi::Call call;
   call.method = "users.info";
+  if (!lookers.empty()) call.urgency = std::make_shared<ports::Urgency>(ports::Urgency::decision);
   call.form = WebApi::Form::form;
   call.arguments = [user] { return Json::object({{"user", user}}); };
   auto const asked_at = parts_.loop.now();
   api_.call(std::move(call), alive_.guard([this, user, asked_at](WebApi::Outcome const& outcome) {
-    asking_.erase(user);
+    auto const waiting = asking_.extract(user);
     auto const said = outcome.answer ? outcome.answer->error : std::string();
     // What the token may not see is as good as gone: that does not pass by itself.
     bool const gone = said == "user_not_found" || said == "users_not_found" || said == "user_not_visible";
@@ -140,11 +147,16 @@ void Accounts::ask(std::string const& user) {
     core::Result<bool> looked = tells && known_[user].why.empty();
     if (!tells && !gone)
       looked = core::make_error(core::Errc::unavailable, trouble_.empty() ? "Slack gave no answer." : trouble_);
-    if (auto waiting = looking_.extract(user)) {
+    if (waiting) {
       for (auto const& done : waiting.mapped()) done(looked);
     }
     ready();
-    if (given_up_ || !is_ours(user)) return;
+    if (given_up_ || !is_ours(user)) {
+      if (auto const late = looking_.extract(user)) {
+        for (auto const& done : late.mapped()) done(cannot_ask());
+      }
+      return;
+    }
     if (tells || gone) {
       not_before_.erase(user);
     } else {
@@ -153,12 +165,12 @@ void Accounts::ask(std::string const& user) {
     std::erase(waiting_, user);
     waiting_.push_back(user);
     later(kPause);
+    if (looking_.contains(user)) ask(user);
   }));
 }
 
 void Accounts::look(std::string const& user, Looked done) {
-  if (given_up_ || !is_ours(user))
-    return done(core::make_error(core::Errc::unavailable, "Slack can't be asked about this account."));
+  if (given_up_ || !is_ours(user)) return done(cannot_ask());
   looking_[user].push_back(std::move(done));
   ask(user);
 }

@@ -29,7 +29,8 @@ class Accounts {
   // here: those are refused for that. One that is not known is asked about at once.
   std::string why_not(std::string const& user);
 
-  // Asks now whether it is an active member's (ports::Accounts).
+  // Asks now whether it is an active member's (ports::Accounts): what was asked before says nothing of now, so while an
+  // asking is under way another one follows, for all who came meanwhile.
   using Looked = std::function<void(core::Result<bool>)>;
   void look(std::string const& user, Looked done);
 
@@ -50,8 +51,8 @@ class Accounts {
   Settings const& settings_;
   WebApi& api_;
   std::map<std::string, Known> known_;                  // by user id
-  std::map<std::string, bool> asking_;                  // under way
-  std::map<std::string, std::vector<Looked>> looking_;  // who waits for it
+  std::map<std::string, std::vector<Looked>> asking_;   // under way, and who waits for it
+  std::map<std::string, std::vector<Looked>> looking_;  // who waits for the next one
   std::map<std::string, core::Time> not_before_;        // after an asking that failed
   std::deque<std::string> waiting_;                     // to be asked about, one after the other
   std::string trouble_;                                 // said last, so that a lasting one is said once

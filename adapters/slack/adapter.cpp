@@ -53,8 +53,8 @@ struct Adapter::Impl {
         usergroups(api),
         accounts(parts, settings, api) {}
 
-  void start(ports::ChatSink& to) {
-    sink = &to;
+  void make_sockets() {
+    auto const last = sockets ? sockets->last_link() : 0;
     sockets = std::make_unique<SocketMode>(
         parts, settings, api, counters,
         SocketMode::Handler{alive.guard([this](SocketMode::LinkId link, std::string frame, Envelope const& envelope) {
@@ -63,7 +63,13 @@ struct Adapter::Impl {
                             alive.guard([this](bool connected, std::string const& detail) {
                               sink->connection("slack", connected, detail);
                             }),
-                            alive.guard([this](std::string const& why) { locked_out(why); })});
+                            alive.guard([this](std::string const& why) { locked_out(why); })},
+        last);
+  }
+
+  void start(ports::ChatSink& to) {
+    sink = &to;
+    make_sockets();
     WebApi::Call call;
     call.method = "auth.test";
     call.form = WebApi::Form::form;
@@ -125,6 +131,20 @@ struct Adapter::Impl {
     sink->locked_out("slack", why);
   }
 
+  // Another app token: what the bot token does goes on.
+  void connect_anew() {
+    refused = false;
+    make_sockets();
+    sockets->start();
+  }
+
+  // No more to do but to answer what is under way.
+  void retire() {
+    alive.end();
+    if (sockets) sockets->stop();
+    if (interactions) interactions->stop();
+  }
+
   void stop() {
     alive.end();
     api.stop();
@@ -157,7 +177,10 @@ Adapter::~Adapter() { stop(); }
 
 void Adapter::start(ports::ChatSink& sink) { impl_->start(sink); }
 
-void Adapter::stop() { impl_->stop(); }
+void Adapter::stop() {
+  impl_->stop();
+  for (auto const& one : before_) one->stop();
+}
 
 ports::Rendered Adapter::render(core::Card const& card, std::string const& key) const {
   return render_card(card, key, impl_->settings.people);
@@ -204,10 +227,12 @@ core::Result<std::function<void()>> Adapter::fresh_secrets(Settings const& fresh
     impl_->settings.app_token = app;
     impl_->settings.bot_token = bot;
     if (!impl_->refused) return;
-    // All that waited has been told; whoever asks again meets an adapter that begins anew.
+    if (!impl_->given_up) return impl_->connect_anew();
+    // Whoever asks again meets an adapter that begins anew. The other one answers what it still has under way.
     auto* const sink = impl_->sink;
-    impl_->stop();
-    impl_ = std::make_unique<Impl>(Settings(impl_->settings), Parts(impl_->parts));
+    impl_->retire();
+    auto fresh_one = std::make_unique<Impl>(Settings(impl_->settings), Parts(impl_->parts));
+    before_.push_back(std::exchange(impl_, std::move(fresh_one)));
     impl_->parts.log.info("slack begins again with other tokens");
     impl_->start(*sink);
   });

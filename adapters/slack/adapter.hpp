@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "adapters/slack/parts.hpp"
 #include "bot/ports.hpp"
@@ -49,6 +50,7 @@ class Adapter final : public ports::ChatAdapter, public ports::Groups, public po
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+  std::vector<std::unique_ptr<Impl>> before_;  // with tokens that are dead: they answer what was under way
 };
 
 }  // namespace slack

@@ -251,6 +251,47 @@ TEST_CASE("T39 slack: an account of which Slack says nothing keeps nobody else f
   CHECK(bench.http.count("users.info") < 150);  // one that fails is asked about each 10 s at most
 }
 
+TEST_CASE("T30 T39 slack: whether an account is active is asked after the question came, whatever is under way") {
+  Bench bench;
+  auto const says = [](std::string const& more) {
+    return json(R"({"ok":true,"user":{"id":"U0BOB","team_id":"T0WORKSPC")" + more + "}}");
+  };
+  bench.http.hold = "users.info";
+  bench.http.next["users.info"] = {says(""), says(R"(,"deleted":true)"), says("")};
+  bench.start();
+  REQUIRE(bench.http.held.size() == 1);  // as at each start
+  std::vector<bool> said;
+  auto const look = [&] {
+    bench.adapter->is_active("U0BOB", [&](core::Result<bool> const& active) { said.push_back(active.value()); });
+    bench.loop.advance(1s);
+  };
+  look();
+  look();
+  bench.http.release();
+  bench.loop.advance(1s);
+  CHECK(said.empty());
+  REQUIRE(bench.http.count("users.info") == 2);  // once for both
+  look();                                        // while that one is under way
+  bench.http.release();
+  bench.loop.advance(1s);
+  CHECK(said == std::vector<bool>{false, false});
+  REQUIRE(bench.http.count("users.info") == 3);
+  SECTION("the next answer") {
+    bench.http.release();
+    bench.loop.advance(1s);
+    CHECK(said == std::vector<bool>{false, false, true});
+  }
+  SECTION("who is of nobody any more is not asked about, and whoever waits hears that") {
+    std::optional<core::Result<bool>> last;
+    bench.adapter->is_active("U0BOB", [&](core::Result<bool> const& active) { last = active; });
+    bench.adapter->set_people_and_channels({{"alice", "U0ALICE"}}, {"C0INC"});
+    bench.http.release();
+    bench.loop.advance(1s);
+    REQUIRE(last);
+    CHECK(last->has_error());
+  }
+}
+
 TEST_CASE("slack usergroups: who is in one, or why nobody can say") {
   Bench bench;
   auto& adapter = bench.connected();
@@ -403,6 +444,68 @@ TEST_CASE(
   CHECK(posted->has_value());
   for (auto i = calls; i < bench.http.seen.size(); ++i)
     CHECK_THAT(bench.http.seen[i].authorization, Catch::EndsWith("-fresh"));
+}
+
+TEST_CASE("F22 slack: an app token that is replaced costs nothing that is under way") {
+  Bench bench;
+  bench.http.next["apps.connections.open"] = {json(R"({"ok":false,"error":"invalid_auth"})")};
+  bench.start();
+  REQUIRE(bench.sink.lockouts.size() == 1);
+  bench.http.next["chat.update"] = {json("", 429, {{"Retry-After", "20"}})};
+  bench.http.next["chat.postMessage"] = {failing(true)};
+  bench.http.hold = "conversations.replies";
+  std::optional<core::Result<void>> updated;
+  std::optional<core::Result<ports::MessageRef>> posted;
+  std::optional<core::Result<std::optional<ports::MessageRef>>> found;
+  auto const ref = Json::object({{"channel", "C0INC"}, {"ts", "1764000000.001001"}});
+  auto const body = bench.adapter->render(cards::waiting(), "key-1").body;
+  bench.adapter->update(ref, body, [&](auto const& result) { updated = result; });
+  bench.adapter->post("C0INC", std::nullopt, body, "key-1", bench.loop.now(),
+                      [&](auto const& result) { posted = result; });
+  bench.adapter->find("C0INC", ref, "key-2", bench.loop.now(), [&](auto const& result) { found = result; });
+  bench.loop.advance(2s);
+  REQUIRE(bench.http.held.size() == 1);
+  auto fresh = bench.settings;
+  fresh.app_token = "xapp-fresh";
+  bench.adapter->fresh_secrets(fresh).value()();
+  bench.loop.advance(2s);
+  for (std::size_t i = 0; i < bench.dialer.wires.size(); ++i) bench.greet(i);
+  CHECK(bench.sink.connected());
+  CHECK(bench.http.count("auth.test") == 1);  // the other token is as it was
+  bench.http.release();
+  bench.loop.advance(2min);
+  CHECK((updated && updated->has_value()));
+  CHECK((posted && posted->has_value()));
+  CHECK((found && found->has_value()));
+  // A second refusal is told again.
+  bench.http.next["apps.connections.open"] = {json(R"({"ok":false,"error":"invalid_auth"})")};
+  bench.broken(0);
+  bench.loop.advance(2s);
+  CHECK(bench.sink.lockouts.size() == 2);
+}
+
+TEST_CASE("F22 slack: with a new bot token what was under way with the dead one is still answered") {
+  Bench bench;
+  bench.connected();
+  bench.http.hold = "conversations.replies";
+  std::optional<core::Result<std::optional<ports::MessageRef>>> found;
+  auto const ref = Json::object({{"channel", "C0INC"}, {"ts", "1764000000.001001"}});
+  bench.adapter->find("C0INC", ref, "key-2", bench.loop.now(), [&](auto const& result) { found = result; });
+  bench.loop.advance(1s);
+  bench.http.next["chat.update"] = {json(R"({"ok":false,"error":"token_revoked"})")};
+  bench.adapter->update(ref, bench.adapter->render(cards::waiting(), "key-1").body, [](auto const&) {});
+  bench.loop.advance(1s);
+  REQUIRE(bench.sink.lockouts.size() == 1);
+  REQUIRE(bench.http.held.size() == 1);
+  CHECK_FALSE(found);
+  auto fresh = bench.settings;
+  fresh.bot_token = "xoxb-fresh";
+  bench.adapter->fresh_secrets(fresh).value()();
+  bench.loop.advance(2s);
+  bench.http.release();
+  bench.loop.advance(1s);
+  CHECK(found);
+  CHECK(bench.adapter->counters().posts == 0);
 }
 
 TEST_CASE("F22 slack: what waits for its turn when the token is revoked is answered, and not sent") {
