@@ -46,7 +46,7 @@ void Engine::write_failed(core::Error const& error) {
   ++write_failures_;
   auto failed = std::exchange(batch_, {});
   for (auto const& entry : batch_entries_) {  // what was drawn of it in vain
-    if (auto const id = core::RequestId::parse(entry.request_id)) stale_.insert(*id);
+    if (auto const id = core::RequestId::parse(entry.request_id)) mark_stale(*id);
   }
   batch_entries_.clear();
   batch_effects_.clear();

@@ -15,6 +15,7 @@ constexpr std::size_t kMaxBatch = 512;  // events stepped between two writes
 // Requests whose messages are drawn in one turn of the loop: in a turn each WebSocket takes one message and sends one,
 // and of a batch's clicks many wait for theirs.
 constexpr int kRefreshAtOnce = 1;
+constexpr int kTurnsApart = 3;  // a message of some KiB is taken in two or three turns
 
 // A deny or a cancel.
 bool takes_away(core::Event const& event) {
@@ -22,14 +23,21 @@ bool takes_away(core::Event const& event) {
   return std::holds_alternative<core::CancelAsked>(event.what);
 }
 
+void after_turns(ports::Loop& loop, int turns, std::function<void()> then) {
+  loop.post([&loop, turns, then = std::move(then)]() mutable {
+    turns > 1 ? after_turns(loop, turns - 1, std::move(then)) : then();
+  });
+}
+
 }  // namespace
 
 Engine::Engine(Parts parts, core::State folded)
     : parts_(std::move(parts)),
       state_(std::move(folded)),
-      outbox_(parts_.loop, parts_.log, parts_.papers, parts_.adapters, state_,
-              [this](auto what) { enqueue(std::move(what)); }, [this](auto const& id) { return may_be_drawn(id); },
-              [this](auto const& id) { refresh_soon(id); }),
+      outbox_(
+          parts_.loop, parts_.log, parts_.papers, parts_.adapters, state_,
+          [this](auto what) { enqueue(std::move(what)); }, [this](auto const& id) { return may_be_drawn(id); },
+          [this](auto const& id) { refresh_soon(id); }),
       groups_(parts_.loop, parts_.log, parts_.groups, parts_.accounts, state_,
               [this](core::GroupRead read) { enqueue(std::move(read)); }),
       evidence_(parts_.loop, parts_.evidence, parts_.programs,
@@ -278,10 +286,10 @@ void Engine::perform(core::Effect const& effect) {
 // Drawing messages is what costs most of an event, and nobody waits for it like a clicker for the answer or the writer
 // for the next batch: it comes after both, in turns with what the sockets bring.
 void Engine::refresh_soon(core::RequestId const& id) {
-  stale_.insert(id);
+  mark_stale(id);
   if (stopping_) return refresh_some();  // there may be no next turn
   if (std::exchange(refreshing_, true)) return;
-  parts_.loop.post([this, alive = std::weak_ptr<int>(alive_)] {
+  after_turns(parts_.loop, kTurnsApart, [this, alive = std::weak_ptr<int>(alive_)] {
     if (alive.expired()) return;
     refreshing_ = false;
     refresh_some();
@@ -289,34 +297,36 @@ void Engine::refresh_soon(core::RequestId const& id) {
 }
 
 void Engine::refresh_held_back() {
-  if (!stale_.empty()) refresh_soon(*stale_.begin());
+  if (!stale_.empty()) refresh_soon(core::RequestId(stale_.front()));
+}
+
+void Engine::mark_stale(core::RequestId const& id) {
+  if (std::ranges::find(stale_, id) == stale_.end()) stale_.push_back(id);
+}
+
+bool Engine::being_written(core::RequestId const& id) const {
+  return writing_ && std::ranges::find(batch_entries_, id.str(), &core::Entry::request_id) != batch_entries_.end();
 }
 
 // No message shows what isn't durable: what is being written has its turn with the write's end.
 bool Engine::may_be_drawn(core::RequestId const& id) {
   if (blind_) return false;
-  bool const writing = writing_ && std::ranges::any_of(batch_entries_, [name = id.str()](core::Entry const& entry) {
-                         return entry.request_id == name;
-                       });
-  if (writing) stale_.insert(id);
+  bool const writing = being_written(id);
+  if (writing) mark_stale(id);
   return !writing;
 }
 
 void Engine::refresh_some() {
   if (blind_) return;
-  // No message shows what isn't durable: their turn comes with the write's end.
-  auto const in_batch = [this](core::RequestId const& id) {
-    return writing_ && std::ranges::find(batch_entries_, id.str(), &core::Entry::request_id) != batch_entries_.end();
-  };
   int left = kRefreshAtOnce;
-  for (auto at = stale_.begin(); at != stale_.end();) {
-    if (in_batch(*at)) {
+  for (std::size_t at = 0; at < stale_.size();) {
+    auto const id = stale_[at];
+    if (being_written(id)) {
       ++at;
       continue;
     }
-    if (left-- == 0 && !stopping_) return refresh_soon(*at);
-    auto const id = *at;
-    at = stale_.erase(at);
+    if (left-- == 0 && !stopping_) return refresh_soon(id);
+    stale_.erase(stale_.begin() + static_cast<std::ptrdiff_t>(at));
     outbox_.refresh(id);
   }
 }

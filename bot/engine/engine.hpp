@@ -125,8 +125,10 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void written(core::Result<std::vector<core::Receipt>> result);
   void write_failed(core::Error const& error);
   void take_aside(Waiting waiting);
-  void act_aside(Waiting waiting);           // an event that came while the ledger can't be written
-  void keep_blind(Waiting const& waiting);   // the service ends: state_ may be ahead of what is on record
+  void act_aside(Waiting waiting);          // an event that came while the ledger can't be written
+  void keep_blind(Waiting const& waiting);  // the service ends: state_ may be ahead of what is on record
+  void mark_stale(core::RequestId const& id);
+  bool being_written(core::RequestId const& id) const;
   bool may_be_drawn(core::RequestId const& id);
   // A no that the writer has had for long; `kept` when it outlives this process.
   void keep_meanwhile(core::Ticket ticket, std::function<void()> kept);
@@ -167,18 +169,18 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   bool retry_ = false;          // the failure may pass (no space)
   std::vector<Waiting> aside_;  // acted on (denies, cancels), in the side file, not yet in the ledger
   std::vector<std::function<void()>> after_write_;
-  std::set<core::RequestId> stale_;  // their messages are to be looked at
-  bool refreshing_ = false;          // the loop will call refresh_some()
-  std::vector<Waiting> deferred_;    // internal events to be stepped once the ledger can be written again
+  std::deque<core::RequestId> stale_;  // their messages are to be looked at, in this order
+  bool refreshing_ = false;            // the loop will call refresh_some()
+  std::vector<Waiting> deferred_;      // internal events to be stepped once the ledger can be written again
   std::map<core::Ticket, Replied> tickets_;
   core::Ticket last_ticket_ = 0;
   ports::Loop::TimerId timer_ = 0, retry_timer_ = 0;
   std::set<core::RequestId> asked_runner_;
-  std::map<std::string, std::uint64_t> runner_lives_;  // by run_as: an answer of an earlier one counts no more
+  std::map<std::string, std::uint64_t> runner_lives_;   // by run_as: an answer of an earlier one counts no more
   std::map<core::AccountName, core::Time> looked_for_;  // voters for whom accounts were asked about anew, and when
   std::size_t side_kept_blind_ = 0;
-  unsigned side_appends_ = 0;                           // under way on a worker
-  bool side_recorded_ = false;                          // of what stands in the side file something is on record
+  unsigned side_appends_ = 0;                         // under way on a worker
+  bool side_recorded_ = false;                        // of what stands in the side file something is on record
   std::map<std::string, core::Confinement> runners_;  // by run_as: those that are ready, and what they can do
   std::map<std::string, bool> connected_;
   std::set<std::string> locked_out_;  // platforms that refuse our credentials for good
