@@ -40,6 +40,12 @@ core::Error error_of(int errno_value, std::string_view doing, path const& file) 
       code, std::string(doing) + " " + file.string() + ": " + std::generic_category().message(errno_value) + ".");
 }
 
+Result<Fd> open_to_read(path const& file) {
+  Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return error_of(errno, "opening", file);
+  return fd;
+}
+
 Result<Fd> create_new(path const& file, unsigned mode) {
   Fd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!fd) return error_of(errno, "creating", file);
@@ -77,12 +83,12 @@ Result<void> sync_folder(FileOps& ops, path const& folder) {
 }
 
 Result<std::string> read_all(path const& file, std::uint64_t max_bytes) {
-  Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return error_of(errno, "opening", file);
+  auto const fd = open_to_read(file);
+  if (!fd) return fd.error();
   std::string bytes;
   for (;;) {
     char buffer[64 * 1024];
-    auto const got = ::read(fd.get(), buffer, sizeof buffer);
+    auto const got = ::read(fd->get(), buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return error_of(errno, "reading", file);
     if (got == 0) return bytes;
@@ -115,14 +121,14 @@ Result<void> write_new_durable(FileOps& ops, path const& file, std::string_view 
 }
 
 Result<Map> Map::open(path const& file) {
-  Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return error_of(errno, "opening", file);
+  auto const fd = open_to_read(file);
+  if (!fd) return fd.error();
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) return error_of(errno, "reading", file);
+  if (::fstat(fd->get(), &status) != 0) return error_of(errno, "reading", file);
   Map map;
   map.size_ = static_cast<std::size_t>(status.st_size);
   if (map.size_ == 0) return map;
-  void* const address = ::mmap(nullptr, map.size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  void* const address = ::mmap(nullptr, map.size_, PROT_READ, MAP_PRIVATE, fd->get(), 0);
   if (address == MAP_FAILED) return error_of(errno, "mapping", file);
   map.address_ = address;
   return map;

@@ -35,6 +35,7 @@ class Fd {
 // else io. "writing FILE: No space left on device".
 core::Error error_of(int errno_value, std::string_view doing, path const& file);
 
+Result<Fd> open_to_read(path const& file);
 Result<Fd> create_new(path const& file, unsigned mode);  // O_EXCL, write only
 Result<void> write_all(FileOps& ops, int fd, std::string_view bytes, path const& file);
 Result<void> sync(FileOps& ops, int fd, path const& file);  // every error but no_space is fsync_failed

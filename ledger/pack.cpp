@@ -1,6 +1,7 @@
 #include "ledger/pack.hpp"
 
 #include <openssl/evp.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -243,6 +244,14 @@ Result<PackIndex> PackIndex::open(std::filesystem::path const& idx_file) {
   out.count_ = last;
   auto const least = kIds + std::size_t{28} * last + 40;
   if (bytes.size() < least || (bytes.size() - least) % 8 != 0) return broken();
+  if (out.count_ > kLarge) {
+    auto file = disk::open_to_read(idx_file);
+    if (!file) return file.error();
+    out.file_ = std::move(*file);
+    out.fan_.reserve(256);
+    for (std::size_t first = 0; first < 256; ++first) out.fan_.push_back(out.word(8 + 4 * first));
+    out.release_pages();
+  }
   return out;
 }
 
@@ -262,10 +271,40 @@ PackedObject PackIndex::at(std::uint32_t position) const {
   return out;
 }
 
+std::pair<std::uint32_t, std::uint32_t> PackIndex::range_of(unsigned char first) const {
+  auto const upto = [&](std::size_t byte) { return fan_.empty() ? word(8 + 4 * byte) : fan_[byte]; };
+  return {first == 0 ? 0 : upto(first - std::size_t{1}), upto(first)};
+}
+
+std::optional<bool> PackIndex::look_up(Oid const& id) const {
+  auto [low, high] = range_of(id.bytes[0]);
+  char bytes[kPiece];
+  auto const read = [&](std::uint32_t from, std::size_t length) {
+    auto const offset = static_cast<off_t>(kIds + std::size_t{20} * from);
+    return ::pread(file_.get(), bytes, length, offset) == static_cast<ssize_t>(length);
+  };
+  auto const order = [&](std::size_t at) { return std::memcmp(bytes + 20 * at, id.bytes.data(), 20); };
+  while (std::size_t{20} * (high - low) > kPiece) {
+    auto const middle = low + (high - low) / 2;
+    if (!read(middle, 20)) return std::nullopt;
+    if (order(0) == 0) return true;
+    (order(0) < 0 ? low : high) = order(0) < 0 ? middle + 1 : middle;
+  }
+  std::size_t from = 0, upto = high - low;
+  if (!read(low, 20 * upto)) return std::nullopt;
+  while (from < upto) {
+    auto const middle = from + (upto - from) / 2;
+    if (order(middle) == 0) return true;
+    (order(middle) < 0 ? from : upto) = order(middle) < 0 ? middle + 1 : middle;
+  }
+  return false;
+}
+
 bool PackIndex::contains(Oid const& id) const {
-  auto const first = id.bytes[0];
-  std::uint32_t low = first == 0 ? 0 : word(8 + 4 * (std::size_t{first} - 1));
-  std::uint32_t high = word(8 + 4 * std::size_t{first});
+  if (file_) {
+    if (auto const found = look_up(id)) return *found;
+  }
+  auto [low, high] = range_of(id.bytes[0]);
   while (low < high) {
     auto const middle = low + (high - low) / 2;
     auto const order = std::memcmp(id_at(middle).data(), id.bytes.data(), 20);

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "bot/core/error.hpp"
@@ -64,7 +66,9 @@ class PackBuilder {
 // worth it.
 std::string make_delta(std::string_view base, std::string_view target);
 
-// A mapped idx. Checks its shape when opened; look-ups are then safe on any content.
+// A mapped idx. Checks its shape when opened; look-ups are then safe on any content. Ids are random, so looking at them
+// in the map would in time bring in every page, and a ledger of years would count as memory: a large one is read
+// instead.
 class PackIndex {
  public:
   static Result<PackIndex> open(std::filesystem::path const& idx_file);
@@ -80,7 +84,13 @@ class PackIndex {
  private:
   static constexpr std::size_t kIds = 8 + 256 * 4;
   std::uint32_t word(std::size_t at) const noexcept;
+  static constexpr std::uint32_t kLarge = 1'000;                                // objects: 28 KiB
+  static constexpr std::size_t kPiece = 8 * 1024;                               // bytes read for one look-up
+  std::pair<std::uint32_t, std::uint32_t> range_of(unsigned char first) const;  // where ids of this first byte stand
+  std::optional<bool> look_up(Oid const& id) const;  // by reading; nothing: it could not be read
   disk::Map map_;
+  disk::Fd file_;                   // of a large one
+  std::vector<std::uint32_t> fan_;  // likewise: how many ids have this first byte or a lesser one
   std::uint32_t count_ = 0;
 };
 

@@ -28,8 +28,6 @@ constexpr std::size_t kWaitAt = kMaxPacks - 5;         // the writer waits for a
 constexpr auto kRetiredFor = std::chrono::minutes(1);  // for readers that listed the packs before a merge
 constexpr std::size_t kMostOnDisk = kMaxPacks - 10;    // with the retired ones; leaves room for what is being written
 constexpr std::size_t kChunk = 1 << 20;
-constexpr std::uint32_t kLargeIndex = 4'000;         // objects: 110 KiB
-constexpr std::uint64_t kLooksBetweenReleases = 32;  // each brings in some 100 KiB of a large index
 
 std::size_t size_class(std::uint64_t bytes) {
   std::size_t out = 0;
@@ -302,13 +300,7 @@ void PackFolder::drop_redundant() {
   packs_ = std::move(kept);
 }
 
-// Ids are random, so in time every page of every index would be looked at, and a ledger of years counted as memory.
 bool PackFolder::contains(Oid const& id) const {
-  if (++looks_ % kLooksBetweenReleases == 0) {
-    for (auto const& pack : packs_) {
-      if (pack.index->count() > kLargeIndex) pack.index->release_pages();
-    }
-  }
   return std::ranges::any_of(packs_, [&](Pack const& pack) { return pack.index->contains(id); });
 }
 

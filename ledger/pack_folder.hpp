@@ -89,8 +89,7 @@ class PackFolder final : public BatchWriter {
     std::string name;
     std::chrono::steady_clock::time_point since;
   };
-  std::deque<Retired> retired_;      // replaced by a merge, still on disk
-  mutable std::uint64_t looks_ = 0;  // how often contains() was asked
+  std::deque<Retired> retired_;  // replaced by a merge, still on disk
   bool rescan_ = false;
   std::optional<std::pair<core::Error, std::string>> failed_;  // while waiting; for the next maintain() to say
 };

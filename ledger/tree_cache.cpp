@@ -13,6 +13,7 @@ using core::Errc;
 using core::make_error;
 
 constexpr std::size_t kMaxNodes = 12'000;  // some 6 MB; beyond, those that were used longest ago are forgotten
+constexpr std::size_t kSpare = 64;         // bytes that a tree may keep beyond its own; it grows by doubling
 constexpr unsigned kRestAfter = 64;        // batches without a tree to load
 constexpr unsigned kMaxChain = 31;         // deltas on deltas: every 32nd version of a tree is whole
 
@@ -208,6 +209,7 @@ Result<void> TreeCache::write(Node& node, PackBuilder& batch, BatchWriter const&
     node.batch = 0;  // it stands elsewhere; no base for a delta
   }
   std::string().swap(node.before);
+  if (node.encoded.capacity() - node.encoded.size() > kSpare) node.encoded.shrink_to_fit();
   node.dirty = false;
   node.fresh = false;
   root_id_ = id;

@@ -18,7 +18,7 @@ using core::Json;
 constexpr core::Duration kAckLimit = 2500ms;
 // Retries of events come within 5 minutes; a click's copies within seconds.
 constexpr core::Duration kRemember = 15min;
-constexpr std::size_t kMaxRemembered = 40'000;  // about 6 MB: 20,000 clicks in 15 minutes
+constexpr std::size_t kMaxRemembered = 40'000;  // about 3 MB: so many clicks in 15 minutes
 
 }  // namespace
 
@@ -43,27 +43,29 @@ Interactions::Key Interactions::key_of(std::string const& name) {
   return out;
 }
 
-void Interactions::remember(std::string const& name, Ref const& delivery) {
-  auto const key = key_of(name);
+void Interactions::remember(std::vector<std::string> const& names, Ref const& delivery) {
   auto const now = parts_.loop.now();
-  while (!order_.empty() && (order_.front().first + kRemember < now || order_.size() >= kMaxRemembered)) {
-    seen_.erase(order_.front().second);
-    order_.pop_front();
+  for (auto const& name : names) {
+    auto const key = key_of(name);
+    while (!order_.empty() && (order_.front().first + kRemember < now || order_.size() >= kMaxRemembered)) {
+      seen_.erase(order_.front().second);
+      order_.pop_front();
+    }
+    if (!seen_.emplace(key, delivery).second) continue;
+    order_.emplace_back(now, key);
+    if (delivery) delivery->names.push_back(key);
   }
-  if (seen_.emplace(key, delivery).second) order_.emplace_back(now, key);
 }
 
-// The delivery that this envelope repeats, after acknowledging it as that one was; or nothing. An event may come again
-// in another envelope and a click in two frames, hence two keys: the envelope's and the thing's own.
-Interactions::Ref Interactions::known(Envelope const& envelope, std::string const& name) {
-  for (auto const& either : {"envelope " + envelope.id, name}) {
-    if (either.empty()) continue;
-    if (auto const at = seen_.find(key_of(either)); at != seen_.end()) {
+// The delivery that one of these names is of, or nothing.
+std::optional<Interactions::Ref> Interactions::known(std::vector<std::string> const& names) {
+  for (auto const& name : names) {
+    if (auto const at = seen_.find(key_of(name)); at != seen_.end()) {
       ++counters_.duplicates;
       return at->second;
     }
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 void Interactions::acknowledge(Ref const& delivery, Json const& answer) {
@@ -72,6 +74,10 @@ void Interactions::acknowledge(Ref const& delivery, Json const& answer) {
     delivery->answer = answer;
     parts_.loop.cancel(delivery->limit);
     delivery->limit = 0;
+    // Most are acknowledged without an answer: then the names alone are kept.
+    for (auto const& name : std::exchange(delivery->names, {})) {
+      if (auto const at = seen_.find(name); answer.is_null() && at != seen_.end()) at->second = nullptr;
+    }
   }
   for (auto const& envelope : std::exchange(delivery->waiting, {}))
     acknowledge_(envelope.link, envelope.id, envelope.accepts_response ? delivery->answer : Json{});
@@ -101,14 +107,19 @@ void Interactions::take(SocketMode::LinkId link, std::string const& frame, Envel
   } else if (auto const* event = std::get_if<Event>(&envelope.payload)) {
     key = "event " + event->event_id;
   }
-  auto delivery = known(envelope, key);
-  bool const repeated = delivery != nullptr;
-  if (!repeated) delivery = std::make_shared<Delivery>();
+  // An event may come again in another envelope, hence two names: the envelope's and the thing's own. A click's own
+  // says all that could be said of it.
+  std::vector<std::string> names;
+  if (key.empty() || !std::holds_alternative<BlockActions>(envelope.payload))
+    names.push_back("envelope " + envelope.id);
+  if (!key.empty()) names.push_back(key);
+  auto const before = known(names);
+  auto const delivery = before ? *before : std::make_shared<Delivery>();
+  remember(names, delivery);
+  if (before) parts_.log.debug("slack delivered something again", {{"envelope", envelope.id}});
+  if (!delivery) return acknowledge_(link, envelope.id, Json{});
   delivery->waiting.push_back({link, envelope.id, envelope.accepts_response});
-  remember("envelope " + envelope.id, delivery);
-  if (!key.empty()) remember(key, delivery);
-  if (repeated) {
-    parts_.log.debug("slack delivered something again", {{"envelope", envelope.id}});
+  if (before) {
     if (delivery->acknowledged) acknowledge(delivery);  // as before
     return;
   }

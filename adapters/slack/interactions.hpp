@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -38,6 +39,7 @@ class Interactions {
   std::size_t remembered() const { return seen_.size(); }
 
  private:
+  using Key = std::array<std::uint64_t, 2>;  // the first half of the SHA-256 of a name, which may be long
   // One thing that a person did, however many envelopes tell of it.
   struct Delivery {
     struct Envelope {
@@ -49,12 +51,12 @@ class Interactions {
     bool acknowledged = false;
     core::Json answer;  // what it was acknowledged with
     ports::Loop::TimerId limit = 0;
-    bool heard = false;  // the engine's first answer came
+    std::vector<Key> names;  // in seen_, until it is acknowledged
   };
   using Ref = std::shared_ptr<Delivery>;
 
-  Ref known(Envelope const& envelope, std::string const& name);
-  void remember(std::string const& name, Ref const& delivery);
+  std::optional<Ref> known(std::vector<std::string> const& names);
+  void remember(std::vector<std::string> const& names, Ref const& delivery);
   void acknowledge(Ref const& delivery, core::Json const& answer = {});
   void acknowledge_by(Ref const& delivery, std::function<core::Json()> answer);
 
@@ -82,12 +84,11 @@ class Interactions {
   ports::ChatSink& sink_;
   Self self_;
   Acknowledge acknowledge_;
-  using Key = std::array<std::uint64_t, 2>;  // the first half of the SHA-256 of a name, which may be long
   struct KeyHash {
     std::size_t operator()(Key const& key) const noexcept { return key[0]; }
   };
   static Key key_of(std::string const& name);
-  std::unordered_map<Key, Ref, KeyHash> seen_;
+  std::unordered_map<Key, Ref, KeyHash> seen_;    // nothing: it was acknowledged without an answer
   std::deque<std::pair<core::Time, Key>> order_;  // of seen_, oldest first
   Alive alive_;
 };

@@ -116,15 +116,15 @@ void Chronicle::note_refusal(ledger::VerifiedEntry const& entry) {
 
 void Chronicle::note_votes(core::RequestState const& before, core::StoredEntry const& stored) {
   auto const& request = *state_.request(of_);
-  for (auto i = before.votes.size(); i < request.votes.size(); ++i) {
-    NotedVote noted{.vote = request.votes[i], .seq = stored.seq, .commit = stored.commit};
-    auto const end = request.votes.begin() + static_cast<std::ptrdiff_t>(i);
+  auto const votes = request.votes.all();
+  for (auto i = before.votes.size(); i < votes.size(); ++i) {
+    NotedVote noted{.vote = votes[i], .seq = stored.seq, .commit = stored.commit};
+    auto const end = votes.begin() + static_cast<std::ptrdiff_t>(i);
     if (request.pinned)
-      judge(noted, *request.pinned, state_.rules, request, {request.votes.begin(), end},
-            {request.votes.begin(), end + 1});
+      judge(noted, *request.pinned, state_.rules, request, {votes.begin(), end}, {votes.begin(), end + 1});
     noted_.votes.push_back(std::move(noted));
   }
-  for (auto& noted : noted_.votes) noted.stands = is_effective(request.votes, noted.vote);
+  for (auto& noted : noted_.votes) noted.stands = is_effective(votes, noted.vote);
 }
 
 void Chronicle::note_members(core::RequestState const& request) {
@@ -135,7 +135,7 @@ void Chronicle::note_members(core::RequestState const& request) {
     people.merge(at_opening_.members(need.group));
     people.merge(state_.rules.members(need.group));
   }
-  for (auto const& vote : request.votes) people.insert(vote.person);
+  for (auto const& vote : request.votes.all()) people.insert(vote.person);
   auto const shared = [&](core::Rules const& rules, std::string const& person) {
     std::set<std::string> both;
     if (auto const* who = rules.person(person))

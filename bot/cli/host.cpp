@@ -27,7 +27,7 @@ class JsonLog final : public ports::Log {
  public:
   JsonLog(std::string const& level, std::shared_ptr<ports::Redactor const> redactor) : redactor_(std::move(redactor)) {
     if (redactor_) redact_ = [this](std::string& text) { redactor_->redact(text); };
-    pool_ = std::make_shared<spdlog::details::thread_pool>(2048, 1);
+    pool_ = std::make_shared<spdlog::details::thread_pool>(1024, 1);
     logger_ = std::make_shared<spdlog::async_logger>("countersign", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
                                                      pool_, spdlog::async_overflow_policy::overrun_oldest);
     logger_->set_pattern("%v");

@@ -59,6 +59,7 @@ class Application {
   // Binds the runbook anew with the programs that were found, and wants the same. What the release adds by itself
   // (base environment, working directory, sandbox) is taken as it stands: a later release may add something else.
   void require_same_action(Request const& r, Runbook const& runbook, Policy const& policy);
+  Shared<Policy> shared(std::string const& digest, Policy const& policy);  // the one that requests have already
   void post_intent();
   void posted();
 

@@ -87,9 +87,18 @@ void Application::request_opened() {
   require(r.expires_at == r.opened_at + policy->expires, "it expires at another time than the policy says");
   require_same_action(r, *runbook, *policy);
   about.binding = digest_of(bytes);
-  about.pinned = *policy;
+  about.pinned = shared(r.policy_digest, *policy);
   about.bound = std::move(*bound);
   about.phase = Phase::pending;
+}
+
+Shared<Policy> Application::shared(std::string const& digest, Policy const& policy) {
+  auto& known = state_.pinned;
+  if (!known.contains(digest)) {
+    std::erase_if(known, [](auto const& one) { return one.second.alone(); });
+    known.emplace(digest, policy);
+  }
+  return known.at(digest);
 }
 
 void Application::require_same_action(Request const& r, Runbook const& runbook, Policy const& policy) {
@@ -216,15 +225,13 @@ void Application::take_vote(RequestState& about, Json const& json) {
     require_fresh(groups_of(policy->approve));
   }
   about.vote_files = vote->number;
-  if (auto delivery = json["delivery"].text(); !delivery.empty()) about.deliveries.insert(std::move(delivery));
+  if (auto const delivery = json["delivery"].text(); !delivery.empty()) about.deliveries.insert(delivery);
   if (vote->verdict == Verdict::withdraw) {
-    about.deliveries.insert(vote->repeats.begin(), vote->repeats.end());
+    for (auto const& repeat : vote->repeats) about.deliveries.insert(repeat);
     about.repeats.erase(vote->person);
     if (vote->repeats.size() >= kMaxRepeats) about.done_voting.insert(vote->person);
   }
-  // A vote is large, and most requests get few.
-  if (auto const size = about.votes.size(); size == about.votes.capacity()) about.votes.reserve(size + 2 + size / 4);
-  about.votes.push_back(std::move(*vote));
+  about.votes.push_back(*vote);
 }
 
 Policy const* Application::policy_in_force(RequestState const& about) {
@@ -259,7 +266,7 @@ void Application::vote_refused() {
   require(reader.integer("number") == std::int64_t{about.vote_files} + 1, "the refusal's number is not the next");
   auto delivery = reader.text("delivery");
   ++about.vote_files;
-  if (!delivery.empty()) about.deliveries.insert(std::move(delivery));
+  if (!delivery.empty()) about.deliveries.insert(delivery);
 }
 
 void Application::question_asked() {
@@ -287,7 +294,7 @@ void Application::question_asked() {
   auto const mine = std::ranges::count(about.questions, question.person, &Question::person);
   require(about.questions.size() < kMostQuestions && static_cast<std::size_t>(mine) < kMostQuestionsOfOne,
           "more questions than a request takes");
-  if (!delivery.empty()) about.deliveries.insert(std::move(delivery));
+  if (!delivery.empty()) about.deliveries.insert(delivery);
   about.questions.push_back(std::move(question));
 }
 

@@ -119,8 +119,9 @@ auto fields(T& value) {
 template <Is<State> T>
 auto fields(T& value) {
   auto& [keep, now, entries, instance, first_key, rules, config_digest, config_files, running, case_counter,
-         service_counter, cases, requests, open_cases, open, active, due, idempotency, outcomes, decided_in,
+         service_counter, cases, requests, pinned, open_cases, open, active, due, idempotency, outcomes, decided_in,
          memberships, readings, unsettled, settled, settled_of_triggers, past_cases, forgotten, refusals] = value;
+  static_cast<void>(pinned);    // the requests' own
   static_cast<void>(rules);     // from config/<digest>.json of the ledger; encode_state() says what else
   static_cast<void>(readings);  // not on record
   static_cast<void>(refusals);  // of the running minute
@@ -142,6 +143,10 @@ template <class T>
 struct IsOptional : std::false_type {};
 template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
+template <class T>
+struct IsOptional<Boxed<T>> : std::true_type {};
+template <class T>
+struct IsOptional<Shared<T>> : std::true_type {};
 template <class T>
 struct IsPair : std::false_type {};
 template <class A, class B>
@@ -186,6 +191,10 @@ class Writer {
       put(dump(value));
     } else if constexpr (std::same_as<T, Request>) {
       put(canonical(to_json(value)));
+    } else if constexpr (std::same_as<T, PackedJson>) {
+      put(std::optional<Json>(value));
+    } else if constexpr (std::same_as<T, Votes> || std::same_as<T, TextSet>) {
+      put(value.all());
     } else if constexpr (IsOptional<T>::value) {
       put(value.has_value());
       if (value) put(*value);
@@ -251,6 +260,18 @@ class Bytes {
       auto request = request_from_json(take<Json>());
       if (!request) broken();
       return std::move(*request);
+    } else if constexpr (std::same_as<T, PackedJson>) {
+      return take<bool>() ? T(take<Json>()) : T();
+    } else if constexpr (std::same_as<T, Votes>) {
+      T votes;
+      for (auto const& vote : take<std::vector<Vote>>()) votes.push_back(vote);
+      return votes;
+    } else if constexpr (std::same_as<T, TextSet>) {
+      T texts;
+      for (auto const& text : take<std::set<std::string>>()) texts.insert(text);
+      return texts;
+    } else if constexpr (std::same_as<T, Shared<Policy>>) {
+      return take<bool>() ? shared() : T();
     } else if constexpr (IsOptional<T>::value) {
       return take<bool>() ? T(take<typename T::value_type>()) : T();
     } else if constexpr (IsPair<T>::value) {
@@ -277,6 +298,11 @@ class Bytes {
     if constexpr (std::same_as<T, Actor::Kind>) return static_cast<unsigned char>(Actor::Kind::service);
     static_assert(std::same_as<T, bool> || std::same_as<T, Phase> || std::same_as<T, Verdict> ||
                   std::same_as<T, Justification> || std::same_as<T, Actor::Kind>);
+  }
+  Shared<Policy> shared() {
+    auto const before = rest_;
+    Shared<Policy> policy(take<Policy>());
+    return policies_.try_emplace(before.substr(0, before.size() - rest_.size()), std::move(policy)).first->second;
   }
   std::string_view raw(std::uint64_t length) {
     if (length > rest_.size()) broken();
@@ -308,6 +334,7 @@ class Bytes {
   }
 
   std::string_view rest_;
+  std::map<std::string_view, Shared<Policy>> policies_;  // by their bytes
 };
 
 }  // namespace
@@ -362,6 +389,9 @@ Result<State> decode_state(std::string_view bytes, FileLookup const& lookup) {
     // No run is ordered by what stands here unless it is what people saw and approved.
     for (auto const& [id, request] : state.requests) {
       if (request.bound && (request.bound->id != id || binding_of(*request.bound) != request.binding)) broken();
+      if (!request.bound || !request.pinned || state.pinned.contains(request.bound->policy_digest)) continue;
+      if (digest_of(*request.pinned) != request.bound->policy_digest) broken();  // later requests will share it
+      state.pinned.emplace(request.bound->policy_digest, request.pinned);
     }
     for (auto const& id : state.active) {
       if (!state.requests.contains(id) || !state.requests.at(id).bound) broken();

@@ -59,7 +59,7 @@ std::string http_words(HttpCall const& call) {
 std::string step_line(std::size_t number, BoundStep const& step) {
   std::string line = std::to_string(number) + ". " + step.name + ": ";
   if (step.kind == Step::Kind::http) {
-    line += "send " + http_words(step.http);
+    line += "send " + http_words(*step.http);
   } else if (step.kind == Step::Kind::run) {
     // "check that …" introduces a probe, "send …" an http step; a program of that name is quoted, so that none can pass
     // for another.
@@ -354,7 +354,7 @@ Card make_card(State const& state, RequestState const& request, Time, ThreadFile
     }
     card.evidence.push_back(plain_line(exhibit.name + (exhibit.error.empty() ? size : ": " + exhibit.error), 200));
   }
-  for (auto const& vote : request.votes) card.votes.push_back(vote_line(vote));
+  for (auto const& vote : request.votes.all()) card.votes.push_back(vote_line(vote));
   return card;
 }
 

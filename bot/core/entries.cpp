@@ -238,7 +238,7 @@ Entry case_closed(Time at, State const& state, CaseState const& closed, std::str
     for (auto const& question : request->questions)
       page +=
           "- " + format_time(question.at) + " " + question.person + " asks: " + one_line(question.text, 2500) + "\n";
-    for (auto const& vote : request->votes)
+    for (auto const& vote : request->votes.all())
       page += "- " + format_time(vote.at) + " " + vote.person + ": " + to_string(vote.verdict) +
               (vote.note.empty() ? "" : ", " + one_line(vote.note, 2000)) + "\n";
     if (request->decision)

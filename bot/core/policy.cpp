@@ -146,21 +146,21 @@ std::optional<std::string> why_not_request(Policy const& policy, Rules const& ru
          unread_words(policy.request, rules);
 }
 
-std::vector<Vote> effective_votes(std::vector<Vote> const& votes) {
+std::vector<Vote> effective_votes(std::vector<Vote> votes) {
   std::map<std::string, Vote const*> last;
   for (auto const& vote : votes) last[vote.person] = &vote;
   std::vector<Vote> result;
-  for (auto const& vote : votes) {
-    if (last[vote.person] == &vote && vote.verdict != Verdict::withdraw) result.push_back(vote);
+  for (auto& vote : votes) {
+    if (last[vote.person] == &vote && vote.verdict != Verdict::withdraw) result.push_back(std::move(vote));
   }
   return result;
 }
 
-Tally tally(Policy const& policy, Rules const& rules, Behind const& behind, std::vector<Vote> const& votes) {
+Tally tally(Policy const& policy, Rules const& rules, Behind const& behind, std::vector<Vote> votes) {
   std::vector<std::string> approvers;
   std::map<std::string, std::set<std::string>> groups_at_vote;
   Tally result;
-  for (auto const& vote : effective_votes(votes)) {
+  for (auto const& vote : effective_votes(std::move(votes))) {
     if (why_not_vote(policy, rules, behind, vote.person)) continue;
     if (vote.verdict == Verdict::deny) {
       result.denied_by = vote.person;

@@ -68,10 +68,10 @@ struct Tally {
 // of two groups is still one person (the assignment is a maximum matching: the best for the request, never double).
 // Votes of people who may not vote (any more), or were not in the group when they voted, don't count. A policy without
 // needs is never satisfied.
-Tally tally(Policy const& policy, Rules const& rules, Behind const& behind, std::vector<Vote> const& votes);
+Tally tally(Policy const& policy, Rules const& rules, Behind const& behind, std::vector<Vote> votes);
 
 // The effective vote of each person: the last one, withdrawn ones left out.
-std::vector<Vote> effective_votes(std::vector<Vote> const& votes);
+std::vector<Vote> effective_votes(std::vector<Vote> votes);
 
 // "1 more from sre, 1 more from dba", or "nothing".
 std::string what_is_missing(Tally const& tally);

@@ -91,7 +91,7 @@ Json step_json(BoundStep const& step, std::int64_t schema) {
   if (step.retry)
     retry = Json::object({{"for_ms", step.retry->within.count()}, {"every_ms", step.retry->every.count()}});
   json.set("retry", std::move(retry));
-  if (schema == kSchemaHttpStrict) json.set("http", step.kind == Step::Kind::http ? to_json(step.http) : Json());
+  if (schema == kSchemaHttpStrict) json.set("http", step.kind == Step::Kind::http ? to_json(*step.http) : Json());
   return json;
 }
 
@@ -227,7 +227,7 @@ std::size_t action_bytes(Request const& request) {
   for (auto const* steps : {&request.steps, &request.on_failure}) {
     for (auto const& step : *steps) {
       total += step.probe_target.size();
-      if (step.kind == Step::Kind::http) total += action_bytes(step.http);
+      if (step.kind == Step::Kind::http) total += action_bytes(*step.http);
       for (auto const& word : step.argv) total += word.size() + 1;
     }
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bot/core/entry.hpp"
+#include "bot/core/held.hpp"
 #include "bot/core/ids.hpp"
 #include "bot/core/json.hpp"
 #include "bot/core/rules.hpp"
@@ -28,7 +29,7 @@ struct ProgramIdentity {
     std::string path, sha256, argument;  // argument: the single optional word after the interpreter
     friend bool operator==(Interpreter const&, Interpreter const&) = default;
   };
-  std::optional<Interpreter> interpreter;
+  Boxed<Interpreter> interpreter;
   friend bool operator==(ProgramIdentity const&, ProgramIdentity const&) = default;
 };
 
@@ -44,7 +45,7 @@ struct BoundStep {
   std::string expect_body;
   Duration timeout{};
   std::optional<Retry> retry;
-  HttpCall http{};  // kind http
+  Boxed<HttpCall> http{};  // kind http
 };
 
 struct Request {

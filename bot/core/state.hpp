@@ -19,7 +19,9 @@
 
 #include "bot/core/entry.hpp"
 #include "bot/core/evidence.hpp"
+#include "bot/core/held.hpp"
 #include "bot/core/ids.hpp"
+#include "bot/core/packed.hpp"
 #include "bot/core/policy.hpp"
 #include "bot/core/request.hpp"
 #include "bot/core/rules.hpp"
@@ -75,7 +77,7 @@ struct PostState {
   std::string key;                         // idempotency key that rides in the message
   std::string rendering;                   // digest of the rendered body, button values blanked
   Time at;                                 // of the intent
-  std::optional<Json> ref;                 // absent: intended, not known to stand there
+  PackedJson ref;                          // absent: intended, not known to stand there
 };
 
 // What somebody asked about an open request; it stands in the request's threads.
@@ -111,9 +113,9 @@ struct RequestState {
   std::vector<ManifestItem> exhibits;  // its own and the case's
   std::optional<Request> bound;        // once opened
   std::string binding;
-  std::optional<Policy> pinned;  // the policy text at opening
-  std::vector<Vote> votes;
-  std::set<std::string> deliveries;  // delivery keys of recorded votes and refusals, and of what withdrawals took (T12)
+  Shared<Policy> pinned;  // the policy text at opening
+  Votes votes;
+  TextSet deliveries;  // delivery keys of recorded votes and refusals, and of what withdrawals took (T12)
   // Person → delivery keys of clicks that said once more what their vote says. They make no entry, so this process
   // alone knows them; the withdrawal of that vote puts them on record.
   std::map<std::string, std::set<std::string>> repeats;
@@ -122,8 +124,8 @@ struct RequestState {
   std::vector<PostState> posts;
   std::optional<RequestId> again_of;  // the ended request that this one asks for once more
   std::vector<Question> questions;
-  std::optional<Decision> decision;
-  std::optional<RunState> run;
+  Boxed<Decision> decision;
+  Boxed<RunState> run;
   std::string last_commit;  // of the entry that decided or ended it; set by whoever knows commits (is_turning_point)
 
   Behind behind() const { return {requester, initiator}; }
@@ -192,10 +194,11 @@ struct State {
   DayCounter case_counter, service_counter;
   std::map<CaseId, CaseState> cases;
   std::map<RequestId, RequestState> requests;
-  std::set<CaseId> open_cases;               // not closed yet
-  std::set<RequestId> open;                  // those of them that have not ended
-  std::set<RequestId> active;                // those of them approved or running
-  std::set<std::pair<Time, RequestId>> due;  // the pending and approved by expiry, so that time costs what is due
+  std::map<std::string, Shared<Policy>> pinned;  // by digest: the texts that requests share
+  std::set<CaseId> open_cases;                   // not closed yet
+  std::set<RequestId> open;                      // those of them that have not ended
+  std::set<RequestId> active;                    // those of them approved or running
+  std::set<std::pair<Time, RequestId>> due;      // the pending and approved by expiry, so that time costs what is due
   std::map<std::string, std::pair<std::string, RequestId>> idempotency;  // caller + key digest → body digest, request
   std::map<std::string, std::deque<Outcome>> outcomes;  // runbook NUL target → the last three, newest first
 

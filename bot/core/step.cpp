@@ -303,7 +303,7 @@ void on(Stepper& step, PostRendered const& event) {
                        .key = event.key,
                        .rendering = event.rendering,
                        .at = step.at,
-                       .ref = std::nullopt};
+                       .ref = {}};
   step.append(entries::post_intent(step.at, *request, post, event.body));
   step.effects.push_back(SendPost{event.request, post.number});
 }

@@ -254,7 +254,7 @@ class Ballot {
       if (auto const said = request_->repeats.find(actor_.key); said != request_->repeats.end())
         vote.repeats = said->second;
     }
-    auto votes = request_->votes;
+    auto votes = request_->votes.all();
     votes.push_back(vote);
     auto const id = request_->id;
     if (cast_.verdict == Verdict::deny) {

@@ -154,7 +154,7 @@ void Outbox::look(core::RequestId const& id, std::uint32_t number, unsigned look
   auto const* card = post->purpose == "card" ? nullptr : card_on(*request, post->platform, post->channel);
   auto const asked = loop_.now();
   adapter(post->platform)
-      ->find(post->address, card ? card->ref : std::nullopt, post->key, post->at,
+      ->find(post->address, card ? std::optional<ports::MessageRef>(card->ref) : std::nullopt, post->key, post->at,
              [this, id, number, looks, at = std::max(post->at, reconciled_at_), asked](auto const& found) {
                bool const missing = found && !*found;
                // What counts is when it was asked: an answer may have been long on its way.

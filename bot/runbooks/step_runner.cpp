@@ -162,7 +162,7 @@ class StepRun {
     auto& words = spec.arguments = context_.options.probe_words;
     bool const http = step_.probe_kind == core::Probe::Kind::http;
     if (is_http_step(step_)) {
-      auto call = http_call_arguments(step_.http, timeout);
+      auto call = http_call_arguments(*step_.http, timeout);
       words.insert(words.end(), std::make_move_iterator(call.begin()), std::make_move_iterator(call.end()));
     } else {
       words.insert(words.end(), {http ? "http" : "tcp", step_.probe_target, std::to_string(timeout.count())});

@@ -62,8 +62,9 @@ inline std::string dump_state(core::State const& state) {
                              {"pinned", r.pinned ? core::to_json(*r.pinned) : Json()},
                              {"vote_files", r.vote_files},
                              {"post_files", r.post_files}});
-    one.set("deliveries", Json(Json::Array(r.deliveries.begin(), r.deliveries.end())));
-    for (auto const& vote : r.votes) {
+    auto const deliveries = r.deliveries.all();
+    one.set("deliveries", Json(Json::Array(deliveries.begin(), deliveries.end())));
+    for (auto const& vote : r.votes.all()) {
       one.set("vote" + std::to_string(vote.number), vote.person + " " + core::to_string(vote.verdict) + " " +
                                                         core::format_time(vote.at) + " " + vote.note + " " +
                                                         vote.account + " " + std::to_string(vote.groups.size()));

@@ -85,8 +85,9 @@ core::BoundStep call(std::string name, std::string url, std::vector<std::uint32_
   core::BoundStep step;
   step.name = std::move(name);
   step.kind = core::Step::Kind::http;
-  step.http.url = std::move(url);
-  step.http.expect_status = std::move(expected);
+  step.http = core::HttpCall{};
+  step.http->url = std::move(url);
+  step.http->expect_status = std::move(expected);
   step.timeout = 20s;
   return step;
 }
@@ -104,12 +105,12 @@ TEST_CASE("http: what was approved arrives byte for byte, with the token of the 
   std::ofstream(file) << kToken << "\n";
   ::chmod(file.c_str(), 0600);
   auto step = call("drain", server.url("/api/a%20b?q=%26"), {200, 202});
-  step.http.method = "PUT";
-  step.http.headers = {{"Content-Type", "application/json"}, {"X-Team", "sre, web"}};
-  step.http.body = "{\"a\":\"\\u0041 Ã¼\"}";
-  step.http.json = true;
-  step.http.bearer = file.string();
-  step.http.expect_body = "state=dr[a-z]+ed";
+  step.http->method = "PUT";
+  step.http->headers = {{"Content-Type", "application/json"}, {"X-Team", "sre, web"}};
+  step.http->body = "{\"a\":\"\\u0041 Ã¼\"}";
+  step.http->json = true;
+  step.http->bearer = file.string();
+  step.http->expect_body = "state=dr[a-z]+ed";
   auto const outcome = rig.run_one(request({step}));
   INFO(outcome.output);
   CHECK(outcome.result["state"].text() == "succeeded");
@@ -117,7 +118,7 @@ TEST_CASE("http: what was approved arrives byte for byte, with the token of the 
   REQUIRE(heard.size() == 1);
   CHECK(heard[0].method == "PUT");
   CHECK(heard[0].target == "/api/a%20b?q=%26");
-  CHECK(heard[0].body == step.http.body);
+  CHECK(heard[0].body == step.http->body);
   CHECK(heard[0].header("X-Team").value_or("") == "sre, web");
   CHECK(heard[0].header("Authorization").value_or("") == std::string("Bearer ") + kToken);
   CHECK(heard[0].header("Accept-Encoding").value_or("none") == "none");
@@ -140,7 +141,7 @@ TEST_CASE("T32 http: a token that comes back escaped is blanked, and a piece of 
   std::vector<core::BoundStep> steps;
   for (auto const* path : {"json", "url", "half", "more"}) {
     steps.push_back(call(path, server.url("/" + std::string(path))));
-    steps.back().http.bearer = file.string();
+    steps.back().http->bearer = file.string();
   }
   auto const outcome = rig.run_one(request(steps));
   INFO(outcome.output);
@@ -162,7 +163,7 @@ TEST_CASE("T50 T65 http: no redirect, no second try unless told, no inflating, n
        coded = call("coded", server.url("/gzip"));
   slow.timeout = 300ms;
   soon.retry = core::Retry{20s, 10ms};
-  coded.http.expect_body = "bomb";
+  coded.http->expect_body = "bomb";
   struct Row {
     core::BoundStep step;
     char const *outcome, *words;
@@ -208,7 +209,7 @@ TEST_CASE("http: a token that others may read, or that is none, is not sent") {
   Rig rig;
   auto const file = rig.dir / "token";
   auto step = call("drain", server.url("/200"));
-  step.http.bearer = file.string();
+  step.http->bearer = file.string();
   int number = 0;
   for (auto const& [text, mode, words] :
        std::vector<std::tuple<std::string, mode_t, std::string>>{{kToken, 0644, "others may read"},

@@ -135,7 +135,7 @@ TEST_CASE("T4 http: a program named send can't pass for an http step, nor hide w
   CHECK(action_lines(request).front().find("\"send\" POST") != std::string::npos);
   BoundStep http{.name = "act", .kind = Step::Kind::http};
   http.http = drain();
-  http.http.body =
+  http.http->body =
       "{\"a\":\"\xe2\x80\xae"
       "evil\"}";  // right-to-left override
   request.steps = {http};
