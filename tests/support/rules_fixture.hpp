@@ -92,7 +92,7 @@ inline std::string config_bytes(core::Rules const& rules) {
 }
 
 inline core::ProgramIdentity program(std::string const& name) {
-  return {.path = "/usr/bin/" + name, .sha256 = std::string(64, 'a'), .interpreter = std::nullopt};
+  return {.path = "/usr/bin/" + name, .sha256 = std::string(64, 'a'), .interpreter = {}};
 }
 
 }  // namespace fixture
