@@ -137,6 +137,38 @@ TEST_CASE("cgroup: where it can be made each run has its own, and nothing is lef
   CHECK(after.find(group) == std::string::npos);  // the first one's is gone
 }
 
+TEST_CASE("T48 F32 cgroup: a real group's limit of processes holds for the run as a whole, and nothing of it is left") {
+  if (::geteuid() != 0) {
+    skipped("an ordinary account reaches its own limit of processes before the control group's");
+    return;
+  }
+  Rig rig;
+  auto bomb =
+      request({shell("bomb",
+                     "events=/sys/fs/cgroup$(sed -n 's|^0::||p' /proc/self/cgroup)/pids.events\n"
+                     "(i=0; while [ $i -lt 60 ]; do setsid sleep 600 & echo $! >> " +
+                         (rig.dir / "pids").string() +
+                         "; i=$((i + 1)); done; echo all of them) 2>/dev/null\n"
+                         "while read -r word count; do echo \"$word was reached $count times\"; done < \"$events\"")},
+              1);
+  bomb.limits.processes = 20;
+  rig.put(bomb);
+  rig.start_runner();
+  if (rig.events.can.cgroup != "limits") {
+    skipped("no control group with controllers can be made here, so no limit of one can be reached (it is \"" +
+            rig.events.can.cgroup + "\")");
+    return;
+  }
+  auto const outcome = rig.run();
+  INFO(outcome.output);
+  CHECK(outcome.output.find("all of them") == std::string::npos);
+  CHECK(outcome.output.find("max was reached ") != std::string::npos);
+  CHECK(outcome.output.find("max was reached 0 times") == std::string::npos);
+  auto const left = pids(rig.dir / "pids");
+  CHECK((left.size() >= 5 && left.size() < 20));
+  for (pid_t const pid : left) CHECK_FALSE(alive(pid));
+}
+
 TEST_CASE("T46 run_as: the runner of an account carries out what names it, and nothing else") {
   Rig rig;
   rig.run_as = "deploy";
