@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 using core::Errc;
 
 constexpr core::Duration kTroubleAfter = 60s, kAskAgain = 60s;
+// One call that was refused with two tokens may be a moment of Teams' own: it is asked once more before all stops.
+constexpr core::Duration kDoubt = 5s;
 constexpr unsigned kTroubleFailures = 3;
 
 // What Microsoft's support asks for.
@@ -39,7 +41,7 @@ Connector::Connector(Parts const& parts, Settings const& settings, Counters& cou
     : parts_(parts), settings_(settings), counters_(counters), tokens_(tokens), on_trouble_(std::move(on_trouble)) {}
 
 void Connector::call(Call call, Done done) {
-  auto running = std::make_shared<Running>(Running{std::move(call), std::move(done), {}, false});
+  auto running = std::make_shared<Running>(Running{std::move(call), std::move(done), {}});
   if (refused_) {
     parts_.loop.post(alive_.guard([running, error = *refused_] {
       Outcome outcome;
@@ -100,16 +102,27 @@ void Connector::failed(std::string const& service_url, std::string const& why) {
 void Connector::worked() {
   failing_since_.reset();
   failures_ = 0;
-  refused_.reset();
+  doubted_ = false;
+  if (std::exchange(refused_, std::nullopt)) parts_.log.info("teams takes the bot's tokens again");
   if (std::exchange(troubled_, false)) on_trouble_("");
+}
+
+void Connector::doubt(std::string const& service_url) {
+  failing_service_ = service_url;
+  if (std::exchange(doubted_, true)) return;
+  auto const wait = kDoubt + core::Duration(static_cast<std::int64_t>(parts_.random() % 5000));
+  parts_.loop.call_after(wait, alive_.guard([this] {
+    if (doubted_) ask([] {});
+  }));
 }
 
 // The login gives tokens that the Connector doesn't take, and does so again and again.
 void Connector::refused_again(std::string const& service_url, core::Error const& error) {
   failing_service_ = service_url;
-  refused_ = error;
+  doubted_ = false;
+  refused_ = core::make_error(error.code, error.message + " It is asked again each minute, and goes on by itself.");
   bool const asking = std::exchange(troubled_, true);
-  on_trouble_(error.message);
+  on_trouble_(refused_->message);
   if (!asking) parts_.loop.call_after(kAskAgain, alive_.guard([this] { ask_whether_it_works(); }));
 }
 
@@ -132,6 +145,7 @@ void Connector::ask(std::function<void()> answered) {
   question.what = "see whether it answers";
   auto running = std::make_shared<Running>();
   running->call = std::move(question);
+  running->question = true;
   running->done = [answered = std::move(answered)](Outcome const&) { answered(); };
   send(running);
 }
@@ -161,6 +175,7 @@ void Connector::answered(std::shared_ptr<Running> const& running, net::Result<ne
   ++counters_.call_failures;
   auto const error = read_connector_error(response->status, response->body);
   outcome.error = to_error(running->call.what, error);
+  outcome.code = error.code;
   auto fields = traces(*response);
   fields.emplace_back("what", running->call.what);
   fields.emplace_back("status", std::int64_t{error.status});
@@ -170,8 +185,14 @@ void Connector::answered(std::shared_ptr<Running> const& running, net::Result<ne
     case Refusal::token:
       tokens_.drop(running->token);
       if (!std::exchange(running->second_token, true)) return send(running);
-      outcome.state = State::refused;
-      refused_again(running->call.service_url, outcome.error);
+      if (running->question || refused_) {
+        outcome.state = State::refused;
+        refused_again(running->call.service_url, outcome.error);
+      } else {
+        outcome.state = State::later;
+        outcome.wait = kDoubt;
+        doubt(running->call.service_url);
+      }
       break;
     case Refusal::wait:
       if (error.status == 429) ++counters_.rate_limited;

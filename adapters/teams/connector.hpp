@@ -31,20 +31,23 @@ class Connector {
     State state = State::unknown;
     std::string body;
     core::Error error;
+    std::string code;           // of a refusal, as Teams names it: "MemberNotFoundInConversation"
     core::Duration wait{0};     // of `later`; 0: not said
     bool told_to_wait = false;  // 429 or 412: by Teams, not by a failure
     bool refused_content = false;
   };
   using Done = std::function<void(Outcome)>;
 
-  // Hears a sentence when no call was answered sensibly for a minute, and an empty one when one was again.
+  // Hears a sentence when no call was answered sensibly for a minute, or no token of ours is taken, and an empty one
+  // when one was again.
   using OnTrouble = std::function<void(std::string const&)>;
 
   Connector(Parts const& parts, Settings const& settings, Counters& counters, AccessTokens& tokens,
             OnTrouble on_trouble);
 
   void call(Call call, Done done);
-  // The Connector takes no token of ours, not even a fresh one: nothing goes there but a question now and then.
+  // The Connector takes no token of ours, not even fresh ones some seconds apart: nothing goes there but a question
+  // each minute, which ends it by itself.
   bool refused() const { return refused_.has_value(); }
   // The secret is another one: what was refused is asked again at once.
   void renew();
@@ -56,12 +59,14 @@ class Connector {
     Done done;
     std::string token;
     bool second_token = false;
+    bool question = false;  // whether tokens of ours are taken at all
   };
 
   void send(std::shared_ptr<Running> const& running);
   void answered(std::shared_ptr<Running> const& running, net::Result<net::HttpResponse> const& response);
   void failed(std::string const& service_url, std::string const& why);
   void worked();
+  void doubt(std::string const& service_url);
   void refused_again(std::string const& service_url, core::Error const& error);
   void ask_whether_it_works();
   void ask(std::function<void()> answered);
@@ -74,7 +79,7 @@ class Connector {
   std::optional<core::Time> failing_since_;
   std::string failing_service_;
   unsigned failures_ = 0;  // in a row
-  bool troubled_ = false;
+  bool troubled_ = false, doubted_ = false;
   std::optional<core::Error> refused_;
   Alive alive_;
 };
