@@ -21,6 +21,8 @@ constexpr core::Duration kRetry = 5s;        // after a failure; then twice as l
 constexpr unsigned kMostDoublings = 9;       // … up to about an hour
 constexpr core::Duration kNowPause = 10s;    // between two questions about somebody who clicks again and again
 constexpr unsigned kMaxPages = 20;           // of 200 members
+// That the conversation is none, or any other refusal, says nothing of the person.
+constexpr char const* kNoMember = "membernotfoundinconversation";
 
 }  // namespace
 
@@ -312,8 +314,9 @@ void Directory::look_in(std::vector<std::string> channels, std::string const& ob
   }
   auto const channel = channels.back();
   channels.pop_back();
+  if (is_gone(channel)) return look_in(std::move(channels), object, Said::nothing, std::move(done));
   ask_one(channel, object, [this, channels = std::move(channels), object, so_far, done = std::move(done)](Said said) {
-    if (said == Said::member || said == Said::guest) return done(said == Said::member);
+    if (said == Said::member || said == Said::guest) return done(said == Said::member && !is_outsider(object));
     look_in(channels, object, said == Said::nothing ? said : so_far, done);
   });
 }
@@ -339,7 +342,7 @@ void Directory::ask_as(std::string const& id, std::string const& channel, std::s
   connector_.call(std::move(call),
                   alive_.guard([this, channel, object, done = std::move(done)](Connector::Outcome const& outcome) {
                     // Who is no member there is asked for again with the next list.
-                    auto said = outcome.error.code == core::Errc::not_found ? Said::no_member : Said::nothing;
+                    auto said = to_lower(outcome.code) == kNoMember ? Said::no_member : Said::nothing;
                     if (outcome.state == Connector::Outcome::State::done) {
                       auto const member = parse_member(outcome.body);
                       if (member.has_value() && member->object == object) said = take(channel, *member);

@@ -126,7 +126,7 @@ class Http : public net::HttpClient {
       case Door::send:
       case Door::update: body = R"({"id":")" + number + "\"}"; break;
       case Door::members: body = core::dump(Json::object({{"members", people}})); break;
-      case Door::member: return net::HttpResponse{404, {}, R"({"error":{"code":"MemberNotFound"}})"};
+      case Door::member: return net::HttpResponse{404, {}, R"({"error":{"code":"MemberNotFoundInConversation"}})"};
       case Door::probe: body = core::sha256_hex(call.url.substr(call.url.find('=') + 1)); break;
       case Door::unknown: status = 404; break;
     }

@@ -14,7 +14,8 @@ TEST_CASE("teams directory: members over pages become watchers, those without ob
                                          {"continuationToken", "abc+/="}}))),
       says(200, core::dump(Json::object({{"members", Json::array({member("29:1-carol", "")})}})))};
   auto const carol = cards::people().at("carol");
-  bench.http.next[Door::member] = {says(404), says(200, core::dump(member("29:1-carol", carol)))};
+  bench.http.next[Door::member] = {refuses(404, "MemberNotFoundInConversation"),
+                                   says(200, core::dump(member("29:1-carol", carol)))};
   bench.connected();
   bench.loop.advance(1s);
   CHECK(bench.http.count(Door::members) == 2);
@@ -40,6 +41,87 @@ TEST_CASE("teams directory: members over pages become watchers, those without ob
   bench.loop.advance(11min);
   bench.ask(installed("add", {.conversation = kChannel}));
   CHECK(bench.http.count(Door::members) == asked + 1);
+}
+
+namespace {
+
+// What is said of whether Bob is active.
+std::optional<core::Result<bool>> bob_is_active(Bench& bench) {
+  std::optional<core::Result<bool>> said;
+  bench.adapter->is_active(kBob, [&](auto const& active) { said = active; });
+  bench.loop.advance(1s);
+  return said;
+}
+
+}  // namespace
+
+TEST_CASE("T39 teams: an active member is who a channel has as a member and none as a guest, asked for now") {
+  Bench bench;
+  std::string const other = "19:second@thread.tacv2";
+  bench.settings.channels.push_back(other);
+  bench.connected();
+  bench.loop.advance(1s);
+  auto const as = [&](std::string const& role) { return says(200, core::dump(Bench::member("29:1-bob", kBob, role))); };
+  SECTION("a member") {
+    bench.http.next[Door::member] = {as("user")};
+    auto const said = bob_is_active(bench);
+    REQUIRE((said && said->has_value()));
+    CHECK(**said);
+  }
+  SECTION("a guest now") {
+    bench.http.next[Door::member] = {as("guest")};
+    auto const said = bob_is_active(bench);
+    REQUIRE((said && said->has_value()));
+    CHECK_FALSE(**said);
+  }
+  SECTION("a member here, whom another channel named as a guest") {
+    bench.http.next[Door::member] = {refuses(404, "MemberNotFoundInConversation"),
+                                     refuses(404, "MemberNotFoundInConversation"), as("guest")};
+    REQUIRE(bob_is_active(bench));
+    bench.http.next[Door::member] = {as("user")};
+    auto const said = bob_is_active(bench);
+    REQUIRE((said && said->has_value()));
+    CHECK_FALSE(**said);
+  }
+  SECTION("of no channel any more, in each way that Teams says it") {
+    auto const status = GENERATE(404U, 400U);
+    for (int calls = 0; calls < 4; ++calls)
+      bench.http.next[Door::member].push_back(refuses(status, "MemberNotFoundInConversation"));
+    auto const said = bob_is_active(bench);
+    REQUIRE((said && said->has_value()));
+    CHECK_FALSE(**said);
+  }
+}
+
+TEST_CASE("T39 teams: that a channel is gone, or anything else that names no member, says nothing of who is active") {
+  Bench bench;
+  bench.connected();
+  bench.loop.advance(1s);
+  SECTION("another error") {
+    auto const [status, code] = GENERATE(table<unsigned, std::string>({{404, "ConversationNotFound"},
+                                                                       {404, "ServiceError"},
+                                                                       {404, ""},
+                                                                       {410, "Gone"},
+                                                                       {400, "BadSyntax"},
+                                                                       {403, "BotNotInConversationRoster"}}));
+    CAPTURE(status, code);
+    for (int calls = 0; calls < 2; ++calls) bench.http.next[Door::member].push_back(refuses(status, code));
+    auto const said = bob_is_active(bench);
+    REQUIRE(said);
+    CHECK(said->has_error());
+  }
+  SECTION("a page of some proxy") {
+    bench.http.next[Door::member] = {says(404, "<html>"), says(404, "<html>")};
+    auto const said = bob_is_active(bench);
+    REQUIRE(said);
+    CHECK(said->has_error());
+  }
+  SECTION("the app was removed there") {
+    bench.ask(installed("remove", {.conversation = kChannel}));
+    auto const said = bob_is_active(bench);
+    REQUIRE(said);
+    CHECK(said->has_error());
+  }
 }
 
 TEST_CASE("teams settings that can't be right are refused at once") {
