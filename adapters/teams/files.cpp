@@ -1,12 +1,14 @@
 #include "adapters/teams/files.hpp"
 
+#include <algorithm>
+
 #include "bot/net/url.hpp"
 
 namespace teams {
 
 namespace {
 
-constexpr std::size_t kPageBytes = 3'500;  // a note shows 8,000 of JSON, and quotes take two
+constexpr std::size_t kPageBytes = 3'500, kLeastPageBytes = 300;
 // 70 KB, at the pace of patient posts within a minute: whoever reads on opens the ledger.
 constexpr std::size_t kMostPages = 20;
 
@@ -22,17 +24,26 @@ std::string link_to(ports::MessageRef const& page, ports::MessageRef const& thre
          "&createdTime=" + net::percent_encode(activity);
 }
 
+// What a page takes in a note is known when it is rendered: a quote takes two bytes, and what a client would replace is
+// cut into runs. "All of it" must be all of it, so the pages get smaller until each shows what it holds.
+std::vector<core::Note> pages_that_fit(ports::ChatFile const& file) {
+  for (auto bytes = kPageBytes;; bytes = bytes * 3 / 4) {
+    auto pages = core::as_pages(file.exhibit, file.bytes, bytes, kMostPages);
+    bool const fit = std::ranges::all_of(pages, [](auto const& page) { return fits_note(page.block); });
+    if (fit || bytes <= kLeastPageBytes) return pages;
+  }
+}
+
 }  // namespace
 
 void Files::attach(std::string channel, ports::MessageRef const& thread, ports::ChatFile const& file, std::string key,
                    Done done) {
   ++counters_.files_as_text;
-  post(
-      std::make_shared<Attachment>(Attachment{.channel = std::move(channel),
-                                              .thread = thread,
-                                              .pages = core::as_pages(file.exhibit, file.bytes, kPageBytes, kMostPages),
-                                              .key = std::move(key),
-                                              .done = std::move(done)}));
+  post(std::make_shared<Attachment>(Attachment{.channel = std::move(channel),
+                                               .thread = thread,
+                                               .pages = pages_that_fit(file),
+                                               .key = std::move(key),
+                                               .done = std::move(done)}));
 }
 
 void Files::post(std::shared_ptr<Attachment> const& one) {

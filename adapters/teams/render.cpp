@@ -265,12 +265,22 @@ ports::Rendered render_card(core::Card const& card, People const& people, std::v
   return finish(elements::activity(std::move(content), summary), card.rendering);
 }
 
+namespace {
+
+Fitted block_of(std::string_view block) {
+  std::vector<std::string> lines;
+  for (auto const& line : split_lines(clean(block))) lines.push_back(keep_blanks(line));
+  return fit(lines, 8'000, kInLedger);
+}
+
+}  // namespace
+
+bool fits_note(std::string_view block) { return block_of(block).whole; }
+
 ports::Rendered render_note(core::Note const& note, People const& people) {
   auto const mentions = mentioned(note.mention, people);
   auto const words = fit(split_lines(clean(note.text)), 6'000, kInLedger).text;
-  std::vector<std::string> lines;
-  for (auto const& line : split_lines(clean(note.block))) lines.push_back(keep_blanks(line));
-  auto const output = fit(lines, 8'000, kInLedger).text;
+  auto const output = block_of(note.block).text;
   std::vector<Json> list;
   if (!mentions.empty()) list.push_back(elements::mention_line(mentions));
   list.push_back(elements::rich_text("note", words.empty() ? "-" : words));

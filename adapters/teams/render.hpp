@@ -34,6 +34,8 @@ using People = std::map<std::string, std::string>;  // person key → Entra obje
 // `watchers`: "29:…" ids of those whose clients are to ask for their own view of it.
 ports::Rendered render_card(core::Card const& card, People const& people, std::vector<std::string> const& watchers);
 ports::Rendered render_note(core::Note const& note, People const& people);
+// Whether a note shows all of this block.
+bool fits_note(std::string_view block);
 
 // --- what one person sees: contents of cards, without a message around them
 // -------------------------------------------

@@ -113,6 +113,38 @@ TEST_CASE("teams files: of what twenty pages don't hold the beginning and the en
   }
 }
 
+TEST_CASE("teams files: pages are cut by what a card has room for, so that all of it is all of it") {
+  Bench bench;
+  bench.connected();
+  // A client replaces such words: each is cut into runs, which cost 80 bytes more than the file's.
+  auto const word = GENERATE(std::string("{{date(x)}}"), "{{time(x)}} ", "\"\"\"\"\"\"");
+  std::string text = "begin\n";
+  while (text.size() < 12'000) {
+    for (int i = 0; i < 5; ++i) text += word;
+    text += " row " + std::to_string(text.size()) + "\n";
+  }
+  auto const result = attach(bench, file(text));
+  bench.loop.advance(120s);
+  REQUIRE(*result);
+  auto const sent = replies(bench);
+  REQUIRE(sent.size() > 1);
+  CHECK_THAT(sent[0], Catch::Contains("All of it, page 1 of " + std::to_string(sent.size())));
+  std::string all;
+  for (auto const& body : sent) {
+    check_inert(body);
+    CHECK_THAT(body, !Catch::Contains("more lines") && !Catch::Contains("more line,"));
+    all += body;
+  }
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    auto const row = line.find("row ");
+    if (row == std::string::npos) continue;
+    CAPTURE(line.substr(row));
+    CHECK((all.find(line.substr(row) + "\\n") != std::string::npos ||
+           all.find(line.substr(row) + '"') != std::string::npos));
+  }
+}
+
 TEST_CASE("teams files: without a message's id there is no link to it") {
   Bench bench;
   bench.connected();
