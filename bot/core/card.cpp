@@ -349,8 +349,10 @@ Card make_card(State const& state, RequestState const& request, Time, ThreadFile
       auto const known = files.known.find(long_one->path);
       auto const& stands = known == files.known.end() ? files.usual : known->second;
       size += thread_words(stands);
+      // Our words alone: a name is untrusted, and what opens the pages looks like what decides.
       if (!stands.link.empty())
-        card.pages.push_back({plain_line(exhibit.name, 100) + ": " + pages_words(stands.pages), stands.link});
+        card.pages.push_back(
+            {"Evidence " + std::to_string(card.evidence.size() + 1) + ", " + pages_words(stands.pages), stands.link});
     }
     card.evidence.push_back(plain_line(exhibit.name + (exhibit.error.empty() ? size : ": " + exhibit.error), 200));
   }

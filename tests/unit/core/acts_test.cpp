@@ -249,7 +249,7 @@ TEST_CASE("a card says in words where its long evidence is, whatever became of i
   CHECK(line(pages) == "host, 4 KiB, 4 pages below, all of it in the ledger");
   auto const links = make_card(story.state, request, story.now, pages).pages;
   REQUIRE(links.size() == 1);
-  CHECK(links[0].words == "host: 4 pages");
+  CHECK(links[0].words == "Evidence 1, 4 pages");  // a name might read like a button that decides
   CHECK(links[0].url == "https://x.example/1");
   CHECK(make_card(story.state, request, story.now, {}).pages.empty());
   CHECK(line({.known = {{path, InThread::failed}}}) ==
