@@ -102,9 +102,11 @@ class ChatFloor {
   virtual std::optional<Act> late_click(std::string const& person, std::string const& id) = 0;
   virtual std::vector<Forgery> forgeries() const = 0;
   virtual void forge(std::string const& name, std::string const& person, std::string const& id) = 0;
-  virtual bool again(Act const& act) = 0;     // the same delivery once more; false: this platform never does that
-  virtual std::size_t replay_all() = 0;       // everything that was ever delivered, once more; how much it was
-  virtual void deliver_twice(int count) = 0;  // the next ones, where the platform does that
+  virtual bool again(Act const& act) = 0;  // the same delivery once more; false: this platform never does that
+  virtual std::size_t replay_all() = 0;    // everything that was ever delivered, once more; how much it was
+  // All that people sent the bot here reaches the one there too (of the same platform), which deals with it; how much.
+  virtual std::size_t cross_to(ChatFloor& other) = 0;
+  virtual void deliver_twice(int count) = 0;          // the next ones, where the platform does that
   virtual bool keeps_clicks() const { return true; }  // that nobody was there to take: they come later
 
   // Whether the bot can look for a message of its own that it may have posted before a crash.

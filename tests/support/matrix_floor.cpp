@@ -270,6 +270,19 @@ std::size_t MatrixFloor::replay_all() {
   return send_again(events) ? events.size() : 0;
 }
 
+std::size_t MatrixFloor::cross_to(ChatFloor& other) {
+  auto& there = static_cast<MatrixFloor&>(other);
+  std::size_t count = 0;
+  for (auto const& event : matrix_.events()) {
+    if (by_bot(event) || !event["state_key"].is_null()) continue;
+    auto const made = there.matrix_.inject(
+        Json::object({{"type", event["type"]}, {"sender", event["sender"]}, {"content", event["content"]}}));
+    if (made) ++count;
+  }
+  there.settle();
+  return count;
+}
+
 // --- its network ----------------------------------------------------------------------------------------------------
 
 bool MatrixFloor::connected() const {

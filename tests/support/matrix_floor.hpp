@@ -43,6 +43,7 @@ class MatrixFloor final : public ChatFloor {
   void forge(std::string const& name, std::string const& person, std::string const& id) override;
   bool again(Act const& act) override;
   std::size_t replay_all() override;
+  std::size_t cross_to(ChatFloor& other) override;
   void deliver_twice(int) override {}  // its events have one delivery each; again() and replay_all() repeat them
 
   bool connected() const override;

@@ -299,6 +299,17 @@ std::size_t SlackFloor::replay_all() {
   return sent.size();
 }
 
+std::size_t SlackFloor::cross_to(ChatFloor& other) {
+  auto& there = static_cast<SlackFloor&>(other);
+  std::size_t count = 0;
+  for (auto const& one : slack_.interactions()) {
+    auto const type = one.kind == "slash_commands" ? "slash_commands" : "interactive";
+    there.settled(there.slack_.deliver(type, one.payload));
+    ++count;
+  }
+  return count;
+}
+
 // --- its network ----------------------------------------------------------------------------------------------------
 
 namespace {

@@ -42,6 +42,7 @@ class SlackFloor final : public ChatFloor {
   void forge(std::string const& name, std::string const& person, std::string const& id) override;
   bool again(Act const& act) override;
   std::size_t replay_all() override;
+  std::size_t cross_to(ChatFloor& other) override;
   void deliver_twice(int count) override { slack_.duplicate_envelopes(count); }
   bool keeps_clicks() const override { return false; }  // a click without a socket is a warning, and gone
 

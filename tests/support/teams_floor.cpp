@@ -346,6 +346,19 @@ std::size_t TeamsFloor::replay_all() {
   return sent.size();
 }
 
+std::size_t TeamsFloor::cross_to(ChatFloor& other) {
+  auto& there = static_cast<TeamsFloor&>(other);
+  std::vector<Json> all;
+  for (auto const& one : teams_.deliveries()) {
+    if (!one.automatic) all.push_back(one.activity);
+  }
+  for (auto& activity : all) {
+    activity.if_object()->erase("serviceUrl");  // one service serves both
+    there.settled(there.teams_.deliver(activity));
+  }
+  return all.size();
+}
+
 // --- its network ----------------------------------------------------------------------------------------------------
 
 bool TeamsFloor::connected() const {

@@ -38,6 +38,7 @@ class TeamsFloor final : public ChatFloor {
   void forge(std::string const& name, std::string const& person, std::string const& id) override;
   bool again(Act const& act) override;
   std::size_t replay_all() override;
+  std::size_t cross_to(ChatFloor& other) override;
   void deliver_twice(int count) override { teams_.duplicate_deliveries(count); }
 
   bool finds_messages() const override { return false; }

@@ -5,41 +5,39 @@
 
 using namespace chats;
 
-TEST_CASE("T40 staging and production: every message of one crossed to the other decides, asks and repeats nothing") {
-  ServiceKit staging, production;
+ON_EACH("T40 staging and production: every message of one crossed to the other decides, asks and repeats nothing") {
+  ServiceKit staging(on<TestType>()), production(on<TestType>());
+  auto &chat = staging.chat(), &other = production.chat();
   staging.start();
   production.start();
+  REQUIRE(chat.wait_connected());
+  REQUIRE(other.wait_connected());
   // The same people, channels, runbooks, even the same request id: nothing but the instance differs.
   auto const there = staging.ask("witness"), here = production.ask("witness");
   REQUIRE(there == here);
   CHECK(code(staging, there) != code(production, here));
-  staging.chat().explain("bob", there, "ask", "is this staging?");
+  chat.explain("bob", there, "ask", "is this staging?");
   REQUIRE(counts(staging, "question.asked", there, 1));
-  CHECK(staging.press("U0CAROL", there, "deny"));
+  CHECK(chat.press("carol", there, "deny"));
   REQUIRE(ends_as(staging, there, "denied"));
-  REQUIRE(staging.wait([&] { return staging.click("U0CAROL", there, "again").has_value(); }));
+  REQUIRE(staging.wait([&] { return chat.click("carol", there, "again").has_value(); }));
   REQUIRE(staging.wait([&] { return count(staging, "request.accepted") == 2; }));
   auto const more = staging.ask("witness", Json::object({{"word", "more"}}));
-  CHECK(staging.press("U0BOB", more));
-  CHECK(has(typed(staging, "U0BOB", "approve " + more + " " + code(staging, more)), "already"));
+  CHECK(chat.press("bob", more));
+  CHECK(has(chat.typed("bob", "approve " + more + " " + code(staging, more)), "already"));
   REQUIRE(ends_as(staging, more, "succeeded"));
-  std::size_t crossed = 0;
-  for (auto const& one : staging.slack().interactions()) {
-    auto const type = one.kind == "slash_commands" ? "slash_commands" : "interactive";
-    auto const sent = production.slack().deliver(type, one.payload);
-    CHECK(acked(production, sent));
-    ++crossed;
-  }
-  CHECK(crossed >= 5);
+  CHECK(chat.cross_to(other) >= 5);
   CHECK(production.state(here) == "pending");
   CHECK(production.witnessed() == 0);
   CHECK(count(production, "request.accepted") == 1);
   CHECK(count(production, "question.asked") == 0);
   for (auto const* kind : {"vote.approve", "vote.deny", "request.approved", "request.denied"})
     CHECK(count(production, kind) == 0);
-  CHECK(count(production, "vote.refused") >= 4);
+  // A reaction on what is no message of the bot's is nothing at all.
+  bool const matrix = chat.platform() == "matrix";
+  CHECK(count(production, "vote.refused") >= (matrix ? 1U : 4U));
   // The honest case works.
-  CHECK(production.press("U0BOB", here));
+  CHECK(other.press("bob", here));
   REQUIRE(ends_as(production, here, "succeeded"));
   CHECK(production.ledger_problems() == "");
   CHECK(staging.ledger_problems() == "");
@@ -47,7 +45,7 @@ TEST_CASE("T40 staging and production: every message of one crossed to the other
 
 TEST_CASE("a second process on the same app token is noticed, approving stops, and goes on when it has left") {
   if (!support::full()) {
-    WARN("SKIPPED: a second process on one app token: it takes two minutes (deploy/test --full)");
+    WARN("SKIPPED: a second process on one app token: it takes four minutes (deploy/test --full)");
     return;
   }
   ServiceKit first, second;
@@ -73,7 +71,7 @@ TEST_CASE("a second process on the same app token is noticed, approving stops, a
   CHECK(first.state(id) == "pending");
   REQUIRE(second.stop() == 0);
   first.slack().choose(playground::SlackStandIn::Choice::at_random);
-  REQUIRE(both_wait([&] { return has(first.process().log_text(), "ours alone again"); }, 80s));
+  REQUIRE(both_wait([&] { return has(first.process().log_text(), "ours alone again"); }, 150s));
   CHECK(first.press("U0CAROL", id));
   REQUIRE(ends_as(first, id, "succeeded"));
   CHECK(first.ledger_problems() == "");
