@@ -98,7 +98,8 @@ class World final : ports::ChatSink {
         disk_(loop_, fixture::Story(rules_).copy, rules_, dice_),
         papers_(disk_),
         room_(loop_),
-        programs_(loop_) {
+        programs_(loop_),
+        side_(loop_) {
     runner_.later = [this](core::Duration after, std::function<void(engine::Engine&)> act) {
       loop_.call_after(after, [this, act = std::move(act), of = disk_.life] {
         if (engine_ && of == disk_.life) act(*engine_);

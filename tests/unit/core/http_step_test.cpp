@@ -43,7 +43,7 @@ Request bound_with(HttpCall const& call, std::string const& version) {
 
 TEST_CASE("T4 T5 http: values are encoded where they stand, and all that is sent is in the binding and on the card") {
   auto const bound = bound_with(drain(), "a/../b?c=d&e#f \"{{x}}\" ü");
-  auto const& call = bound.steps.at(1).http;
+  auto const& call = *bound.steps.at(1).http;
   CHECK(call.url ==
         "https://lb.example.org/api/a%2F..%2Fb%3Fc%3Dd%26e%23f%20%22%7B%7Bx%7D%7D%22%20%C3%BC?why="
         "a%2F..%2Fb%3Fc%3Dd%26e%23f%20%22%7B%7Bx%7D%7D%22%20%C3%BC");
@@ -62,7 +62,7 @@ TEST_CASE("T4 T5 http: values are encoded where they stand, and all that is sent
   auto const binding = binding_of(bound);
   auto const other = [&](auto change) {
     auto changed = bound;
-    change(changed.steps.at(1).http);
+    change(*changed.steps.at(1).http);
     return binding_of(changed);
   };
   CHECK(other([](HttpCall& one) { one.method = "DELETE"; }) != binding);
