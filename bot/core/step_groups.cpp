@@ -124,7 +124,7 @@ void on_account(Stepper& step, GroupRead const& event) {
   }
   // One may have waited to know whose votes count. What was known a moment ago is no news: the runner's answer has it
   // asked about anew, and the two would go round in a circle.
-  if (known == Standing::active) return;
+  if (known == Standing::active && event.accounts->contains(account.second)) return;
   for (auto const& id : startable(state)) {
     if (accounts_behind(state, state.requests.at(id)).contains(account)) step.effects.push_back(AskRunner{id});
   }

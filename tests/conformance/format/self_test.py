@@ -139,7 +139,7 @@ CASES = [
     ("votes", edit("vote.withdrawn", setter("account", value="U0CAROL"), nth=1)),  # the service's
     ("votes", edit("vote.withdrawn", setter("via", value="button"), nth=1)),
     ("votes", edit("vote.withdrawn", setter("schema", value=2), nth=1)),
-    ("votes", edit("vote.withdrawn", setter("actor", value="bob"), nth=1)),
+    ("trailers", edit("vote.withdrawn", setter("actor", value="bob"), nth=1)),
     ("binding", edit("request.opened", setter("steps", 0, "argv", value=["/bin/rm", "-rf", "/"]), compact=True)),
     ("binding", edit("request.opened", setter("policy", "digest", value="sha256:" + "0" * 64), compact=True)),
     ("binding", edit("request.opened", setter("runbook", "digest", value="sha256:" + "0" * 64), compact=True)),

@@ -118,8 +118,8 @@ struct Oracle {
   }
   static std::set<unsigned> cancel(Role const& role, Paper const& paper) {
     if (role.name.empty()) return {401};
+    if (!role.scopes.contains("request")) return {403};  // whatever it names
     if (!sees(role, paper) && role.name != paper.kind.requester) return {404};
-    if (!role.scopes.contains("request")) return {403};
     if (!takes_part(role, paper)) return stoppable(paper.state) ? std::set{403U} : std::set{403U, 409U};
     return stoppable(paper.state) || paper.state == "cancelled" ? std::set{200U} : std::set{409U};
   }

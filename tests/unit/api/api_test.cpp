@@ -107,8 +107,8 @@ TEST_CASE("a delivery while the service stops is to come again, whoever sends it
 }
 
 TEST_CASE(
-    "T69 T12 authentic and new deliveries use up no share of their address, replayed ones do; what is turned away is "
-    "told") {
+    "T69 T12 authentic and new deliveries use up no share of their address, replayed ones do, and what is turned away "
+    "is told") {
   struct Signals final : ports::SignalDesk {
     void deliver(ports::Delivery delivery, std::function<void(ports::DeliveryAnswer)> done) override {
       if (delivery.body == "xx") return done({.status = 401});
