@@ -12,7 +12,7 @@ namespace {
 using core::Errc;
 using core::make_error;
 
-constexpr std::size_t kMaxNodes = 12'000;  // some 6 MB; beyond, those that were used longest ago are forgotten
+constexpr std::size_t kMaxNodes = 10'000;  // some 5 MB; beyond, those that were used longest ago are forgotten
 constexpr std::size_t kSpare = 64;         // bytes that a tree may keep beyond its own; it grows by doubling
 constexpr unsigned kRestAfter = 64;        // batches without a tree to load
 constexpr unsigned kMaxChain = 31;         // deltas on deltas: every 32nd version of a tree is whole
