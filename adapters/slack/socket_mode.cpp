@@ -63,6 +63,7 @@ void SocketMode::stop() {
   slots_.clear();
   probe_.reset();
   counters_.connected = 0;
+  counters_.foreign = 0;
 }
 
 void SocketMode::give_up(core::Error const& error) {
@@ -399,6 +400,7 @@ void SocketMode::set_foreign(bool foreign, std::string const& detail) {
       parts_.log.info("slack app token is ours alone again");
     }
   }
+  if (foreign && !foreign_) quiet_looks_ = 0;  // those before it say nothing of its end
   foreign_ = foreign;
   counters_.foreign = foreign ? 1 : 0;
   foreign_detail_ = detail;

@@ -15,6 +15,7 @@ constexpr core::Duration kTroubleAfter = 60s, kAskAgain = 60s;
 // One call that was refused with two tokens may be a moment of Teams' own: it is asked once more before all stops.
 constexpr core::Duration kDoubt = 5s;
 constexpr unsigned kTroubleFailures = 3;
+constexpr std::size_t kMaxRefusedAlone = 1'000;  // calls
 
 // What Microsoft's support asks for.
 ports::Log::Fields traces(net::HttpResponse const& response) {
@@ -102,17 +103,26 @@ void Connector::failed(std::string const& service_url, std::string const& why) {
 void Connector::worked() {
   failing_since_.reset();
   failures_ = 0;
-  doubted_ = false;
+  // Tokens of ours are taken: what was refused for its token was so for another reason.
+  if (std::exchange(doubted_, false)) refused_alone_.merge(std::exchange(doubtful_, {}));
+  if (refused_alone_.size() > kMaxRefusedAlone) refused_alone_.clear();
   if (std::exchange(refused_, std::nullopt)) parts_.log.info("teams takes the bot's tokens again");
   if (std::exchange(troubled_, false)) on_trouble_("");
 }
 
 void Connector::doubt(std::string const& service_url) {
   failing_service_ = service_url;
-  if (std::exchange(doubted_, true)) return;
+  if (!std::exchange(doubted_, true)) ask_in_doubt();
+}
+
+// Until there is an answer that says yes or no.
+void Connector::ask_in_doubt() {
   auto const wait = kDoubt + core::Duration(static_cast<std::int64_t>(parts_.random() % 5000));
   parts_.loop.call_after(wait, alive_.guard([this] {
-    if (doubted_) ask([] {});
+    if (!doubted_) return;
+    ask([this] {
+      if (doubted_) ask_in_doubt();
+    });
   }));
 }
 
@@ -120,6 +130,7 @@ void Connector::doubt(std::string const& service_url) {
 void Connector::refused_again(std::string const& service_url, core::Error const& error) {
   failing_service_ = service_url;
   doubted_ = false;
+  doubtful_.clear();
   refused_ = core::make_error(error.code, error.message + " It is asked again each minute, and goes on by itself.");
   bool const asking = std::exchange(troubled_, true);
   on_trouble_(refused_->message);
@@ -188,9 +199,12 @@ void Connector::answered(std::shared_ptr<Running> const& running, net::Result<ne
       if (running->question || refused_) {
         outcome.state = State::refused;
         refused_again(running->call.service_url, outcome.error);
+      } else if (refused_alone_.erase(running->call.path) > 0) {
+        outcome.state = State::refused;
       } else {
         outcome.state = State::later;
         outcome.wait = kDoubt;
+        doubtful_.insert(running->call.path);
         doubt(running->call.service_url);
       }
       break;

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "adapters/teams/access_token.hpp"
@@ -67,6 +68,7 @@ class Connector {
   void failed(std::string const& service_url, std::string const& why);
   void worked();
   void doubt(std::string const& service_url);
+  void ask_in_doubt();
   void refused_again(std::string const& service_url, core::Error const& error);
   void ask_whether_it_works();
   void ask(std::function<void()> answered);
@@ -80,6 +82,8 @@ class Connector {
   std::string failing_service_;
   unsigned failures_ = 0;  // in a row
   bool troubled_ = false, doubted_ = false;
+  std::set<std::string> doubtful_;       // paths of calls that were refused with two tokens, and nobody knows why
+  std::set<std::string> refused_alone_;  // of them, those beside which others were taken: the next time is the end
   std::optional<core::Error> refused_;
   Alive alive_;
 };

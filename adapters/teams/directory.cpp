@@ -19,6 +19,7 @@ constexpr core::Duration kAskPause = 10min;  // between two lists of one channel
 constexpr core::Duration kAskAgain = 24h;    // people come and go
 constexpr core::Duration kRetry = 5s;        // after a failure; then twice as long …
 constexpr unsigned kMostDoublings = 9;       // … up to about an hour
+constexpr core::Duration kLookPatience = 14s;  // of the 15 s that ports::Accounts grants
 constexpr core::Duration kNowPause = 10s;    // between two questions about somebody who clicks again and again
 constexpr unsigned kMaxPages = 20;           // of 200 members
 // That the conversation is none, or any other refusal, says nothing of the person.
@@ -296,6 +297,20 @@ void Directory::ask_now(std::string const& channel, std::string const& object) {
 void Directory::look(std::string const& object, Looked done) {
   if (!is_ours(object) || settings_.channels.empty())
     return done(core::make_error(core::Errc::unavailable, "Teams can't be asked about this account."));
+  auto const number = ++last_looker_;
+  auto const timer = parts_.loop.call_after(kLookPatience, alive_.guard([this, object, number] {
+    auto late = looks_.at(object).lookers.extract(number);
+    late.mapped().done(core::make_error(core::Errc::unavailable, "Teams did not say in time who is a member."));
+  }));
+  auto& look = looks_[object];
+  look.lookers.emplace(number, Looker{std::move(done), timer});
+  if (!look.under_way) begin_look(object);
+}
+
+void Directory::begin_look(std::string const& object) {
+  auto& look = looks_[object];
+  look.under_way = true;
+  for (auto& [number, looker] : look.lookers) looker.asked = true;
   auto channels = settings_.channels;
   // First where it was found before.
   std::ranges::stable_partition(channels, [&](auto const& channel) {
@@ -303,7 +318,23 @@ void Directory::look(std::string const& object, Looked done) {
     return known != guests_.end() && known->second.contains(channel);
   });
   std::ranges::reverse(channels);  // taken from the end
-  look_in(std::move(channels), object, Said::no_member, std::move(done));
+  look_in(std::move(channels), object, Said::no_member, [this, object](core::Result<bool> const& said) {
+    auto& over = looks_.at(object);
+    over.under_way = false;
+    std::vector<Looked> told;
+    std::erase_if(over.lookers, [&](auto& one) {
+      if (!one.second.asked) return false;
+      parts_.loop.cancel(one.second.timer);
+      told.push_back(std::move(one.second.done));
+      return true;
+    });
+    if (over.lookers.empty()) {
+      looks_.erase(object);
+    } else {
+      begin_look(object);
+    }
+    for (auto const& one : told) one(said);
+  });
 }
 
 // `so_far`: no_member or, where one channel gave no answer, nothing.

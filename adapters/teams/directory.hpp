@@ -3,6 +3,7 @@
 // decision. Loop thread only.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <string>
@@ -36,6 +37,7 @@ class Directory {
   void ask_now(std::string const& channel, std::string const& object);
   // Asks now whether the account of a configured person is an active member's (ports::Accounts): whether a configured
   // channel has it as a member and none as a guest.
+  // 14 s at most; one asking is under way for an account, and who asks meanwhile waits for the next.
   using Looked = std::function<void(core::Result<bool>)>;
   void look(std::string const& object, Looked done);
   // The app was removed there, and nothing since tells that it is back.
@@ -62,6 +64,7 @@ class Directory {
   void ask_one(std::string const& channel, std::string const& object, std::function<void(Said)> done);
   void ask_as(std::string const& id, std::string const& channel, std::string const& object,
               std::function<void(Said)> done);
+  void begin_look(std::string const& object);
   void look_in(std::vector<std::string> channels, std::string const& object, Said so_far, Looked done);
   bool is_ours(std::string const& object) const;
   void forget_others();
@@ -84,6 +87,17 @@ class Directory {
     std::deque<std::string> singles;  // people who are still to be asked for one by one
   };
   std::map<std::string, Asked> asked_;  // channels, and when their members were last asked for
+  struct Looker {
+    Looked done;
+    ports::Loop::TimerId timer = 0;
+    bool asked = false;  // the asking under way is theirs
+  };
+  struct Look {
+    std::map<std::uint64_t, Looker> lookers;
+    bool under_way = false;
+  };
+  std::map<std::string, Look> looks_;  // by Entra object id
+  std::uint64_t last_looker_ = 0;
   bool save_later_ = false, started_ = false;
   Alive alive_;
 };

@@ -407,10 +407,10 @@ class Service {
   core::Noise noise_;
   std::unique_ptr<net::HttpClient> http_;
   std::unique_ptr<net::WebSocketDialer> dialer_;
+  std::unique_ptr<ports::SideFile> side_;  // before the workers, which write it
   WorkerPool workers_;
   std::unique_ptr<ports::Programs> programs_;
   std::unique_ptr<ports::Papers> papers_;
-  std::unique_ptr<ports::SideFile> side_;
   std::shared_ptr<collectors::GoodVersions> const good_versions_ =
       std::make_shared<collectors::GoodVersions>(config_.state.path + "/config-good");
   std::unique_ptr<collectors::Room> room_;

@@ -267,9 +267,7 @@ class Bytes {
       for (auto const& vote : take<std::vector<Vote>>()) votes.push_back(vote);
       return votes;
     } else if constexpr (std::same_as<T, TextSet>) {
-      T texts;
-      for (auto const& text : take<std::set<std::string>>()) texts.insert(text);
-      return texts;
+      return T(take<std::set<std::string>>());
     } else if constexpr (std::same_as<T, Shared<Policy>>) {
       return take<bool>() ? shared() : T();
     } else if constexpr (IsOptional<T>::value) {

@@ -162,6 +162,18 @@ TextSet::Place TextSet::find(std::string_view text) const {
   return place;
 }
 
+TextSet::TextSet(std::set<std::string> const& texts) : count_(static_cast<std::uint32_t>(texts.size())) {
+  std::string_view before;
+  for (std::string_view const text : texts) {
+    auto const shared = shared_length(before, text);
+    put_number(bytes_, shared);
+    put_number(bytes_, text.size() - shared);
+    put_bytes(bytes_, text.substr(shared));
+    before = text;
+  }
+  bytes_.shrink_to_fit();
+}
+
 bool TextSet::contains(std::string_view text) const {
   auto const place = find(text);
   return place.at < bytes_.size() && place.there == text;

@@ -47,6 +47,8 @@ class Votes {
 // before it.
 class TextSet {
  public:
+  TextSet() = default;
+  explicit TextSet(std::set<std::string> const& texts);
   bool contains(std::string_view text) const;
   void insert(std::string_view text);
   std::set<std::string> all() const;

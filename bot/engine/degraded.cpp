@@ -94,14 +94,18 @@ void Engine::keep_blind(Waiting const& waiting) {
   auto const* vote = std::get_if<core::VoteCast>(&waiting.event.what);
   bool const keeps = acts_anyway(waiting.event) && side_kept_blind_ < kMaxDeferredRefusals &&
                      (!vote || state_.rules.person_of(vote->platform, vote->account));
-  bool kept = waiting.from_side;
-  if (!kept && keeps) {
-    ++side_kept_blind_;
-    auto const done = parts_.side.append(write_side(waiting.event));
+  auto const tell = [this, ticket = waiting.ticket](char const* text) {
+    reply({.ticket = ticket, .code = core::Errc::unavailable, .text = text});
+  };
+  if (waiting.from_side || !keeps) return tell(waiting.from_side ? kKept : kEnding);
+  ++side_kept_blind_;
+  // By a worker: the same disk may hang, and the service is to end. Its workers finish what was given to them.
+  parts_.side.append_aside(write_side(waiting.event), [this, alive = std::weak_ptr<int>(alive_),
+                                                       tell](core::Result<void> const& done) {
+    if (alive.expired()) return;
     if (!done) parts_.log.error("the side file can't be written either", {{"why", done.error().message}});
-    kept = done.has_value();
-  }
-  reply({.ticket = waiting.ticket, .code = core::Errc::unavailable, .text = kept ? kKept : kEnding});
+    tell(done ? kKept : kEnding);
+  });
 }
 
 void Engine::take_aside(Waiting waiting) {
@@ -185,11 +189,10 @@ void Engine::keep_meanwhile(core::Ticket ticket, std::function<void()> kept) {
     auto const still = std::ranges::find(batch_, ticket, &Waiting::ticket);
     if (still != batch_.end()) {
       still->from_side = true;
-    } else {  // the writer was done first, or failed and it was kept once more
-      side_recorded_ = true;
-      clear_side();
+      return kept();
     }
-    kept();
+    side_recorded_ = true;  // the writer was done first, or failed and it was kept once more
+    clear_side();
   });
 }
 

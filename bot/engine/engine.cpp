@@ -15,6 +15,7 @@ constexpr std::size_t kMaxBatch = 512;  // events stepped between two writes
 // Requests whose messages are drawn in one turn of the loop: in a turn each WebSocket takes one message and sends one,
 // and of a batch's clicks many wait for theirs.
 constexpr int kRefreshAtOnce = 1;
+constexpr int kHeldBackAtOnce = 4;      // of those that a write held back, before the next one begins
 constexpr int kTurnsApart = 3;  // a message of some KiB is taken in two or three turns
 
 // A deny or a cancel.
@@ -225,8 +226,19 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
   // batch. A side line that is read twice changes nothing.
   clear_side();
   arm_timer();
+  draw_held_back();
   pump();
   refresh_held_back();
+}
+
+void Engine::draw_held_back() {
+  int left = kHeldBackAtOnce;
+  for (auto const& id : std::exchange(held_back_, {})) {
+    auto const stale = std::ranges::find(stale_, id);
+    if (stale == stale_.end() || left-- == 0) continue;
+    stale_.erase(stale);
+    outbox_.refresh(id);
+  }
 }
 
 void Engine::perform(std::vector<core::Effect> const& effects) {
@@ -312,7 +324,10 @@ bool Engine::being_written(core::RequestId const& id) const {
 bool Engine::may_be_drawn(core::RequestId const& id) {
   if (blind_) return false;
   bool const writing = being_written(id);
-  if (writing) mark_stale(id);
+  if (writing) {
+    mark_stale(id);
+    held_back_.insert(id);
+  }
   return !writing;
 }
 
@@ -322,6 +337,7 @@ void Engine::refresh_some() {
   for (std::size_t at = 0; at < stale_.size();) {
     auto const id = stale_[at];
     if (being_written(id)) {
+      held_back_.insert(id);
       ++at;
       continue;
     }

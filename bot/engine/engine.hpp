@@ -108,11 +108,13 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   struct Progress {  // of a vote
     ports::Loop::TimerId timer = 0;
     char const* parked = nullptr;  // why it waits before it is in the queue
-    bool kept = false;             // it stands in the side file
+    bool keeping = false;          // its line is being written into the side file, or was
+    bool kept = false;             // it stands there
   };
   // The two steps of a vote that takes long: what takes away is kept aside, then its person is told.
   void keep_slow(std::shared_ptr<Progress> const& progress, core::Ticket ticket, ports::Answered const& answered);
   void answer_slow(std::shared_ptr<Progress> const& progress, core::Ticket ticket, ports::Answered const& answered);
+  void keep(std::shared_ptr<Progress> const& progress, core::Ticket ticket, ports::Answered const& answered);
   bool is_queued(core::Ticket ticket) const;
 
   void clean(std::string& text) const;
@@ -130,6 +132,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void mark_stale(core::RequestId const& id);
   bool being_written(core::RequestId const& id) const;
   bool may_be_drawn(core::RequestId const& id);
+  void draw_held_back();  // requests of which an entry stands in batch after batch have their turn too
   // A no that the writer has had for long; `kept` when it outlives this process.
   void keep_meanwhile(core::Ticket ticket, std::function<void()> kept);
   void clear_side();  // once all that stands in it is on record
@@ -170,6 +173,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   std::vector<Waiting> aside_;  // acted on (denies, cancels), in the side file, not yet in the ledger
   std::vector<std::function<void()>> after_write_;
   std::deque<core::RequestId> stale_;  // their messages are to be looked at, in this order
+  std::set<core::RequestId> held_back_;  // of them, those that were being written when their turn came
   bool refreshing_ = false;            // the loop will call refresh_some()
   std::vector<Waiting> deferred_;      // internal events to be stepped once the ledger can be written again
   std::map<core::Ticket, Replied> tickets_;

@@ -162,7 +162,7 @@ void GroupDesk::release(Subject const& subject) {
       continue;
     }
     loop_.cancel(wait.timer);
-    ready.push_back(std::move(wait.then));
+    std::ranges::move(wait.then, std::back_inserter(ready));
     at = waits_.erase(at);
   }
   for (auto const& then : ready) then();
@@ -180,8 +180,8 @@ void GroupDesk::when_warm(std::function<void()> then) {
 }
 
 void GroupDesk::when_fresh(std::set<core::AccountName> const& accounts, core::Duration fresh,
-                           std::function<void()> then) {
-  Wait wait{.open = {}, .then = std::move(then)};
+                           std::function<void()> then, std::optional<core::AccountName> of) {
+  Wait wait{.open = {}, .then = {}, .of = std::move(of)};
   auto const now = loop_.now();
   for (auto const& account : accounts) {
     if (!asks_about(account.first)) continue;
@@ -196,16 +196,24 @@ void GroupDesk::when_fresh(std::set<core::AccountName> const& accounts, core::Du
     auto const lane = lanes_.find(subject);
     if (lane != lanes_.end() && lane->second.asking != 0) wait.open.insert(subject);
   }
-  if (wait.open.empty()) return wait.then();
+  if (wait.open.empty()) return then();
+  wait.then.push_back(std::move(then));
   auto const number = ++waits_begun_;
   wait.timer = loop_.call_after(kFreshLimit, [this, number] {
     auto const found = waits_.find(number);
     if (found == waits_.end()) return;
     auto const late = std::move(found->second.then);
     waits_.erase(found);
-    late();
+    for (auto const& one : late) one();
   });
   waits_.emplace(number, std::move(wait));
+}
+
+void GroupDesk::after_waits_of(core::AccountName const& of, std::function<void()> then) {
+  for (auto at = waits_.rbegin(); at != waits_.rend(); ++at) {
+    if (at->second.of == of) return at->second.then.push_back(std::move(then));
+  }
+  then();
 }
 
 std::vector<ports::Figure> GroupDesk::figures() const {

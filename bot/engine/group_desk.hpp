@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -47,7 +48,11 @@ class GroupDesk {
   void when_warm(std::function<void()> then);
   // Runs `then` once each of these accounts was asked about at most `fresh` ago (at once, if so), or asking failed, at
   // the latest after 1.5 s. What counts then is what is known. Below 0: each is asked about anew.
-  void when_fresh(std::set<core::AccountName> const& accounts, core::Duration fresh, std::function<void()> then);
+  // `of`: who waits for it.
+  void when_fresh(std::set<core::AccountName> const& accounts, core::Duration fresh, std::function<void()> then,
+                  std::optional<core::AccountName> of = {});
+  // Runs `then` right behind what waits above for this one; at once, if nothing does.
+  void after_waits_of(core::AccountName const& of, std::function<void()> then);
 
   std::vector<ports::Figure> figures() const;
 
@@ -69,7 +74,8 @@ class GroupDesk {
   struct Wait {  // of when_fresh()
     std::set<Subject> open;
     ports::Loop::TimerId timer = 0;
-    std::function<void()> then;
+    std::vector<std::function<void()>> then;
+    std::optional<core::AccountName> of;
   };
   using Answer = core::Result<std::set<std::string>>;
 

@@ -88,11 +88,13 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
   core::AccountName const voter{vote.account.platform, vote.account.id};
   if (!about) return enter(std::move(cast), ticket, progress);
   progress->parked = "its platform has not said yet whose accounts are active.";
-  when_accounts_known(*about, voter, [this, progress, ticket, cast = std::move(cast)]() mutable {
+  auto then = [this, progress, ticket, cast = std::move(cast)]() mutable {
     if (stopping_ || !tickets_.contains(ticket)) return;  // its person is told that it is not recorded
     progress->parked = nullptr;
     enter(std::move(cast), ticket, progress);
-  });
+  };
+  if (vote.verdict == core::Verdict::approve) return when_accounts_known(*about, voter, std::move(then));
+  groups_.after_waits_of(voter, std::move(then));
 }
 
 bool Engine::is_queued(core::Ticket ticket) const {
@@ -105,13 +107,26 @@ void Engine::keep_slow(std::shared_ptr<Progress> const& progress, core::Ticket t
       kAnswerLimit - kKeepAfter, [this, alive = std::weak_ptr<int>(alive_), progress, ticket, answered] {
         if (!alive.expired()) answer_slow(progress, ticket, answered);
       });
-  if (is_queued(ticket) || progress->parked) return;
-  keep_meanwhile(ticket, [progress] { progress->kept = true; });
+  keep(progress, ticket, answered);
+}
+
+// What the writer has by now; what it has not is answered with "not recorded".
+void Engine::keep(std::shared_ptr<Progress> const& progress, core::Ticket ticket, ports::Answered const& answered) {
+  if (progress->keeping || is_queued(ticket) || progress->parked) return;
+  progress->keeping = true;
+  keep_meanwhile(ticket, [progress, answered] {
+    progress->kept = true;
+    // Its person was told that it does not count yet.
+    if (progress->timer == 0)
+      answered({.state = ports::Answer::State::still_recording,
+                .text = "Kept aside until it is recorded: it holds. You will be told."});
+  });
 }
 
 void Engine::answer_slow(std::shared_ptr<Progress> const& progress, core::Ticket ticket,
                          ports::Answered const& answered) {
   progress->timer = 0;
+  keep(progress, ticket, answered);
   if (!is_queued(ticket) && !progress->parked) {
     return answered({.state = ports::Answer::State::still_recording,
                      .text = progress->kept ? "Still being recorded, and kept aside until it is: it holds. You will be "
@@ -139,7 +154,7 @@ void Engine::when_accounts_known(core::RequestState const& request, std::optiona
     std::erase_if(looked_for_, [&](auto const& one) { return now - one.second >= kAgain; });
     fresh = voter && !looked_for_.try_emplace(*voter, now).second ? core::Duration(kAgain) : core::Duration(-1);
   }
-  groups_.when_fresh(accounts, fresh, std::move(then));
+  groups_.when_fresh(accounts, fresh, std::move(then), voter);
 }
 
 // A vote's way into the queue.

@@ -228,8 +228,11 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
   std::string look;
   try {
     auto now = render(*request, *post).body;
-    if (post->purpose == "card") look = core::sha256_hex(core::dump(now));
     auto const known = bodies_.find(copy_key);
+    // The intent's body may be older than what has happened since: then an update follows in any case.
+    bool const same = known == bodies_.end() || (request->phase == core::Phase::pending && request->votes.empty() &&
+                                                 request->questions.empty());
+    if (post->purpose == "card" && same) look = core::sha256_hex(core::dump(now));
     body = known == bodies_.end() ? std::move(now) : std::move(known->second);
     if (known != bodies_.end()) bodies_.erase(known);
   } catch (std::exception const& problem) {
@@ -240,7 +243,8 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
   }
   to->post(
       post->address, std::move(thread), std::move(body), post->key, post->at,
-      [this, id, number, copy_key, look, mentions, platform = post->platform](core::Result<ports::MessageRef> result) {
+      [this, id, number, copy_key, look, mentions, card = post->purpose == "card",
+       platform = post->platform](core::Result<ports::MessageRef> result) {
         sending_.erase({id, number});
         settled(id, number);
         if (!result) {
@@ -254,10 +258,8 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
           return;
         }
         retries_.erase({id, number});
-        if (!look.empty()) {  // a card
-          copies_[copy_key].last_digest = look;
-          posted_here_.insert(copy_key);
-        }
+        if (!look.empty()) copies_[copy_key].last_digest = look;
+        if (card) posted_here_.insert(copy_key);
         intended_.erase(copy_key);
         // Once that is recorded, refresh() brings the message up to what happened meanwhile.
         submit_(core::Posted{id, number, *result});

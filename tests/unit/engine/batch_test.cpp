@@ -224,8 +224,11 @@ TEST_CASE("F23 a disk that hangs: the answer does not wait for what is kept asid
     rig.side.held.front()();
     rig.settle();
     CHECK(rig.side.lines.size() == 1);
+    REQUIRE(answers->size() == 2);
+    CHECK_THAT(answers->back().text, Catch::Contains("it holds"));
     rig.ledger.finish();
     rig.settle();
+    CHECK(answers->size() == 3);
   }
   SECTION("the ledger's entry comes first: the line is superfluous, and gone when it is written") {
     rig.ledger.finish();
@@ -234,10 +237,28 @@ TEST_CASE("F23 a disk that hangs: the answer does not wait for what is kept asid
     rig.side.held.front()();
     rig.settle();
   }
-  REQUIRE(answers->size() == 2);
   CHECK(answers->back().state == State::recorded);
   CHECK(rig.side.lines.empty());
   CHECK(rig.ledger.count("request.denied") == 1);
+}
+
+TEST_CASE("F23 a no that comes to the writer late is kept aside too") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  rig.ask();
+  auto const answers = rig.deny("bob", id);  // waits behind that write
+  rig.loop.advance(1700ms);
+  rig.ledger.finish();  // and the next one is as slow
+  rig.settle();
+  REQUIRE(rig.ledger.waiting);
+  rig.loop.advance(300ms);
+  CHECK(answers->front().state == State::still_recording);
+  CHECK(rig.side.lines.size() == 1);
+  rig.ledger.held = false;
+  rig.ledger.waiting.reset();
+  rig.start();
+  CHECK(rig.phase(id) == Phase::denied);
 }
 
 TEST_CASE("F23 an approval, and a no that doesn't count, are never kept aside") {

@@ -404,6 +404,26 @@ TEST_CASE("T69 accounts: whose vote can't count has no platform asked, and who v
   CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
 }
 
+TEST_CASE("accounts: at a high risk a withdrawal doesn't overtake what it takes back either") {
+  auto rules = fixture::rules();
+  rules.runbooks.at("deploy").risk = core::Risk::high;
+  AccountRig rig(rules);
+  auto const id = open_deploy(rig);
+  rig.loop.advance(1s);
+  REQUIRE(rig.slack.askings("U0BOB") == 1);  // a moment ago
+  rig.slack.hang = true;
+  auto const approved = rig.approve("bob", id);
+  auto const withdrawn = rig.cast(rig.click("bob", id, core::Verdict::withdraw));
+  CHECK(withdrawn->empty());
+  rig.slack.hang = false;
+  rig.slack.release();
+  rig.settle();
+  CHECK(approved->at(0).state == State::recorded);
+  CHECK(withdrawn->at(0).state == State::recorded);
+  CHECK(rig.approve("carol", id)->at(0).state == State::recorded);
+  CHECK(rig.phase(id) == core::Phase::pending);
+}
+
 TEST_CASE("accounts: a runner that ends while they are asked about has accepted nothing") {
   AccountRig rig(risky(fixture::rules()));
   auto const id = rig.open();

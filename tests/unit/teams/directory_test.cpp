@@ -124,6 +124,35 @@ TEST_CASE("T39 teams: that a channel is gone, or anything else that names no mem
   }
 }
 
+TEST_CASE("T39 teams: whoever asks is answered within 15 s, and one asking is under way for an account") {
+  Bench bench;
+  bench.connected();
+  bench.http.next[Door::login].assign(10'000, says(503));
+  bench.loop.advance(2h);  // no token is good any more
+  int failed = 0, active = 0;
+  auto const ask = [&] {
+    bench.adapter->is_active(kBob, [&](core::Result<bool> const& said) {
+      if (!said) ++failed;
+      if (said && *said) ++active;
+    });
+  };
+  for (int i = 0; i < 50; ++i) {
+    ask();
+    bench.loop.advance(45s);
+  }
+  CHECK(failed == 50);
+  ask();
+  bench.http.next[Door::login].clear();
+  auto const calls = bench.http.count(Door::member);
+  bench.http.next[Door::member].assign(3, says(200, core::dump(Bench::member("29:1-bob", kBob, "user"))));
+  bench.loop.advance(14s);
+  ask();
+  bench.loop.advance(2min);
+  CHECK(active + failed == 52);
+  CHECK(active >= 1);
+  CHECK(bench.http.count(Door::member) - calls <= 3);
+}
+
 TEST_CASE("teams settings that can't be right are refused at once") {
   Bench bench;
   auto const make = [&](auto change) {

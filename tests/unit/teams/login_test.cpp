@@ -103,6 +103,39 @@ TEST_CASE("F22 teams: a Connector that takes no token of ours, asked once more, 
   CHECK((*last)->has_value());
 }
 
+TEST_CASE("F22 teams: a doubt that gets no answer is asked again until it gets one") {
+  Bench bench;
+  bench.connected();
+  bench.loop.advance(1s);
+  auto const refuse = [&](Seen const&) {
+    return net::HttpResponse{401, {}, R"({"error":{"code":"BotNotRegistered"}})"};
+  };
+  bench.http.next[Door::create].assign(20, refuse);
+  bench.http.next[Door::members].assign(20, refuse);
+  bench.http.next[Door::members].push_front(says(503));
+  auto const result = post(bench);
+  bench.loop.advance(10s);
+  CHECK(bench.sink.lockouts.empty());
+  bench.loop.advance(20s);
+  CHECK(bench.sink.lockouts.size() == 1);
+  CHECK_FALSE(bench.sink.states.back().first);
+}
+
+TEST_CASE("F22 teams: where one call alone is refused again and again it fails, and nothing waits behind it for ever") {
+  Bench bench;
+  bench.connected();
+  bench.loop.advance(1s);
+  bench.http.next[Door::create].assign(4, says(401, R"({"error":{"code":"Unauthorized"}})"));
+  auto const first = post(bench);
+  auto const second = post(bench);
+  bench.loop.advance(1min);
+  REQUIRE(first->has_value());
+  CHECK((*first)->error().code == core::Errc::forbidden);
+  REQUIRE(second->has_value());
+  CHECK((*second)->has_value());
+  CHECK(bench.sink.lockouts.empty());
+}
+
 TEST_CASE("teams login: what passes is tried again, what does not is said with the way out") {
   Bench bench;
   SECTION("an outage") {

@@ -85,7 +85,7 @@ TEST_CASE("T8 a secret that nobody should rely on is refused, and never quoted")
   for (auto const* weak : {"",
                            "short",
                            "fifteen-bytes-x",
-                           "changeme-changeme",
+                           "changeme-changeme", "replace-with-a-strong-secret", "please-change-this-webhook-secret",
                            "my-webhook-secret-1",
                            "aaaaaaaaaaaaaaaaaaaaaaaa",
                            "1234567812345678",
