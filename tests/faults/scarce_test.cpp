@@ -226,6 +226,7 @@ TEST_CASE("F7 a lock that can't be removed: no start, exit code 3, and a sentenc
   auto const id = kit.ask("witness");
   kit.kill();
   auto const lock = kit.ledger() / "refs/heads/main.lock";
+  fs::remove(lock);  // the kill may have left one
   fs::create_directory(lock);
   support::write_file(lock / "kept", "");
   kit.start({.wait_ready = false});
