@@ -15,13 +15,13 @@ using core::Json;
 constexpr char const* kNote = "teams-directory";
 constexpr std::size_t kMaxPlaces = 2'000;  // about 0.5 MiB of notes
 constexpr core::Duration kSavePause = 5s;
-constexpr core::Duration kAskPause = 10min;  // between two lists of one channel
-constexpr core::Duration kAskAgain = 24h;    // people come and go
-constexpr core::Duration kRetry = 5s;        // after a failure; then twice as long …
-constexpr unsigned kMostDoublings = 9;       // … up to about an hour
+constexpr core::Duration kAskPause = 10min;    // between two lists of one channel
+constexpr core::Duration kAskAgain = 24h;      // people come and go
+constexpr core::Duration kRetry = 5s;          // after a failure; then twice as long …
+constexpr unsigned kMostDoublings = 9;         // … up to about an hour
 constexpr core::Duration kLookPatience = 14s;  // of the 15 s that ports::Accounts grants
-constexpr core::Duration kNowPause = 10s;    // between two questions about somebody who clicks again and again
-constexpr unsigned kMaxPages = 20;           // of 200 members
+constexpr core::Duration kNowPause = 10s;      // between two questions about somebody who clicks again and again
+constexpr unsigned kMaxPages = 20;             // of 200 members
 // That the conversation is none, or any other refusal, says nothing of the person.
 constexpr char const* kNoMember = "membernotfoundinconversation";
 

@@ -100,12 +100,12 @@ void Engine::keep_blind(Waiting const& waiting) {
   if (waiting.from_side || !keeps) return tell(waiting.from_side ? kKept : kEnding);
   ++side_kept_blind_;
   // By a worker: the same disk may hang, and the service is to end. Its workers finish what was given to them.
-  parts_.side.append_aside(write_side(waiting.event), [this, alive = std::weak_ptr<int>(alive_),
-                                                       tell](core::Result<void> const& done) {
-    if (alive.expired()) return;
-    if (!done) parts_.log.error("the side file can't be written either", {{"why", done.error().message}});
-    tell(done ? kKept : kEnding);
-  });
+  parts_.side.append_aside(
+      write_side(waiting.event), [this, alive = std::weak_ptr<int>(alive_), tell](core::Result<void> const& done) {
+        if (alive.expired()) return;
+        if (!done) parts_.log.error("the side file can't be written either", {{"why", done.error().message}});
+        tell(done ? kKept : kEnding);
+      });
 }
 
 void Engine::take_aside(Waiting waiting) {

@@ -15,8 +15,8 @@ constexpr std::size_t kMaxBatch = 512;  // events stepped between two writes
 // Requests whose messages are drawn in one turn of the loop: in a turn each WebSocket takes one message and sends one,
 // and of a batch's clicks many wait for theirs.
 constexpr int kRefreshAtOnce = 1;
-constexpr int kHeldBackAtOnce = 4;      // of those that a write held back, before the next one begins
-constexpr int kTurnsApart = 3;  // a message of some KiB is taken in two or three turns
+constexpr int kHeldBackAtOnce = 4;  // of those that a write held back, before the next one begins
+constexpr int kTurnsApart = 3;      // a message of some KiB is taken in two or three turns
 
 // A deny or a cancel.
 bool takes_away(core::Event const& event) {

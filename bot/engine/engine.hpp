@@ -172,10 +172,10 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   bool retry_ = false;          // the failure may pass (no space)
   std::vector<Waiting> aside_;  // acted on (denies, cancels), in the side file, not yet in the ledger
   std::vector<std::function<void()>> after_write_;
-  std::deque<core::RequestId> stale_;  // their messages are to be looked at, in this order
+  std::deque<core::RequestId> stale_;    // their messages are to be looked at, in this order
   std::set<core::RequestId> held_back_;  // of them, those that were being written when their turn came
-  bool refreshing_ = false;            // the loop will call refresh_some()
-  std::vector<Waiting> deferred_;      // internal events to be stepped once the ledger can be written again
+  bool refreshing_ = false;              // the loop will call refresh_some()
+  std::vector<Waiting> deferred_;        // internal events to be stepped once the ledger can be written again
   std::map<core::Ticket, Replied> tickets_;
   core::Ticket last_ticket_ = 0;
   ports::Loop::TimerId timer_ = 0, retry_timer_ = 0;

@@ -103,10 +103,10 @@ bool Engine::is_queued(core::Ticket ticket) const {
 
 void Engine::keep_slow(std::shared_ptr<Progress> const& progress, core::Ticket ticket,
                        ports::Answered const& answered) {
-  progress->timer = parts_.loop.call_after(
-      kAnswerLimit - kKeepAfter, [this, alive = std::weak_ptr<int>(alive_), progress, ticket, answered] {
-        if (!alive.expired()) answer_slow(progress, ticket, answered);
-      });
+  progress->timer = parts_.loop.call_after(kAnswerLimit - kKeepAfter,
+                                           [this, alive = std::weak_ptr<int>(alive_), progress, ticket, answered] {
+                                             if (!alive.expired()) answer_slow(progress, ticket, answered);
+                                           });
   keep(progress, ticket, answered);
 }
 

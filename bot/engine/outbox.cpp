@@ -230,8 +230,8 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
     auto now = render(*request, *post).body;
     auto const known = bodies_.find(copy_key);
     // The intent's body may be older than what has happened since: then an update follows in any case.
-    bool const same = known == bodies_.end() || (request->phase == core::Phase::pending && request->votes.empty() &&
-                                                 request->questions.empty());
+    bool const same = known == bodies_.end() ||
+                      (request->phase == core::Phase::pending && request->votes.empty() && request->questions.empty());
     if (post->purpose == "card" && same) look = core::sha256_hex(core::dump(now));
     body = known == bodies_.end() ? std::move(now) : std::move(known->second);
     if (known != bodies_.end()) bodies_.erase(known);
@@ -241,29 +241,28 @@ void Outbox::post_now(core::RequestId const& id, std::uint32_t number) {
     return log_.error("a message could not be rendered",
                       {{"request", id.str()}, {"platform", post->platform}, {"why", std::string(problem.what())}});
   }
-  to->post(
-      post->address, std::move(thread), std::move(body), post->key, post->at,
-      [this, id, number, copy_key, look, mentions, card = post->purpose == "card",
-       platform = post->platform](core::Result<ports::MessageRef> result) {
-        sending_.erase({id, number});
-        settled(id, number);
-        if (!result) {
-          log_.error("a message could not be posted",
-                     {{"request", id.str()}, {"platform", platform}, {"why", result.error().message}});
-          if (mentions) mention_elsewhere(id, platform);
-          auto const* known = state_.request(id);
-          if (!known) return;
-          auto const failed = std::ranges::find(known->posts, number, &core::PostState::number);
-          if (failed != known->posts.end()) try_later(id, *failed, result.error());
-          return;
-        }
-        retries_.erase({id, number});
-        if (!look.empty()) copies_[copy_key].last_digest = look;
-        if (card) posted_here_.insert(copy_key);
-        intended_.erase(copy_key);
-        // Once that is recorded, refresh() brings the message up to what happened meanwhile.
-        submit_(core::Posted{id, number, *result});
-      });
+  to->post(post->address, std::move(thread), std::move(body), post->key, post->at,
+           [this, id, number, copy_key, look, mentions, card = post->purpose == "card",
+            platform = post->platform](core::Result<ports::MessageRef> result) {
+             sending_.erase({id, number});
+             settled(id, number);
+             if (!result) {
+               log_.error("a message could not be posted",
+                          {{"request", id.str()}, {"platform", platform}, {"why", result.error().message}});
+               if (mentions) mention_elsewhere(id, platform);
+               auto const* known = state_.request(id);
+               if (!known) return;
+               auto const failed = std::ranges::find(known->posts, number, &core::PostState::number);
+               if (failed != known->posts.end()) try_later(id, *failed, result.error());
+               return;
+             }
+             retries_.erase({id, number});
+             if (!look.empty()) copies_[copy_key].last_digest = look;
+             if (card) posted_here_.insert(copy_key);
+             intended_.erase(copy_key);
+             // Once that is recorded, refresh() brings the message up to what happened meanwhile.
+             submit_(core::Posted{id, number, *result});
+           });
 }
 
 // The one card that mentions whom the policy notifies could not be posted: a line beside another card of the same

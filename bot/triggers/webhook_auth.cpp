@@ -98,8 +98,9 @@ std::optional<std::string> why_weak_secret(std::string_view secret) {
   if (secret.size() < kMinSecret) return "has fewer than 16 bytes";
   // Who left these in says that the rest is an example's, too.
   static constexpr std::array<std::string_view, 16> kInstructions{
-      "replaceme", "replace-me", "replace_me",  "replace-with", "replace_with", "replace-this", "replace_this", "changeme",
-      "change-me", "change_me",  "change-this", "change_this",  "your-",        "your_",        "placeholder",  "insert"};
+      "replaceme",    "replace-me", "replace_me",  "replace-with", "replace_with", "replace-this",
+      "replace_this", "changeme",   "change-me",   "change_me",    "change-this",  "change_this",
+      "your-",        "your_",      "placeholder", "insert"};
   // These may name what a secret is for; what is left beside them may be one.
   static constexpr std::array kNames{"webhook", "secret", "token", "default", "password", "example"};
   static constexpr std::array kRuns{"12345678", "deadbeef", "qwerty"};

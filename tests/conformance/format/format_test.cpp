@@ -1,6 +1,7 @@
 // ledger/FORMAT.md is enough: a verifier written from that page alone, in another language, agrees with a real ledger
 // and objects to each kind of forgery.
 #include "tests/integration/service/service.hpp"
+#include "tests/support/risky_runbook.hpp"
 
 using namespace service;
 
@@ -15,13 +16,7 @@ support::Ran python(std::string const& script, std::string const& words) {
 
 TEST_CASE("an independent verifier, written from FORMAT.md alone, agrees with a ledger of every end") {
   support::KitOptions options;
-  options.extra_runbooks =
-      "  risky-two:\n"
-      "    summary: \"Do what is risky\"\n"
-      "    risk: high\n"
-      "    if_unanswered: \"nothing happens\"\n"
-      "    steps: [{name: act, run: [\"true\"]}]\n"
-      "    policy: two-sre\n";
+  options.extra_runbooks = support::kRiskyTwo;
   ServiceKit kit(options);
   // Who is sre Slack says: every vote stands on a reading.
   edit(kit, "chat:\n", "groups:\n  sre: {slack_usergroup: S0SRE}\nchat:\n");

@@ -2,23 +2,17 @@
 #include <set>
 
 #include "tests/integration/chats/chats.hpp"
+#include "tests/support/risky_runbook.hpp"
 
 using namespace chats;
 using support::Outsider;
 
 namespace {
 
-// witness-two, where the risk is high: whose accounts are active is asked for each vote.
 template <class On>
 KitOptions risky() {
   auto options = on<On>();
-  options.extra_runbooks =
-      "  risky-two:\n"
-      "    summary: \"Do what is risky\"\n"
-      "    risk: high\n"
-      "    if_unanswered: \"nothing happens\"\n"
-      "    steps: [{name: act, run: [\"true\"]}]\n"
-      "    policy: two-sre\n";
+  options.extra_runbooks = support::kRiskyTwo;
   return options;
 }
 

@@ -229,7 +229,8 @@ TEST_CASE("T69 requests of the past are read one at a time, each once for all wh
   CHECK((told[3] == "none" && told[4] == "timed_out"));
 }
 
-TEST_CASE("T69 requests of the past: few wait for one caller, whatever else it asks, and when they are read it may go on") {
+TEST_CASE(
+    "T69 requests of the past: few wait for one caller, whatever else it asks, and when they are read it may go on") {
   Past house;
   for (std::uint32_t n = 1; n <= api::kMaxPastOfCaller; ++n) house.ask(house.other(n), "greedy");
   house.ask(house.other(100), "greedy");
