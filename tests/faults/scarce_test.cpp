@@ -255,24 +255,40 @@ TEST_CASE("F8 a ledger that became read-only under the service: nothing is appro
 }
 
 TEST_CASE("F8 the ledger's folder is mounted read-only under the service, and before it starts") {
-  if (support::run("unshare -m true").code != 0) {
-    std::printf("SKIPPED: F8 by a real mount: this account may not have a mount namespace of its own\n");
+  ServiceKit kit;
+  auto const folder = "'" + kit.ledger().string() + "'";
+  // Flags that a mount of a namespace above has locked must be named again, or the kernel says EPERM.
+  auto const read_only =
+      "mount --bind " + folder + " " + folder + " && mount -o remount,bind,ro,nosuid,nodev,noexec " + folder;
+  // A process of the test holds the namespace: the service's own can't be entered where ptrace is forbidden. What is
+  // mounted in it is gone with it.
+  support::ServiceProcess holder(
+      {"/usr/bin/unshare", "-m", "--propagation", "private", "/bin/sh", "-c", "echo holds; exec sleep 600"},
+      kit / "holder.log");
+  REQUIRE(kit.wait([&] { return holder.ended() || holder.log_text().find("holds") != std::string::npos; }));
+  std::vector<std::string> const enter = {"/usr/bin/nsenter", "-m", "-t", std::to_string(holder.pid())};
+  auto const inside = [&](std::string const& command) {
+    return support::run("nsenter -m -t " + enter.back() + " sh -c \"" + command + "\"");
+  };
+  fs::create_directories(kit.ledger());
+  auto const probe = inside(read_only + " && ! touch " + folder + "/probe && umount " + folder);
+  if (probe.code != 0) {
+    std::printf("SKIPPED: F8 by a real mount: this account may not mount in a namespace of its own: %s\n",
+                (holder.log_text() + probe.out).c_str());
     return;
   }
-  ServiceKit kit;
-  // A namespace of its own for the service; what is mounted in it is gone with it.
-  auto words = kit.serve_words();
-  words.insert(words.begin(), {"/usr/bin/unshare", "-m", "--propagation", "private"});
-  kit.start({.words = words});
-  auto const id = kit.ask("witness"), denied = kit.ask("witness-two");
-  auto const inside = [&](std::string const& command) {
-    return support::run("nsenter -m -t " + std::to_string(kit.pid()) + " " + command);
+  auto const entered = [&](std::vector<std::string> then) {
+    auto words = kit.serve_words();
+    then.insert(then.begin(), enter.begin(), enter.end());
+    words.insert(words.begin(), then.begin(), then.end());
+    return words;
   };
-  auto const folder = "'" + kit.ledger().string() + "'";
+  kit.start({.words = entered({})});
+  auto const id = kit.ask("witness"), denied = kit.ask("witness-two");
   // A second mount over it: the first can't become read-only while the service has its lock open.
-  REQUIRE(inside("mount --bind " + folder + " " + folder).code == 0);
-  REQUIRE(inside("mount -o remount,ro,bind " + folder).code == 0);
-  REQUIRE(inside("touch " + folder + "/probe").code != 0);
+  auto const mounted = inside(read_only + " && ! touch " + folder + "/probe");
+  CAPTURE(mounted.out);
+  REQUIRE(mounted.code == 0);
   CHECK(kit.press("U0BOB", id));
   CHECK(kit.wait([&] { return !kit.whispers("U0BOB").empty(); }));
   CHECK(kit.press("U0BOB", denied, "deny"));
@@ -283,12 +299,7 @@ TEST_CASE("F8 the ledger's folder is mounted read-only under the service, and be
   CHECK(kit.running());
   kit.kill();
 
-  words = kit.serve_words();
-  words.insert(
-      words.begin(),
-      {"/usr/bin/unshare", "-m", "--propagation", "private", "/bin/sh", "-c",
-       "mount --bind " + folder + " " + folder + " && mount -o remount,ro,bind " + folder + " && exec \"$@\"", "sh"});
-  kit.start({.words = words, .wait_ready = false});
+  kit.start({.words = entered({}), .wait_ready = false});  // the mount is still there
   CHECK(kit.wait_end() == 3);
   CHECK(kit.process().log_text().find("ledger.git") != std::string::npos);
   CHECK(kit.witnessed() == 0);
