@@ -257,9 +257,13 @@ TEST_CASE("F8 a ledger that became read-only under the service: nothing is appro
 TEST_CASE("F8 the ledger's folder is mounted read-only under the service, and before it starts") {
   ServiceKit kit;
   auto const folder = "'" + kit.ledger().string() + "'";
-  // Flags that a mount of a namespace above has locked must be named again, or the kernel says EPERM.
-  auto const read_only =
-      "mount --bind " + folder + " " + folder + " && mount -o remount,bind,ro,nosuid,nodev,noexec " + folder;
+  auto const side = "'" + (kit / "mounted").string() + "'";
+  fs::create_directories(kit.ledger());
+  fs::create_directories(kit / "mounted");
+  // Made read-only beside it, then laid over it at once: the folder itself is busy whenever the service writes. Flags
+  // that a namespace above has locked must be named again, or the kernel says EPERM.
+  auto const read_only = "mount --bind " + folder + " " + side + " && mount -o remount,bind,ro,nosuid,nodev,noexec " +
+                         side + " && mount --bind " + side + " " + folder;
   // A process of the test holds the namespace: the service's own can't be entered where ptrace is forbidden. What is
   // mounted in it is gone with it.
   support::ServiceProcess holder(
@@ -270,8 +274,7 @@ TEST_CASE("F8 the ledger's folder is mounted read-only under the service, and be
   auto const inside = [&](std::string const& command) {
     return support::run("nsenter -m -t " + enter.back() + " sh -c \"" + command + "\"");
   };
-  fs::create_directories(kit.ledger());
-  auto const probe = inside(read_only + " && ! touch " + folder + "/probe && umount " + folder);
+  auto const probe = inside(read_only + " && ! touch " + folder + "/probe && umount " + folder + " " + side);
   if (probe.code != 0) {
     std::printf("SKIPPED: F8 by a real mount: this account may not mount in a namespace of its own: %s\n",
                 (holder.log_text() + probe.out).c_str());
@@ -285,7 +288,6 @@ TEST_CASE("F8 the ledger's folder is mounted read-only under the service, and be
   };
   kit.start({.words = entered({})});
   auto const id = kit.ask("witness"), denied = kit.ask("witness-two");
-  // A second mount over it: the first can't become read-only while the service has its lock open.
   auto const mounted = inside(read_only + " && ! touch " + folder + "/probe");
   CAPTURE(mounted.out);
   REQUIRE(mounted.code == 0);
