@@ -1,8 +1,8 @@
 #include "ledger/pack.hpp"
 
+#include <libdeflate.h>
 #include <openssl/evp.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -17,7 +17,7 @@ using core::make_error;
 
 constexpr std::size_t kStoredLimit = 160;  // below, deflate's own bytes outweigh what it saves (ledger benchmarks)
 constexpr std::size_t kStoredTree = 400;   // mostly hashes: deflate saves a few per cent
-constexpr std::size_t kSmallBody = 2048;   // bytes; for those a small window, so that zlib's tables stay in the caches
+constexpr int kLevel = 1;                  // trees are mostly hashes, which no level makes smaller
 
 void put_be32(std::string& out, std::uint64_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>((value >> shift) & 0xFF);
@@ -30,8 +30,6 @@ void put_varint(std::string& out, std::size_t value) {
   }
   out += static_cast<char>(value);
 }
-
-Bytef const* zbytes(std::string_view text) { return reinterpret_cast<Bytef const*>(text.data()); }
 
 }  // namespace
 
@@ -72,26 +70,15 @@ std::string encode_idx(std::vector<PackedObject>& objects, std::string_view pack
   return out;
 }
 
-struct PackBuilder::Deflater {
-  z_stream stream{};
-  // 32 KiB of window and 256 KiB of tables, or for small bodies 4 and 32.
-  explicit Deflater(bool small) {
-    // Level 1: trees are mostly hashes, which no level makes smaller.
-    if (deflateInit2(&stream, 1, Z_DEFLATED, small ? 12 : 15, small ? 5 : 8, Z_DEFAULT_STRATEGY) != Z_OK)
-      throw core::Failure(make_error(Errc::unavailable, "zlib can't be started: out of memory."));
-  }
-  Deflater(Deflater const&) = delete;
-  Deflater& operator=(Deflater const&) = delete;
-  ~Deflater() { deflateEnd(&stream); }
-};
+void PackBuilder::FreeCompressor::operator()(libdeflate_compressor* compressor) const noexcept {
+  libdeflate_free_compressor(compressor);
+}
 
 PackBuilder::PackBuilder() {
   bytes_ = "PACK";
   put_be32(bytes_, 2);
   put_be32(bytes_, 0);  // the count, known at the end
 }
-
-PackBuilder::~PackBuilder() = default;
 
 void PackBuilder::put_header(unsigned type, std::size_t size) {
   unsigned byte = (type << 4) | (size & 15);
@@ -111,29 +98,23 @@ void PackBuilder::put_compressed(std::string_view body, std::size_t stored_below
     bytes_ += static_cast<char>(~length & 0xFF);
     bytes_ += static_cast<char>((~length >> 8) & 0xFF);
     bytes_ += body;
-    put_be32(bytes_, adler32(adler32(0, nullptr, 0), zbytes(body), length));
+    put_be32(bytes_, libdeflate_adler32(1, body.data(), body.size()));
     return;
   }
-  bool const small = body.size() <= kSmallBody;
-  auto& deflater = small ? small_deflater_ : deflater_;
-  if (!deflater) deflater = std::make_unique<Deflater>(small);
-  auto& stream = deflater->stream;
-  deflateReset(&stream);
+  if (!compressor_) compressor_.reset(libdeflate_alloc_compressor(kLevel));
+  if (!compressor_) throw core::Failure(make_error(Errc::unavailable, "Nothing can be compressed: out of memory."));
   auto const start = bytes_.size();
-  bytes_.resize(start + deflateBound(&stream, body.size()));
-  stream.next_in = const_cast<Bytef*>(zbytes(body));  // zlib's signature lacks const; it only reads
-  stream.avail_in = static_cast<uInt>(body.size());
-  stream.next_out = reinterpret_cast<Bytef*>(bytes_.data() + start);
-  stream.avail_out = static_cast<uInt>(bytes_.size() - start);
-  if (deflate(&stream, Z_FINISH) != Z_STREAM_END)
-    throw core::Failure(make_error(Errc::unavailable, "zlib failed to compress."));
-  bytes_.resize(bytes_.size() - stream.avail_out);
+  bytes_.resize(start + libdeflate_zlib_compress_bound(compressor_.get(), body.size()));
+  auto const used = libdeflate_zlib_compress(compressor_.get(), body.data(), body.size(), bytes_.data() + start,
+                                             bytes_.size() - start);
+  if (used == 0) throw core::Failure(make_error(Errc::unavailable, "An object could not be compressed."));
+  bytes_.resize(start + used);
 }
 
 std::uint64_t PackBuilder::close_object(Oid const& id, std::size_t start) {
   auto const packed = std::string_view(bytes_).substr(start);
-  auto const crc = crc32(crc32(0, nullptr, 0), zbytes(packed), static_cast<uInt>(packed.size()));
-  objects_.push_back({id, static_cast<std::uint32_t>(crc), start});
+  auto const crc = libdeflate_crc32(0, packed.data(), packed.size());
+  objects_.push_back({id, crc, start});
   ids_.insert(id);
   return start;
 }

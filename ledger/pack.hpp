@@ -14,6 +14,8 @@
 #include "ledger/disk.hpp"
 #include "ledger/git_object.hpp"
 
+struct libdeflate_compressor;
+
 namespace ledger {
 
 struct PackedObject {
@@ -30,9 +32,6 @@ std::string sha1_bytes(std::string_view bytes);  // 20 bytes
 class PackBuilder {
  public:
   PackBuilder();
-  ~PackBuilder();
-  PackBuilder(PackBuilder const&) = delete;
-  PackBuilder& operator=(PackBuilder const&) = delete;
 
   // Adds an object and answers with its offset.
   std::uint64_t add(ObjectType type, Oid const& id, std::string_view body);
@@ -49,7 +48,6 @@ class PackBuilder {
   Finished finish();  // once
 
  private:
-  struct Deflater;
   void put_header(unsigned type, std::size_t size);
   void put_compressed(std::string_view body, std::size_t stored_below);
   std::uint64_t close_object(Oid const& id, std::size_t start);
@@ -59,7 +57,10 @@ class PackBuilder {
     std::size_t operator()(Oid const& id) const noexcept;
   };
   std::unordered_set<Oid, OidHash> ids_;
-  std::unique_ptr<Deflater> deflater_, small_deflater_;  // made when needed
+  struct FreeCompressor {
+    void operator()(libdeflate_compressor* compressor) const noexcept;
+  };
+  std::unique_ptr<libdeflate_compressor, FreeCompressor> compressor_;  // made when needed
 };
 
 // A delta that turns `base` into `target` where one stretch changed: copy, insert, copy. Empty when it would not be

@@ -1,8 +1,8 @@
 #include "ledger/pack_folder.hpp"
 
+#include <libdeflate.h>
 #include <openssl/evp.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <atomic>
@@ -131,8 +131,8 @@ Result<void> check_pack(std::string_view body, PackIndex const& index, std::stri
     auto const begin = objects[i].offset;
     auto const end = i + 1 < objects.size() ? objects[i + 1].offset : body.size();
     auto const packed = body.substr(std::min<std::size_t>(begin, body.size()), end - begin);
-    auto const crc = crc32_z(crc32(0, nullptr, 0), reinterpret_cast<Bytef const*>(packed.data()), packed.size());
-    if (begin < 12 || end > body.size() || static_cast<std::uint32_t>(crc) != objects[i].crc)
+    auto const crc = libdeflate_crc32(0, packed.data(), packed.size());
+    if (begin < 12 || end > body.size() || crc != objects[i].crc)
       return make_error(Errc::corrupt, "Object " + objects[i].id.hex() + " in " + name + " is damaged.");
   }
   return {};

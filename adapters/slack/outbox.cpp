@@ -240,7 +240,7 @@ void Outbox::update(ports::MessageRef const& message, Json body, Updated done, p
   auto& update = updates_[name];
   update.channel = channel;
   update.ts = ts;
-  update.body = std::move(body);
+  update.body = std::move(body.set("channel", channel).set("ts", ts));
   update.plain = false;
   *update.urgency = urgency;
   if (update.version > update.sent) ++counters_.updates_coalesced;
@@ -257,15 +257,13 @@ void Outbox::send_update(std::string const& name) {
   call.tries = WebApi::kForEver;
   call.urgency = at->second.urgency;  // which the next update of this message may change
   // Asked anew at each try, so that what waited for its turn is the newest state.
-  call.arguments = [this, name] {
+  call.text = [this, name]() -> std::string {
     auto const entry = updates_.find(name);
-    if (entry == updates_.end()) return Json::object({});
+    if (entry == updates_.end()) return "{}";
     auto& update = entry->second;
     update.sent = update.version;
-    Json arguments = update.plain ? plain_fallback(update.body) : update.body;
-    arguments.set("channel", update.channel);
-    arguments.set("ts", update.ts);
-    return arguments;
+    if (!update.plain) return core::dump(update.body);
+    return core::dump(plain_fallback(update.body).set("channel", update.channel).set("ts", update.ts));
   };
   api_.call(std::move(call), alive_.guard([this, name](WebApi::Outcome const& outcome) { updated(name, outcome); }));
 }

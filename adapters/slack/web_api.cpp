@@ -96,7 +96,7 @@ bool WebApi::refused(std::shared_ptr<Waiting> const& waiting) {
 void WebApi::send(std::shared_ptr<Waiting> const& waiting) {
   if (refused(waiting)) return;
   auto const& call = waiting->call;
-  auto const arguments = call.arguments ? call.arguments() : core::Json::object({});
+  auto const arguments = call.arguments ? call.arguments() : core::Json::object();
   net::HttpRequest request;
   request.method = "POST";
   request.url = settings_.api_url + call.method;
@@ -104,7 +104,7 @@ void WebApi::send(std::shared_ptr<Waiting> const& waiting) {
   request.headers = {
       {"Authorization", "Bearer " + (call.token == Token::app ? settings_.app_token : settings_.bot_token)},
       {"Content-Type", json ? "application/json; charset=utf-8" : "application/x-www-form-urlencoded"}};
-  request.body = json ? core::dump(arguments) : form_body(arguments);
+  request.body = call.text ? call.text() : json ? core::dump(arguments) : form_body(arguments);
   request.timeout = call.timeout;
   request.max_response_bytes = kMaxAnswerBytes;
   ++counters_.calls;

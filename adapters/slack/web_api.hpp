@@ -36,6 +36,7 @@ class WebApi {
   struct Call {
     std::string method;
     std::function<core::Json()> arguments;  // asked anew at each try
+    std::function<std::string()> text{};    // likewise, instead of them: JSON as it is sent, of what isn't to be copied
     Form form = Form::json;
     Token token = Token::bot;
     bool wait_in_line = true;  // false: a 429 is an answer like any other

@@ -81,8 +81,8 @@ void Application::request_opened() {
   auto const* runbook = state_.rules.runbook(r.runbook);
   auto const* policy = runbook ? state_.rules.policy_of(*runbook) : nullptr;
   require(runbook && policy, "its runbook or policy is not in the configuration");
-  require(r.runbook_digest == digest_of(*runbook), "request.json names another text of the runbook");
-  require(r.policy == policy->name && r.policy_digest == digest_of(*policy) && r.needs == policy->approve,
+  require(r.runbook_digest == state_.rules.digest_of(*runbook), "request.json names another text of the runbook");
+  require(r.policy == policy->name && r.policy_digest == state_.rules.digest_of(*policy) && r.needs == policy->approve,
           "request.json names another text of the policy");
   require(r.expires_at == r.opened_at + policy->expires, "it expires at another time than the policy says");
   require_same_action(r, *runbook, *policy);
@@ -194,8 +194,8 @@ void Application::take_vote(RequestState& about, Json const& json) {
   require(taken_back || (account != person->accounts.end() && account->second == vote->account),
           "the vote came from an account that is not the voter's");
   auto const* policy = policy_in_force(about);
-  require(about.bound->policy_digest == digest_of(*policy) &&
-              about.bound->runbook_digest == digest_of(*state_.rules.runbook(about.runbook)),
+  require(about.bound->policy_digest == state_.rules.digest_of(*policy) &&
+              about.bound->runbook_digest == state_.rules.digest_of(*state_.rules.runbook(about.runbook)),
           "a vote although its runbook or policy was changed meanwhile");
   require(about.pinned->approver_justification != Justification::required || vote->verdict == Verdict::withdraw ||
               vote->note.find_first_not_of(" \n") != std::string::npos,

@@ -342,7 +342,8 @@ std::string encode_state(State const& state) {
   writer.put(state);
   // Of the rules, what entries changed after config.loaded: who is in which group, and of which nobody knows. Every
   // field is named, so that a new one does not compile before somebody has asked whether an entry changes it.
-  auto const& [people, robots, runbooks, policies, triggers, channels, sources, unread] = state.rules;
+  auto const& [people, robots, runbooks, policies, triggers, channels, sources, unread, runbook_digests,
+               policy_digests] = state.rules;
   std::map<std::string, std::set<std::string>> groups_of;
   for (auto const& [key, person] : people) {
     auto const& [name, email, groups, accounts, token_sha256, scopes] = person;

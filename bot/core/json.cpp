@@ -24,6 +24,10 @@ namespace {
 
 Json const kNull{};
 
+constexpr std::size_t kUsualText =
+    4 * 1024;                               // bytes of a card or an entry; RapidJSON begins with 256 and grows by half
+constexpr std::size_t kReaderStack = 1024;  // bytes; a string is read onto it
+
 // RFC 8785 section 3.2.3 sorts keys by UTF-16 code units. Bytewise UTF-8 order differs from that only between
 // U+E000..U+FFFF (lead bytes EE, EF) and the supplementary planes (lead bytes F0..F4), which sort lower in UTF-16.
 bool utf16_less(std::string const& a, std::string const& b) {
@@ -70,12 +74,11 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
       return refuse(Errc::too_large, "a key is longer than the limit of " + std::to_string(limits_.max_key) + " bytes");
     if (!nul_ok(text, length) || !whole(text, length)) return false;
     if (leaving_) return true;
-    auto& object = *stack_.back()->if_object();
-    std::string key(text, length);
+    std::string_view const key(text, length);
     leaving_ = !left_out_.empty() && key == left_out_;
-    if (object.contains(key))
-      return refuse(Errc::bad_input, "the key \"" + one_line(key, 64) + "\" stands twice in one object");
-    key_ = std::move(key);
+    auto const [member, fresh] = stack_.back()->if_object()->try_emplace(std::string(key));
+    if (!fresh) return refuse(Errc::bad_input, "the key \"" + one_line(key, 64) + "\" stands twice in one object");
+    member_ = &member->second;
     return true;
   }
   bool EndObject(rapidjson::SizeType) { return close(); }
@@ -111,7 +114,8 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
       return &root;
     }
     if (auto* array = stack_.back()->if_array()) return &array->emplace_back(std::move(value));
-    return &stack_.back()->if_object()->insert_or_assign(std::move(key_), std::move(value)).first->second;
+    *member_ = std::move(value);
+    return member_;
   }
   bool count() {
     if (++values_ > limits_.max_values)
@@ -143,7 +147,7 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
 
   JsonLimits limits_;
   std::vector<Json*> stack_;  // stable: only the innermost container grows while it is on top
-  std::string key_;
+  Json* member_ = nullptr;    // where the value of the last key goes
   std::size_t values_ = 0;
   std::string_view left_out_;
   bool leaving_ = false;    // what comes next, or is being read, stands under that key
@@ -199,6 +203,19 @@ void write(Writer& out, Json const& json, bool canonical_form) {
 
 }  // namespace
 
+Json Json::object(std::initializer_list<Member> members) {
+  Object out;
+  for (auto const& member : members) out.emplace(std::move(member.key), std::move(member.value));
+  return Json(std::move(out));
+}
+
+Json Json::array(std::initializer_list<Item> items) {
+  Array out;
+  out.reserve(items.size());
+  for (auto const& item : items) out.push_back(std::move(item.value));
+  return Json(std::move(out));
+}
+
 Json const& Json::operator[](std::string_view key) const noexcept {
   if (auto const* object = if_object()) {
     if (auto const found = object->find(key); found != object->end()) return found->second;
@@ -251,7 +268,7 @@ Result<Json> parse_json_without(std::string_view left_out, std::string_view byte
     return make_error(Errc::bad_input, "not valid JSON at byte " + std::to_string(nul) + ": a NUL");
   rapidjson::MemoryStream stream(bytes.data(), bytes.size());
   rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> input(stream);
-  rapidjson::Reader reader;
+  rapidjson::Reader reader(nullptr, kReaderStack);
   Builder builder(limits, left_out);
   // Without kParseFullPrecisionFlag: fractions are passed on at most, and its conversion of "0e88" is undefined
   // (internal/diyfp.h counts the leading zeros of 0).
@@ -265,14 +282,14 @@ Result<Json> parse_json_without(std::string_view left_out, std::string_view byte
 }
 
 std::string dump(Json const& value) {
-  rapidjson::StringBuffer buffer;
+  rapidjson::StringBuffer buffer(nullptr, kUsualText);
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   write(writer, value, /*canonical_form=*/false);
   return {buffer.GetString(), buffer.GetSize()};
 }
 
 std::string dump_pretty(Json const& value) {
-  rapidjson::StringBuffer buffer;
+  rapidjson::StringBuffer buffer(nullptr, kUsualText);
   rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
   writer.SetIndent(' ', 2);
   write(writer, value, /*canonical_form=*/false);
@@ -298,7 +315,7 @@ std::string lower_unicode_escapes(std::string text) {
 }  // namespace
 
 std::string canonical(Json const& value) {
-  rapidjson::StringBuffer buffer;
+  rapidjson::StringBuffer buffer(nullptr, kUsualText);
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   write(writer, value, /*canonical_form=*/true);
   return lower_unicode_escapes({buffer.GetString(), buffer.GetSize()});

@@ -5,6 +5,7 @@
 // so including it costs nothing.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -38,10 +39,12 @@ class Json {
   Json(Array value) noexcept : value_(std::move(value)) {}
   Json(Object value) noexcept : value_(std::move(value)) {}
 
-  static Json object(std::initializer_list<std::pair<std::string const, Json>> members) {
-    return Json(Object(members));
-  }
-  static Json array(std::initializer_list<Json> items = {}) { return Json(Array(items)); }
+  // Values written out in braces are moved into place: what an initializer_list holds is const, so it would be copied
+  // once for each level that it is nested in. Of two members with one key the first counts.
+  struct Member;
+  struct Item;
+  static Json object(std::initializer_list<Member> members = {});
+  static Json array(std::initializer_list<Item> items = {});
 
   bool is_null() const noexcept { return std::holds_alternative<std::monostate>(value_); }
   bool is_bool() const noexcept { return std::holds_alternative<bool>(value_); }
@@ -76,6 +79,17 @@ class Json {
  private:
   friend struct JsonAccess;
   std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> value_;
+};
+
+struct Json::Member {
+  mutable std::string key;
+  mutable Json value;
+};
+
+struct Json::Item {
+  template <std::convertible_to<Json> T>
+  Item(T&& from) : value(std::forward<T>(from)) {}
+  mutable Json value;
 };
 
 // What a document may cost. A document that passes one of these is refused with a message that names the limit.

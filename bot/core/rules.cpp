@@ -419,6 +419,16 @@ Json to_json(Runbook const& runbook) {
                        {"policy", runbook.policy}});
 }
 
+std::string Rules::digest_of(Runbook const& runbook) const {
+  auto const known = runbook_digests.find(runbook.name);
+  return known != runbook_digests.end() ? known->second : core::digest_of(runbook);
+}
+
+std::string Rules::digest_of(Policy const& policy) const {
+  auto const known = policy_digests.find(policy.name);
+  return known != policy_digests.end() ? known->second : core::digest_of(policy);
+}
+
 std::string digest_of(Policy const& policy) { return digest_of(canonical(to_json(policy))); }
 
 std::string digest_of(Runbook const& runbook) { return digest_of(canonical(to_json(runbook))); }
@@ -467,7 +477,11 @@ Limits read_limits(ObjectReader in) {
 }
 
 Result<Rules> rules_from_json(Json const& json) {
-  return read_strictly("the configuration in the ledger", [&] { return read_rules(json); });
+  auto rules = read_strictly("the configuration in the ledger", [&] { return read_rules(json); });
+  if (!rules) return rules;
+  for (auto const& [name, runbook] : rules->runbooks) rules->runbook_digests.emplace(name, core::digest_of(runbook));
+  for (auto const& [name, policy] : rules->policies) rules->policy_digests.emplace(name, core::digest_of(policy));
+  return rules;
 }
 
 }  // namespace core

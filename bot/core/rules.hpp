@@ -173,6 +173,8 @@ struct Rules {
   // Groups with a source whose members are not known now: nobody is in them. All of them in rules fresh from a file; as
   // groups.read says in a state, which also puts their members' `groups` right.
   std::set<std::string> unread;
+  // By name, of rules that were read from a file (empty in others): they are asked for at every vote.
+  std::map<std::string, std::string> runbook_digests, policy_digests;
 
   Person const* person(std::string_view key) const;
   // The person who owns this account, or nothing: unknown is no.
@@ -181,6 +183,9 @@ struct Rules {
   std::set<std::string> groups_of(Actor const& actor) const;    // triggers are in the reserved group "triggers"
   Runbook const* runbook(std::string_view name) const;
   Policy const* policy_of(Runbook const& runbook) const;
+  // As the functions below; of its own runbooks and policies, and remembered where the rules were read from a file.
+  std::string digest_of(Runbook const& runbook) const;
+  std::string digest_of(Policy const& policy) const;
 };
 
 // RFC 8785 input forms, after defaults. The digest of each is SHA-256 over its canonical text.

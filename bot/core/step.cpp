@@ -114,8 +114,8 @@ void Stepper::void_changed() {
 bool still_in_force(State const& state, Request const& bound) {
   auto const* runbook = state.rules.runbook(bound.runbook);
   auto const* policy = runbook ? state.rules.policy_of(*runbook) : nullptr;
-  return policy && bound.runbook_digest == digest_of(*runbook) && bound.policy == policy->name &&
-         bound.policy_digest == digest_of(*policy);
+  return policy && bound.runbook_digest == state.rules.digest_of(*runbook) && bound.policy == policy->name &&
+         bound.policy_digest == state.rules.digest_of(*policy);
 }
 
 namespace {

@@ -21,6 +21,19 @@ namespace ssl = asio::ssl;
 class TlsContext : public ssl::context {
  public:
   using ssl::context::context;
+
+  // Reads the system's certificates at the first handshake: where they stand in one file it is the dearest part of a
+  // start, and who speaks to loopback alone needs none.
+  void trust_system(error_code& error) {
+    std::lock_guard const lock(mutex_);
+    if (trusting_) return;
+    set_default_verify_paths(error);
+    trusting_ = !error;
+  }
+
+ private:
+  std::mutex mutex_;
+  bool trusting_ = false;
 };
 
 namespace {
@@ -46,8 +59,7 @@ bool is_address(std::string const& host) {
 }  // namespace
 
 std::shared_ptr<TlsContext> make_client_tls(TlsOptions const& options) {
-  // Reading the certificates of the system is the dearest part of a start: clients that trust nothing else
-  // share one context, which nobody changes after this function.
+  // Clients that trust nothing but the system share one context, and so read its certificates once.
   static std::mutex mutex;
   static std::weak_ptr<TlsContext> shared;
   std::lock_guard const lock(mutex);
@@ -55,10 +67,8 @@ std::shared_ptr<TlsContext> make_client_tls(TlsOptions const& options) {
     if (auto present = shared.lock()) return present;
   }
   auto context = make_context(ssl::context::tls_client);
-  error_code error;
-  context->set_default_verify_paths(error);
-  if (error) throw std::runtime_error("The system's certificate store can't be read: " + error.message() + ".");
   if (!options.extra_ca_file.empty()) {
+    error_code error;
     context->load_verify_file(options.extra_ca_file, error);
     if (error)
       throw std::runtime_error("The CA file " + options.extra_ca_file + " can't be used: " + error.message() + ".");
@@ -106,6 +116,14 @@ bool Stream::tls() const noexcept { return body_->tls.has_value(); }
 void Stream::client_handshake(std::shared_ptr<TlsContext> tls, std::string const& host,
                               std::function<void(error_code, std::string)> done) {
   body_->context = std::move(tls);
+  error_code untrusted;
+  body_->context->trust_system(untrusted);
+  if (untrusted) {
+    asio::post(get_executor(), [done = std::move(done), untrusted] {
+      done(untrusted, "the system's certificate store can't be read: " + untrusted.message());
+    });
+    return;
+  }
   body_->tls.emplace(body_->socket, *body_->context);
   SSL* const handle = body_->tls->native_handle();
   auto* const parameters = ::SSL_get0_param(handle);

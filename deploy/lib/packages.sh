@@ -6,7 +6,7 @@
 # To build the product. prometheus-cpp's CMake file looks for civetweb and CURL too; Debian's package brings both.
 packages_build=(
   ca-certificates g++ cmake ninja-build=ninja pkg-config=pkg-config
-  libboost1.81-dev libboost-url1.81-dev libssl-dev libcjose-dev zlib1g-dev rapidjson-dev libgit2-dev libre2-dev libyaml-cpp-dev
+  libboost1.81-dev libboost-url1.81-dev libssl-dev libcjose-dev zlib1g-dev libdeflate-dev rapidjson-dev libgit2-dev libre2-dev libyaml-cpp-dev
   libsystemd-dev
   libspdlog-dev libcli11-dev prometheus-cpp-dev
 )
