@@ -238,8 +238,6 @@ void Outbox::update(ports::MessageRef const& message, Json body, Updated done, p
   }
   auto const name = channel + '|' + ts;
   auto& update = updates_[name];
-  update.channel = channel;
-  update.ts = ts;
   update.body = std::move(body.set("channel", channel).set("ts", ts));
   update.plain = false;
   *update.urgency = urgency;
@@ -263,7 +261,7 @@ void Outbox::send_update(std::string const& name) {
     auto& update = entry->second;
     update.sent = update.version;
     if (!update.plain) return core::dump(update.body);
-    return core::dump(plain_fallback(update.body).set("channel", update.channel).set("ts", update.ts));
+    return core::dump(plain_fallback(update.body));
   };
   api_.call(std::move(call), alive_.guard([this, name](WebApi::Outcome const& outcome) { updated(name, outcome); }));
 }

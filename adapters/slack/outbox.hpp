@@ -56,8 +56,7 @@ class Outbox {
     core::Time full_at{};            // when the bucket of this channel would be empty again
   };
   struct Update {
-    std::string channel, ts;
-    core::Json body;
+    core::Json body;  // with channel and ts
     std::uint64_t version = 0, sent = 0;
     std::vector<std::pair<std::uint64_t, Updated>> waiting;
     std::shared_ptr<ports::Urgency> urgency = std::make_shared<ports::Urgency>(ports::Urgency::usual);

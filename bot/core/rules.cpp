@@ -421,12 +421,14 @@ Json to_json(Runbook const& runbook) {
 
 std::string Rules::digest_of(Runbook const& runbook) const {
   auto const known = runbook_digests.find(runbook.name);
-  return known != runbook_digests.end() ? known->second : core::digest_of(runbook);
+  bool const own = known != runbook_digests.end() && this->runbook(runbook.name) == &runbook;
+  return own ? known->second : core::digest_of(runbook);
 }
 
 std::string Rules::digest_of(Policy const& policy) const {
   auto const known = policy_digests.find(policy.name);
-  return known != policy_digests.end() ? known->second : core::digest_of(policy);
+  bool const own = known != policy_digests.end() && &policies.at(policy.name) == &policy;
+  return own ? known->second : core::digest_of(policy);
 }
 
 std::string digest_of(Policy const& policy) { return digest_of(canonical(to_json(policy))); }

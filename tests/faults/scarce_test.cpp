@@ -258,7 +258,6 @@ TEST_CASE("F8 the ledger's folder is mounted read-only under the service, and be
   ServiceKit kit;
   auto const folder = "'" + kit.ledger().string() + "'";
   auto const side = "'" + (kit / "mounted").string() + "'";
-  fs::create_directories(kit.ledger());
   fs::create_directories(kit / "mounted");
   // Made read-only beside it, then laid over it at once: the folder itself is busy whenever the service writes. Flags
   // that a namespace above has locked must be named again, or the kernel says EPERM.
@@ -274,20 +273,18 @@ TEST_CASE("F8 the ledger's folder is mounted read-only under the service, and be
   auto const inside = [&](std::string const& command) {
     return support::run("nsenter -m -t " + enter.back() + " sh -c \"" + command + "\"");
   };
-  auto const probe = inside(read_only + " && ! touch " + folder + "/probe && umount " + folder + " " + side);
-  if (probe.code != 0) {
+  if (auto const probe = inside(read_only); holder.ended() || probe.code != 0) {
     std::printf("SKIPPED: F8 by a real mount: this account may not mount in a namespace of its own: %s\n",
                 (holder.log_text() + probe.out).c_str());
     return;
   }
-  auto const entered = [&](std::vector<std::string> then) {
-    auto words = kit.serve_words();
-    then.insert(then.begin(), enter.begin(), enter.end());
-    words.insert(words.begin(), then.begin(), then.end());
-    return words;
-  };
-  kit.start({.words = entered({})});
+  REQUIRE(inside("umount " + folder + " " + side).code == 0);
+  auto words = kit.serve_words();
+  words.insert(words.begin(), enter.begin(), enter.end());
+  kit.start({.words = words});
   auto const id = kit.ask("witness"), denied = kit.ask("witness-two");
+  for (auto const& one : {id, denied})  // nothing of theirs is under way any more
+    REQUIRE(kit.wait([&] { return kit.entries("request.posted", one).size() == 1; }));
   auto const mounted = inside(read_only + " && ! touch " + folder + "/probe");
   CAPTURE(mounted.out);
   REQUIRE(mounted.code == 0);
@@ -301,7 +298,7 @@ TEST_CASE("F8 the ledger's folder is mounted read-only under the service, and be
   CHECK(kit.running());
   kit.kill();
 
-  kit.start({.words = entered({}), .wait_ready = false});  // the mount is still there
+  kit.start({.words = words, .wait_ready = false});  // the mount is still there
   CHECK(kit.wait_end() == 3);
   CHECK(kit.process().log_text().find("ledger.git") != std::string::npos);
   CHECK(kit.witnessed() == 0);

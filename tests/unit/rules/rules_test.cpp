@@ -165,6 +165,14 @@ TEST_CASE("property: rules survive the way through the ledger exactly") {
     REQUIRE(canonical(to_json(*read, Json::object({{"x", 1}}))) == canonical(json));
     for (auto const& [key, policy] : rules.policies) CHECK(digest_of(read->policies.at(key)) == digest_of(policy));
     for (auto const& [key, runbook] : rules.runbooks) CHECK(digest_of(read->runbooks.at(key)) == digest_of(runbook));
+    // What rules remember of their own is what the functions say; of another's they remember nothing.
+    for (auto const& [key, runbook] : read->runbooks) CHECK(read->digest_of(runbook) == digest_of(runbook));
+    for (auto const& [key, policy] : read->policies) {
+      CHECK(read->digest_of(policy) == digest_of(policy));
+      auto other = policy;
+      other.expires += std::chrono::minutes(1);
+      CHECK(read->digest_of(other) == digest_of(other));
+    }
   }
 }
 
