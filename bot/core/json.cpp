@@ -1,18 +1,10 @@
 #include "bot/core/json.hpp"
 
 #define RAPIDJSON_HAS_STDSTRING 1
-#include <rapidjson/error/en.h>
-#include <rapidjson/memorystream.h>
 #include <rapidjson/prettywriter.h>
-#include <rapidjson/reader.h>
 #include <rapidjson/writer.h>
 
 #include <algorithm>
-#include <cmath>
-#include <optional>
-
-#include "bot/core/json_without.hpp"
-#include "bot/core/text.hpp"
 
 namespace core {
 
@@ -24,9 +16,8 @@ namespace {
 
 Json const kNull{};
 
-constexpr std::size_t kUsualText =
-    4 * 1024;                               // bytes of a card or an entry; RapidJSON begins with 256 and grows by half
-constexpr std::size_t kReaderStack = 1024;  // bytes; a string is read onto it
+// Bytes of a card or an entry; RapidJSON begins with 256 and grows by half.
+constexpr std::size_t kUsualText = 4 * 1024;
 
 // RFC 8785 section 3.2.3 sorts keys by UTF-16 code units. Bytewise UTF-8 order differs from that only between
 // U+E000..U+FFFF (lead bytes EE, EF) and the supplementary planes (lead bytes F0..F4), which sort lower in UTF-16.
@@ -39,120 +30,6 @@ bool utf16_less(std::string const& a, std::string const& b) {
   if (supplementary_a != supplementary_b && (ca >= 0xEE && cb >= 0xEE)) return supplementary_a;
   return ca < cb;
 }
-
-// Builds the value while the reader runs; returning false stops the reader.
-class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
- public:
-  Builder(JsonLimits const& limits, std::string_view left_out) : limits_(limits), left_out_(left_out) {}
-
-  bool Null() { return add(Json()); }
-  bool Bool(bool value) { return add(Json(value)); }
-  bool Int(int value) { return add(Json(value)); }
-  bool Uint(unsigned value) { return add(Json(std::uint32_t{value})); }
-  bool Int64(std::int64_t value) { return add(Json(value)); }
-  bool Uint64(std::uint64_t value) {
-    // RapidJSON calls this for every positive number beyond 32 bits.
-    if (value <= static_cast<std::uint64_t>(INT64_MAX)) return add(Json(static_cast<std::int64_t>(value)));
-    // Beyond int64 it can't be one of our numbers; a double keeps the magnitude for whoever only passes it on.
-    return add(Json(static_cast<double>(value)));
-  }
-  bool Double(double value) {
-    // RapidJSON lets 7E308 pass as infinity, which no JSON can be written of.
-    if (!std::isfinite(value)) return refuse(Errc::bad_input, "a number is too large");
-    return add(Json(value));
-  }
-  bool String(char const* text, rapidjson::SizeType length, bool) {
-    if (length > limits_.max_string)
-      return refuse(Errc::too_large,
-                    "a string is longer than the limit of " + std::to_string(limits_.max_string) + " bytes");
-    if (!nul_ok(text, length) || !whole(text, length)) return false;
-    return add(leaving_ ? Json() : Json(std::string(text, length)));
-  }
-  bool StartObject() { return leaving_ ? open_left_out() : open(Json(Json::Object())); }
-  bool Key(char const* text, rapidjson::SizeType length, bool) {
-    if (length > limits_.max_key)
-      return refuse(Errc::too_large, "a key is longer than the limit of " + std::to_string(limits_.max_key) + " bytes");
-    if (!nul_ok(text, length) || !whole(text, length)) return false;
-    if (leaving_) return true;
-    std::string_view const key(text, length);
-    leaving_ = !left_out_.empty() && key == left_out_;
-    auto const [member, fresh] = stack_.back()->if_object()->try_emplace(std::string(key));
-    if (!fresh) return refuse(Errc::bad_input, "the key \"" + one_line(key, 64) + "\" stands twice in one object");
-    member_ = &member->second;
-    return true;
-  }
-  bool EndObject(rapidjson::SizeType) { return close(); }
-  bool StartArray() { return leaving_ ? open_left_out() : open(Json(Json::Array())); }
-  bool EndArray(rapidjson::SizeType) { return close(); }
-
-  Json root;
-  std::optional<Error> error;
-
- private:
-  bool refuse(Errc code, std::string why) {
-    error = make_error(code, std::move(why));
-    return false;
-  }
-  bool nul_ok(char const* text, std::size_t length) {
-    if (limits_.allow_nul || std::string_view(text, length).find('\0') == std::string_view::npos) return true;
-    return refuse(Errc::bad_input, "a string contains a NUL character");
-  }
-  // RapidJSON checks the bytes that it reads, but writes "\udc00" without a leading half as ED B0 80, which is no
-  // UTF-8.
-  bool whole(char const* text, std::size_t length) {
-    for (std::string_view rest(text, length);;) {
-      auto const at = rest.find('\xED');
-      if (at == std::string_view::npos) return true;
-      rest.remove_prefix(at + 1);
-      if (!rest.empty() && static_cast<unsigned char>(rest.front()) >= 0xA0)
-        return refuse(Errc::bad_input, "a string contains half a surrogate pair");
-    }
-  }
-  Json* place(Json value) {
-    if (stack_.empty()) {
-      root = std::move(value);
-      return &root;
-    }
-    if (auto* array = stack_.back()->if_array()) return &array->emplace_back(std::move(value));
-    *member_ = std::move(value);
-    return member_;
-  }
-  bool count() {
-    if (++values_ > limits_.max_values)
-      return refuse(Errc::too_large, "it has more than " + std::to_string(limits_.max_values) + " values");
-    return true;
-  }
-  bool add(Json value) {
-    if (!count()) return false;
-    if (!leaving_) return place(std::move(value)), true;
-    if (inside_ == 0) leave_out();
-    return true;
-  }
-  bool may_open() {
-    if (!count()) return false;
-    if (stack_.size() + inside_ < limits_.max_depth) return true;
-    return refuse(Errc::too_large, "it is nested deeper than " + std::to_string(limits_.max_depth) + " levels");
-  }
-  bool open(Json container) { return may_open() && (stack_.push_back(place(std::move(container))), true); }
-  bool open_left_out() { return may_open() && (++inside_, true); }
-  bool close() {
-    if (!leaving_) return stack_.pop_back(), true;
-    if (--inside_ == 0) leave_out();
-    return true;
-  }
-  void leave_out() {
-    leaving_ = false;
-    place(Json());
-  }
-
-  JsonLimits limits_;
-  std::vector<Json*> stack_;  // stable: only the innermost container grows while it is on top
-  Json* member_ = nullptr;    // where the value of the last key goes
-  std::size_t values_ = 0;
-  std::string_view left_out_;
-  bool leaving_ = false;    // what comes next, or is being read, stands under that key
-  std::size_t inside_ = 0;  // containers of it that are open
-};
 
 template <class Writer>
 void write(Writer& out, Json const& json, bool canonical_form) {
@@ -253,32 +130,6 @@ std::int64_t Json::integer(std::int64_t otherwise) const noexcept {
 bool Json::boolean(bool otherwise) const noexcept {
   auto const* value = if_bool();
   return value ? *value : otherwise;
-}
-
-Result<Json> parse_json(std::string_view bytes, JsonLimits const& limits) {
-  return parse_json_without({}, bytes, limits);
-}
-
-Result<Json> parse_json_without(std::string_view left_out, std::string_view bytes, JsonLimits const& limits) {
-  if (bytes.size() > limits.max_bytes)
-    return make_error(Errc::too_large, "the JSON text has " + std::to_string(bytes.size()) + " bytes; the limit is " +
-                                           std::to_string(limits.max_bytes));
-  // RapidJSON takes a NUL for the end and would leave what follows unread: another reader may see another document.
-  if (auto const nul = bytes.find('\0'); nul != std::string_view::npos)
-    return make_error(Errc::bad_input, "not valid JSON at byte " + std::to_string(nul) + ": a NUL");
-  rapidjson::MemoryStream stream(bytes.data(), bytes.size());
-  rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> input(stream);
-  rapidjson::Reader reader(nullptr, kReaderStack);
-  Builder builder(limits, left_out);
-  // Without kParseFullPrecisionFlag: fractions are passed on at most, and its conversion of "0e88" is undefined
-  // (internal/diyfp.h counts the leading zeros of 0).
-  auto const parsed =
-      reader.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(input, builder);
-  if (builder.error) return std::move(*builder.error);
-  if (parsed.IsError())
-    return make_error(Errc::bad_input, std::string("not valid JSON at byte ") + std::to_string(parsed.Offset()) + ": " +
-                                           rapidjson::GetParseError_En(parsed.Code()));
-  return std::move(builder.root);
 }
 
 std::string dump(Json const& value) {

@@ -15,6 +15,7 @@ constexpr std::size_t kMaxBatch = 512;  // events stepped between two writes
 // Requests whose messages are drawn in one turn of the loop: in a turn each WebSocket takes one message and sends one,
 // and of a batch's clicks many wait for theirs.
 constexpr int kRefreshAtOnce = 1;
+constexpr core::Duration kDrawingWaits{25};  // ms
 constexpr int kHeldBackAtOnce = 4;  // of those that a write held back, before the next one begins
 constexpr int kTurnsApart = 3;      // a message of some KiB is taken in two or three turns
 
@@ -296,7 +297,8 @@ void Engine::perform(core::Effect const& effect) {
 }
 
 // Drawing messages is what costs most of an event, and nobody waits for it like a clicker for the answer or the writer
-// for the next batch: it comes after both, in turns with what the sockets bring.
+// for the next batch: it comes after both, in turns with what the sockets bring. While a batch is on its way it leaves
+// the processor to the writer, for a while.
 void Engine::refresh_soon(core::RequestId const& id) {
   mark_stale(id);
   if (stopping_) return refresh_some();  // there may be no next turn
@@ -333,6 +335,16 @@ bool Engine::may_be_drawn(core::RequestId const& id) {
 
 void Engine::refresh_some() {
   if (blind_) return;
+  if (writing_ && !drawing_ && !stopping_) {
+    if (drawing_timer_ != 0 || stale_.empty()) return;
+    drawing_timer_ = parts_.loop.call_after(kDrawingWaits, [this, alive = std::weak_ptr<int>(alive_)] {
+      if (alive.expired()) return;
+      drawing_timer_ = 0;
+      drawing_ = true;
+      refresh_some();
+    });
+    return;
+  }
   int left = kRefreshAtOnce;
   for (std::size_t at = 0; at < stale_.size();) {
     auto const id = stale_[at];
@@ -345,6 +357,7 @@ void Engine::refresh_some() {
     stale_.erase(stale_.begin() + static_cast<std::ptrdiff_t>(at));
     outbox_.refresh(id);
   }
+  drawing_ = false;
 }
 
 void Engine::reply(core::Reply const& reply) {

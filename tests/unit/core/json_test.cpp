@@ -63,6 +63,37 @@ TEST_CASE("json: whole numbers stay whole numbers up to the ends of 64 bits") {
   CHECK_FALSE(parse_json("9223372036854775808").value().is_int());
 }
 
+TEST_CASE("json: control characters and bytes that are no UTF-8 are refused wherever they stand, and never written") {
+  for (std::size_t at = 0; at <= 40; ++at) {
+    for (unsigned char control = 0; control < 0x20; ++control) {
+      std::string text(40, 'a');
+      text.insert(at, 1, static_cast<char>(control));
+      auto const raw = "[\"" + text + "\"]";
+      CHECK(parse_json(raw, {.allow_nul = true}).has_error());
+      auto const written = dump(Json(text)), exact = canonical(Json(text)), pretty = dump_pretty(Json(text));
+      for (auto const& one : {written, exact, pretty.substr(0, pretty.size() - 1)}) {
+        CHECK(std::ranges::none_of(one, [](char c) { return static_cast<unsigned char>(c) < 0x20; }));
+        CHECK(parse_json(one, {.allow_nul = true})->text() == text);
+      }
+    }
+    for (std::string const bad : {"\x80", "\xC3", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF", "\xE2\x82"}) {
+      std::string text(40, 'a');
+      text.insert(at, bad);
+      auto const refused = parse_json("{\"" + text + "\":1}");
+      REQUIRE(refused.has_error());
+      CHECK(refused.error().message.find("at byte " + std::to_string(at + 2)) != std::string::npos);
+      CHECK(parse_json("[\"" + text + "\"]").has_error());
+    }
+    std::string text(40, 'a');
+    text.insert(at, "\xF0\x9F\x98\x80\xC3\xA9");
+    CHECK(parse_json("[\"" + text + "\"]")->at_index(0).text() == text);
+  }
+  CHECK(parse_json("\xEF\xBB\xBF[1]").has_value());
+  for (char const control : {'\x00', '\x0B', '\x0C', '\x1F', '\x7F'})
+    CHECK(parse_json(std::string("[1,") + control + "2]").has_error());
+  CHECK(parse_json("[\t1,\r\n 2]").has_value());
+}
+
 TEST_CASE("json: canonical form is RFC 8785") {
   auto const canon = [](char const* text) { return canonical(parse_json(text).value()); };
   CHECK(canon(R"({ "b" : 1, "a" : [ true , null ] })") == R"({"a":[true,null],"b":1})");
