@@ -3,6 +3,9 @@
 #define RAPIDJSON_HAS_STDSTRING 1
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/writer.h>
+#if defined(RAPIDJSON_SIMD)
+#error "RapidJSON's vector code leaves U+001A to U+001F unescaped: see json_read.cpp"
+#endif
 
 #include <algorithm>
 

@@ -1,11 +1,13 @@
 // Reading JSON. Apart from writing it: RapidJSON's vector code may be used here, but its writer's leaves U+001A to
 // U+001F unescaped (writer.h compares with 0x19), so this macro must never reach that.
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(RAPIDJSON_SSE2)
 #define RAPIDJSON_SSE2
 #endif
 #include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -18,7 +20,8 @@ namespace core {
 
 namespace {
 
-constexpr std::size_t kReaderStack = 1024;  // bytes; a string is read onto it
+constexpr std::size_t kReaderStack = 1024;             // bytes; a string is read onto it
+constexpr std::size_t kCopied = std::size_t{1} << 18;  // bytes; longer texts are read where they stand
 
 // Builds the value while the reader runs; returning false stops the reader.
 class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
@@ -77,7 +80,7 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
     if (limits_.allow_nul || std::string_view(text, length).find('\0') == std::string_view::npos) return true;
     return refuse(Errc::bad_input, "a string contains a NUL character");
   }
-  // RapidJSON checks the bytes that it reads, but writes "\udc00" without a leading half as ED B0 80, which is no
+  // bad_byte() has seen the bytes, but RapidJSON writes "\udc00" without a leading half as ED B0 80, which is no
   // UTF-8.
   bool whole(char const* text, std::size_t length) {
     for (std::string_view rest(text, length);;) {
@@ -160,7 +163,11 @@ std::optional<Error> bad_byte(std::string_view bytes) {
       }
       auto const from = at;
       while (at < bytes.size() && static_cast<unsigned char>(bytes[at]) >= 0x80) ++at;
-      if (!is_utf8(bytes.substr(from, at - from))) return bad_at(from, "bytes that are no UTF-8");
+      if (is_utf8(bytes.substr(from, at - from))) continue;
+      auto bad = from;
+      for (std::size_t length = 2; length <= 4;)
+        is_utf8(bytes.substr(bad, length)) ? (bad += length, length = 2) : ++length;
+      return bad_at(bad, "bytes that are no UTF-8");
     }
   }
   return std::nullopt;
@@ -176,20 +183,27 @@ Result<Json> parse_json_without(std::string_view left_out, std::string_view byte
   if (bytes.size() > limits.max_bytes)
     return make_error(Errc::too_large, "the JSON text has " + std::to_string(bytes.size()) + " bytes; the limit is " +
                                            std::to_string(limits.max_bytes));
-  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);  // RFC 8259 section 8.1: may be ignored
   if (auto bad = bad_byte(bytes)) return std::move(*bad);
-  // Its end is a NUL to RapidJSON, and its vector loops read whole blocks of 16 bytes.
-  std::string padded;
-  padded.reserve(bytes.size() + 16);
-  padded.append(bytes).append(16, '\0');
-  rapidjson::StringStream stream(padded.c_str());
+  std::size_t const skipped = bytes.starts_with("\xEF\xBB\xBF") ? 3 : 0;  // RFC 8259 section 8.1: may be ignored
+  bytes.remove_prefix(skipped);
   rapidjson::Reader reader(nullptr, kReaderStack);
   Builder builder(limits, left_out);
   // Without kParseFullPrecisionFlag: fractions are passed on at most, and its conversion of "0e88" is undefined
   // (internal/diyfp.h counts the leading zeros of 0). Without kParseValidateEncodingFlag: bad_byte() has looked.
-  auto const parsed = reader.Parse<rapidjson::kParseIterativeFlag>(stream, builder);
+  auto const parsed = [&] {
+    if (bytes.size() > kCopied) {
+      rapidjson::MemoryStream stream(bytes.data(), bytes.size());
+      return reader.Parse<rapidjson::kParseIterativeFlag>(stream, builder);
+    }
+    // The vector loops end at a NUL and read whole blocks of 16 bytes.
+    std::string padded;
+    padded.reserve(bytes.size() + 16);
+    padded.append(bytes).append(16, '\0');
+    rapidjson::StringStream stream(padded.c_str());
+    return reader.Parse<rapidjson::kParseIterativeFlag>(stream, builder);
+  }();
   if (builder.error) return std::move(*builder.error);
-  if (parsed.IsError()) return bad_at(parsed.Offset(), rapidjson::GetParseError_En(parsed.Code()));
+  if (parsed.IsError()) return bad_at(parsed.Offset() + skipped, rapidjson::GetParseError_En(parsed.Code()));
   return std::move(builder.root);
 }
 

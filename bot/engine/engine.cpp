@@ -16,8 +16,8 @@ constexpr std::size_t kMaxBatch = 512;  // events stepped between two writes
 // and of a batch's clicks many wait for theirs.
 constexpr int kRefreshAtOnce = 1;
 constexpr core::Duration kDrawingWaits{25};  // ms
-constexpr int kHeldBackAtOnce = 4;  // of those that a write held back, before the next one begins
-constexpr int kTurnsApart = 3;      // a message of some KiB is taken in two or three turns
+constexpr std::size_t kHeldBackAtOnce = 4;   // of those that a write held back, before the next one begins
+constexpr int kTurnsApart = 3;               // a message of some KiB is taken in two or three turns
 
 // A deny or a cancel.
 bool takes_away(core::Event const& event) {
@@ -64,6 +64,7 @@ Engine::Engine(Parts parts, core::State folded)
 Engine::~Engine() {
   if (timer_ != 0) parts_.loop.cancel(timer_);
   if (retry_timer_ != 0) parts_.loop.cancel(retry_timer_);
+  if (drawing_timer_ != 0) parts_.loop.cancel(drawing_timer_);
 }
 
 void Engine::clean(std::string& text) const {
@@ -233,11 +234,14 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
 }
 
 void Engine::draw_held_back() {
-  int left = kHeldBackAtOnce;
-  for (auto const& id : std::exchange(held_back_, {})) {
-    auto const stale = std::ranges::find(stale_, id);
-    if (stale == stale_.end() || left-- == 0) continue;
-    stale_.erase(stale);
+  auto const held_back = std::exchange(held_back_, {});
+  // In the order in which they became stale, so that of many each has its turn.
+  std::vector<core::RequestId> drawn;
+  for (auto at = stale_.begin(); at != stale_.end() && drawn.size() < kHeldBackAtOnce; ++at) {
+    if (held_back.contains(*at)) drawn.push_back(*at);
+  }
+  for (auto const& id : drawn) {
+    std::erase(stale_, id);
     outbox_.refresh(id);
   }
 }
@@ -358,6 +362,7 @@ void Engine::refresh_some() {
     outbox_.refresh(id);
   }
   drawing_ = false;
+  if (drawing_timer_ != 0) parts_.loop.cancel(std::exchange(drawing_timer_, 0));
 }
 
 void Engine::reply(core::Reply const& reply) {

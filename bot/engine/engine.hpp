@@ -176,7 +176,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   std::set<core::RequestId> held_back_;  // of them, those that were being written when their turn came
   bool refreshing_ = false;              // the loop will call refresh_some()
   bool drawing_ = false;                 // they have waited for the writer long enough
-  std::uint64_t drawing_timer_ = 0;
+  ports::Loop::TimerId drawing_timer_ = 0;
   std::vector<Waiting> deferred_;        // internal events to be stepped once the ledger can be written again
   std::map<core::Ticket, Replied> tickets_;
   core::Ticket last_ticket_ = 0;

@@ -82,13 +82,34 @@ TEST_CASE("json: control characters and bytes that are no UTF-8 are refused wher
       auto const refused = parse_json("{\"" + text + "\":1}");
       REQUIRE(refused.has_error());
       CHECK(refused.error().message.find("at byte " + std::to_string(at + 2)) != std::string::npos);
+      auto const after = parse_json("[\"\xC3\xA9\xE2\x82\xAC" + bad + "\"]");
+      CHECK(after.error().message.find("at byte 7") != std::string::npos);
       CHECK(parse_json("[\"" + text + "\"]").has_error());
     }
     std::string text(40, 'a');
     text.insert(at, "\xF0\x9F\x98\x80\xC3\xA9");
     CHECK(parse_json("[\"" + text + "\"]")->at_index(0).text() == text);
   }
+  for (std::size_t size = 0; size <= 40; ++size) {
+    std::string const text(size, 'a'), space(size, ' ');
+    CHECK(parse_json("[\"" + text + R"(\u00e9\uD83D\uDE00\n\"\\)" + text + "\"]")->at_index(0).text() ==
+          text + "\xC3\xA9\xF0\x9F\x98\x80\n\"\\" + text);
+    CHECK(parse_json(space + "[" + space + "1" + space + "]" + space)->at_index(0).integer() == 1);
+    for (auto const* cut : {"", "\\", "\\u00e", "\\uD83D", "\\uD83D\\uDE0"}) {
+      CHECK(parse_json("[\"" + text + cut).has_error());
+      CHECK(parse_json("\"" + text + cut).has_error());
+    }
+    CHECK(parse_json("[\"" + text + "\\uDE00\"]").has_error());
+  }
+  // The same where it is too long to be copied.
+  std::string const much(std::size_t{1} << 18, 'a');
+  CHECK(parse_json("[\"" + much + "\xC3\xA9\"]")->at_index(0).text() == much + "\xC3\xA9");
+  for (auto const* bad : {"\x1B", "\xFF", "\xED\xA0\x80"}) CHECK(parse_json("[\"" + much + bad + "\"]").has_error());
+  CHECK(parse_json("[\"" + much + "\"] 2").has_error());
   CHECK(parse_json("\xEF\xBB\xBF[1]").has_value());
+  for (auto const* half : {"\xEF[1]", "\xBB\xBF[1]", "\xEF\xBB\xBF\xEF\xBB\xBF[1]"})
+    CHECK(parse_json(half).has_error());
+  CHECK(parse_json("\xEF\xBB\xBF[x]").error().message.find("at byte 4") != std::string::npos);
   for (char const control : {'\x00', '\x0B', '\x0C', '\x1F', '\x7F'})
     CHECK(parse_json(std::string("[1,") + control + "2]").has_error());
   CHECK(parse_json("[\t1,\r\n 2]").has_value());

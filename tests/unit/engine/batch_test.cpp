@@ -104,6 +104,41 @@ TEST_CASE("of the messages that a batch changes one is drawn in a turn of the lo
   CHECK(answered_first == ids.size());
 }
 
+TEST_CASE("while a batch is on its way a card waits 25 ms for the writer, and no longer, even if that hangs") {
+  Rig rig;
+  auto const id = rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
+  rig.ledger.held = true;
+  rig.approve("bob", id);
+  rig.ask();  // the next batch
+  auto const before = rig.chat.updates;
+  SECTION("a writer that hangs") {
+    rig.ledger.finish();
+    rig.settle();
+    REQUIRE(rig.ledger.waiting);
+    rig.loop.advance(24ms);
+    CHECK(rig.chat.updates == before);
+    rig.loop.advance(1ms);
+    CHECK(rig.chat.updates == before + 1);
+    rig.ledger.held = false;
+    rig.ledger.finish();
+  }
+  SECTION("a writer that is done sooner") {
+    rig.ledger.finish();
+    rig.settle();
+    rig.ledger.held = false;
+    rig.ledger.finish();
+    rig.settle();
+    CHECK(rig.chat.updates > before);
+  }
+  SECTION("the service ends") {
+    rig.ledger.finish();
+    rig.settle();
+    rig.engine.reset();
+    rig.loop.advance(1s);
+    CHECK(rig.chat.updates == before);
+  }
+}
+
 TEST_CASE("a vote that still waits after 2.0 s is not recorded and never counts later") {
   Rig rig;
   auto const id = rig.open();
