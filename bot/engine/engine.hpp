@@ -177,7 +177,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   bool refreshing_ = false;              // the loop will call refresh_some()
   bool drawing_ = false;                 // they have waited for the writer long enough
   ports::Loop::TimerId drawing_timer_ = 0;
-  std::vector<Waiting> deferred_;        // internal events to be stepped once the ledger can be written again
+  std::vector<Waiting> deferred_;  // internal events to be stepped once the ledger can be written again
   std::map<core::Ticket, Replied> tickets_;
   core::Ticket last_ticket_ = 0;
   ports::Loop::TimerId timer_ = 0, retry_timer_ = 0;

@@ -5,7 +5,8 @@
 #include "tests/support/virtual_loop.hpp"
 
 TEST_CASE(
-    "T69 history: a request's entries, where what is absent costs no walk, what lies too far back is given up in time") {
+    "T69 history: a request's entries, where what is absent costs no walk, what lies too far back is given up in "
+    "time") {
   support::Ledger ledger;
   auto store = ledger.store();
   auto const write = [&](std::uint32_t number) {
