@@ -226,10 +226,11 @@ void Engine::locked_out(std::string const& platform, std::string const& why) {
   auto name = platform;
   name.front() = static_cast<char>(name.front() - 'a' + 'A');
   core::Note note{
-      .text = name +
-              " has locked the bot out: messages there are not brought up to date, and clicks there may not "
-              "arrive, until an operator mends it and reloads the configuration. What is pending stays "
-              "pending, and can be decided here.",
+      .text =
+          name +
+          " has locked the bot out: messages there are not brought up to date, and clicks there may not "
+          "arrive, until an operator mends it and, if the configuration was changed for it, has it reloaded. What is "
+          "pending stays pending, and can be decided here.",
       .mention = {},
       .block = why,
       .block_label = "What is wrong there"};
