@@ -70,11 +70,17 @@ std::string encode_idx(std::vector<PackedObject>& objects, std::string_view pack
   return out;
 }
 
-void PackBuilder::FreeCompressor::operator()(libdeflate_compressor* compressor) const noexcept {
+void Compressor::Free::operator()(libdeflate_compressor* compressor) const noexcept {
   libdeflate_free_compressor(compressor);
 }
 
-PackBuilder::PackBuilder() {
+libdeflate_compressor* Compressor::get() {
+  if (!made_) made_.reset(libdeflate_alloc_compressor(kLevel));
+  if (!made_) throw core::Failure(make_error(Errc::unavailable, "Nothing can be compressed: out of memory."));
+  return made_.get();
+}
+
+PackBuilder::PackBuilder(Compressor& compressor) : compressor_(&compressor) {
   bytes_ = "PACK";
   put_be32(bytes_, 2);
   put_be32(bytes_, 0);  // the count, known at the end
@@ -101,12 +107,11 @@ void PackBuilder::put_compressed(std::string_view body, std::size_t stored_below
     put_be32(bytes_, libdeflate_adler32(1, body.data(), body.size()));
     return;
   }
-  if (!compressor_) compressor_.reset(libdeflate_alloc_compressor(kLevel));
-  if (!compressor_) throw core::Failure(make_error(Errc::unavailable, "Nothing can be compressed: out of memory."));
+  auto* const compressor = compressor_->get();
   auto const start = bytes_.size();
-  bytes_.resize(start + libdeflate_zlib_compress_bound(compressor_.get(), body.size()));
-  auto const used = libdeflate_zlib_compress(compressor_.get(), body.data(), body.size(), bytes_.data() + start,
-                                             bytes_.size() - start);
+  bytes_.resize(start + libdeflate_zlib_compress_bound(compressor, body.size()));
+  auto const used =
+      libdeflate_zlib_compress(compressor, body.data(), body.size(), bytes_.data() + start, bytes_.size() - start);
   if (used == 0) throw core::Failure(make_error(Errc::unavailable, "An object could not be compressed."));
   bytes_.resize(start + used);
 }

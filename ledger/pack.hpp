@@ -29,9 +29,21 @@ std::string encode_idx(std::vector<PackedObject>& objects, std::string_view pack
 
 std::string sha1_bytes(std::string_view bytes);  // 20 bytes
 
+// Made when first needed and kept: a hundred KiB that each batch would else make and free. Not for two threads.
+class Compressor {
+ public:
+  libdeflate_compressor* get();  // throws Failure(unavailable) when there is no memory for it
+
+ private:
+  struct Free {
+    void operator()(libdeflate_compressor* compressor) const noexcept;
+  };
+  std::unique_ptr<libdeflate_compressor, Free> made_;
+};
+
 class PackBuilder {
  public:
-  PackBuilder();
+  explicit PackBuilder(Compressor& compressor);  // which outlives it
 
   // Adds an object and answers with its offset.
   std::uint64_t add(ObjectType type, Oid const& id, std::string_view body);
@@ -57,10 +69,7 @@ class PackBuilder {
     std::size_t operator()(Oid const& id) const noexcept;
   };
   std::unordered_set<Oid, OidHash> ids_;
-  struct FreeCompressor {
-    void operator()(libdeflate_compressor* compressor) const noexcept;
-  };
-  std::unique_ptr<libdeflate_compressor, FreeCompressor> compressor_;  // made when needed
+  Compressor* compressor_;
 };
 
 // A delta that turns `base` into `target` where one stretch changed: copy, insert, copy. Empty when it would not be

@@ -95,6 +95,7 @@ class Store::Impl {
   ObjectDb db_;
   std::unique_ptr<BatchWriter> objects_;
   TreeCache tree_;
+  Compressor compressor_;
   // Where the acknowledged head stands, and where the batch being built has come to.
   struct Position {
     std::optional<Oid> commit;
@@ -205,7 +206,7 @@ Result<std::vector<Result<Store::Receipts>>> Store::Impl::commit(std::span<Group
     if (kept.error().code != Errc::no_space || objects_->pack_count() >= kMaxPacks) return fail(kept.error(), suspect);
   }
 
-  PackBuilder batch;
+  PackBuilder batch(compressor_);
   tip_ = head_;
   std::vector<Result<Receipts>> out;
   std::vector<char const*> kinds;  // of what is written, for the failpoints
