@@ -272,9 +272,12 @@ void Outbox::updated(std::string const& name, WebApi::Outcome const& outcome) {
   auto& update = at->second;
   update.busy = false;
   if (refused_content(outcome) && !update.plain) {
-    ++counters_.fallbacks;
-    parts_.log.error("slack refused an update's blocks; sending it as plain text", {{"error", outcome.answer->error}});
-    update.plain = true;
+    if (update.version == update.sent) {  // a newer state has blocks of its own to try
+      ++counters_.fallbacks;
+      parts_.log.error("slack refused an update's blocks; sending it as plain text",
+                       {{"error", outcome.answer->error}});
+      update.plain = true;
+    }
     return send_update(name);
   }
   core::Result<void> result = boost::system::in_place_value;

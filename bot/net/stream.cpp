@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
 #include <cerrno>
+#include <cstdlib>
 #include <fstream>
 #include <mutex>
 #include <optional>
@@ -27,11 +28,22 @@ class TlsContext : public ssl::context {
   void trust_system(error_code& error) {
     std::lock_guard const lock(mutex_);
     if (trusting_) return;
-    set_default_verify_paths(error);
+    // As SSL_CTX_set_default_verify_paths(), which hides that it could not open the file: then every peer would be
+    // unknown until a restart. Here the next handshake looks again.
+    load_verify_file(place(::X509_get_default_cert_file_env(), ::X509_get_default_cert_file()), error);
+    if (error.category() == asio::error::get_system_category() && error.value() != ENOENT && error.value() != EACCES)
+      return;
+    error = {};  // none there, or a part of it is no certificate: what could be read counts
+    add_verify_path(place(::X509_get_default_cert_dir_env(), ::X509_get_default_cert_dir()), error);
     trusting_ = !error;
   }
 
  private:
+  static char const* place(char const* variable, char const* usual) {
+    auto const* set = ::secure_getenv(variable);
+    return set != nullptr ? set : usual;
+  }
+
   std::mutex mutex_;
   bool trusting_ = false;
 };

@@ -34,7 +34,7 @@ ClickTimes click_all(net::Io& io, playground::SlackStandIn& slack, std::vector<p
 
 struct Refresh {
   std::size_t clicks = 0, lost = 0;
-  double gap_ms = 0;  // how long no socket stood that takes clicks
+  double gap_ms = 0;  // how long no socket stood to which a click could be delivered
 };
 
 // Clicks `every` for `whole`; after a quarter of it all sockets are told to refresh, as Slack does now and then.

@@ -182,3 +182,24 @@ TEST_CASE("tls: files that can't be used are named") {
   REQUIRE_FALSE(server.has_value());
   CHECK(server.error().text.find("/nowhere/cert.pem") != std::string::npos);
 }
+
+TEST_CASE("tls: a system's store that could not be opened once is opened at the next handshake") {
+  World world;
+  auto const server = world.serve_as("DNS:localhost");
+  auto const store = world.dir / "store.pem";
+  // As with too few descriptors: it is there, and opening it fails.
+  std::filesystem::create_symlink(store, store);
+  ::setenv("SSL_CERT_FILE", store.c_str(), 1);
+  auto const client = net::make_http_client(world.io, {});
+  net::HttpRequest request;
+  request.url = url(*server, "/", "https", "localhost");
+  auto const early = call(world.io, *client, request);
+  std::filesystem::remove(store);
+  std::filesystem::copy_file(world.dir / "ca.pem", store);
+  auto const late = call(world.io, *client, request);
+  ::unsetenv("SSL_CERT_FILE");
+  REQUIRE_FALSE(early.has_value());
+  CHECK_THAT(early.error().text, Catch::Contains("certificate store can't be read"));
+  if (!late) FAIL(late.error().text);
+  CHECK(late->status == 200);
+}

@@ -351,6 +351,26 @@ TEST_CASE("slack outbox: refused blocks fall back to text that still shows the a
   CHECK(updated->updated->error().code == core::Errc::bad_input);
 }
 
+TEST_CASE("slack outbox: a state that Slack refuses takes nothing from the newer one that waits behind it") {
+  Bench bench;
+  bench.connected();
+  bench.http.hold = "chat.update";
+  bench.http.next["chat.update"] = {json(R"({"ok":false,"error":"invalid_blocks"})")};
+  auto const old = update(bench, "old");
+  bench.loop.run_posted();
+  auto const fresh = update(bench, "new");
+  bench.loop.run_posted();
+  bench.http.release();
+  bench.loop.run_posted();
+  REQUIRE(bench.http.count("chat.update") == 2);
+  auto const body = bench.http.last_body("chat.update");
+  CHECK(body["blocks"] != Json::array());
+  CHECK(bench.adapter->counters().fallbacks == 0);
+  bench.http.release();
+  bench.loop.run_posted();
+  CHECK((old->updated && old->updated->has_value() && fresh->updated && fresh->updated->has_value()));
+}
+
 TEST_CASE("slack outbox: a dead token ends everything with the way out") {
   Bench bench;
   bench.connected();
