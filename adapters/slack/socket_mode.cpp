@@ -13,7 +13,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr core::Duration kHelloLimit = 10s;
-constexpr core::Duration kGrace = 5s;           // a replaced link goes on reading and acknowledging for so long
+constexpr core::Duration kProbeStays = 5s;      // after its hello; Slack delivers there, too
+constexpr core::Duration kFarewell = 30s;       // Slack announces the end of a link some 10 s ahead
 constexpr core::Duration kCloseLimit = 1500ms;  // a closed link is gone after this: net waits 1 s for the peer
 constexpr core::Duration kProvenAfter = 30s;    // of life after the hello: only then is the back-off reset
 constexpr core::Duration kBase = 500ms, kCap = 60s;
@@ -31,6 +32,7 @@ struct SocketMode::Link {
   std::size_t slot = 0;
   std::unique_ptr<net::WebSocket> socket;
   bool dialled = false, open = false, greeted = false, retired = false;
+  bool told = false;      // the platform has announced that it ends it
   bool in_order = false;  // its end is known to the platform
   ports::Loop::TimerId limit = 0, proven = 0, renewal = 0;
 };
@@ -197,7 +199,8 @@ void SocketMode::drop(std::shared_ptr<Link> const& link, std::string const& why,
     auto& slot = slots_[link->slot];
     if (slot.next == link) slot.next.reset();
     if (slot.link == link) slot.link.reset();
-    if (!link->retired && !slot.next) redial_after(link->slot, std::max(least, slot.backoff->next()));
+    if (link->retired ? vacant(link->slot) : !slot.next)
+      redial_after(link->slot, std::max(least, slot.backoff->next()));
   }
   report();
 }
@@ -278,41 +281,72 @@ void SocketMode::disconnect(std::shared_ptr<Link> const& link, Disconnect const&
       return drop(link, "the app has more than 10 connections: find who else uses its app token", kCrowdedRetry);
     case Disconnect::Reason::warning:
     case Disconnect::Reason::refresh_requested:
-    case Disconnect::Reason::other: return renew(link);
+    case Disconnect::Reason::other:
+      link->told = true;
+      if (link->retired) return goodbye_after(link, kFarewell);
+      return renew(link);
   }
 }
 
-// The new one first: the old one goes on until the new one has had its hello.
+// The new one first: the old one goes on until the new one has had its hello, and then until the platform ends it.
 void SocketMode::renew(std::shared_ptr<Link> const& link) {
   if (!links_.contains(link->id) || link->retired || link->slot == kProbe) return;
   auto& slot = slots_[link->slot];
   if (slot.link != link || slot.next || slot.redial != 0) return;
-  if (links_.size() >= kMaxLinks) {  // no room for one more: the others bridge the moment
-    slot.link.reset();
-    retire(link);
-    link->in_order = true;
-    link->socket->close(1000);
-    return redial_after(link->slot, kCloseLimit);
-  }
-  dial(link->slot);
+  if (links_.size() < kMaxLinks) return dial(link->slot);
+  if (goodbye_to_oldest()) return redial_after(link->slot, kCloseLimit);
+  // No room for one more: its end makes it, and the others bridge the moment. Until that is announced it serves.
+  if (!link->told) return;
+  slot.link.reset();
+  retire(link);
 }
 
+// Whoever closes loses what the other side sends in that moment, and a click comes once: so a link that was replaced is
+// left for the platform to close. One a slot, since how long it lets them live it only hints at.
 void SocketMode::retire(std::shared_ptr<Link> const& link) {
   link->retired = true;
-  if (link->slot == kProbe && probe_ == link) probe_.reset();
   for (auto const timer : {link->proven, link->renewal}) parts_.loop.cancel(timer);
-  link->limit = parts_.loop.call_after(kGrace, alive_.guard([this, link] {
+  if (link->slot == kProbe) {
+    if (probe_ == link) probe_.reset();
+    return goodbye_after(link, kProbeStays);
+  }
+  auto const before = links_.find(std::exchange(slots_[link->slot].old, link->id));
+  if (before != links_.end()) goodbye(*before->second);
+  if (link->told) goodbye_after(link, kFarewell);
+}
+
+void SocketMode::goodbye(Link& link) {
+  if (!link.socket || std::exchange(link.in_order, true)) return;
+  link.socket->close(1000);
+}
+
+void SocketMode::goodbye_after(std::shared_ptr<Link> const& link, core::Duration wait) {
+  if (link->limit != 0) return;
+  link->limit = parts_.loop.call_after(wait, alive_.guard([this, link] {
     link->limit = 0;
-    if (!links_.contains(link->id) || !link->socket) return;
-    link->in_order = true;  // we say goodbye
-    link->socket->close(1000);
+    if (links_.contains(link->id)) goodbye(*link);
   }));
+}
+
+// To the replaced link that has stood longest; false if there is none.
+bool SocketMode::goodbye_to_oldest() {
+  auto const old = std::ranges::find_if(
+      links_, [](auto const& item) { return item.second->retired && item.second->socket && !item.second->in_order; });
+  if (old == links_.end()) return false;
+  goodbye(*old->second);
+  return true;
+}
+
+bool SocketMode::vacant(std::size_t slot) const {
+  auto const& one = slots_[slot];
+  return !one.link && !one.next && one.redial == 0 && lent_ != slot;
 }
 
 void SocketMode::ended(std::shared_ptr<Link> const& link, net::WebSocketEnd const& end) {
   if (!end.error.code) link->in_order = true;
   if (link->retired && link->in_order) {
     forget(*link);
+    if (link->slot != kProbe && vacant(link->slot)) redial_after(link->slot, core::Duration{0});
     return report();
   }
   if (link->greeted && !link->retired) ++counters_.lost;
@@ -374,8 +408,8 @@ void SocketMode::probe_later() {
 void SocketMode::probe() {
   if (stopped_ || probe_) return;
   if (links_.size() < kMaxLinks) return dial(kProbe);
-  // Links that are being renewed make room by themselves.
-  if (slots_.size() < kMaxLinks || (!lent_ && !make_room())) return probe_later();
+  // Links that are being opened make room by themselves.
+  if (!goodbye_to_oldest() && (slots_.size() < kMaxLinks || (!lent_ && !make_room()))) return probe_later();
   parts_.loop.call_after(kCloseLimit, alive_.guard([this] { probe(); }));
 }
 
@@ -387,8 +421,7 @@ bool SocketMode::make_room() {
   lent_ = static_cast<std::size_t>(slot - slots_.begin());
   auto const link = std::exchange(slot->link, nullptr);
   retire(link);
-  link->in_order = true;
-  link->socket->close(1000);
+  goodbye(*link);
   return true;
 }
 

@@ -2,7 +2,7 @@
 // Loop thread only. docs.slack.dev /apis/events-api/using-socket-mode.
 //
 // A slot is one standing connection. It holds the link that is in use and, while that is being replaced, the one that
-// is being opened; a replaced link goes on reading and acknowledging for a while before it is closed.
+// is being opened; a replaced link goes on reading and acknowledging until the platform closes it.
 #pragma once
 
 #include <deque>
@@ -49,6 +49,7 @@ class SocketMode {
   struct Link;
   struct Slot {
     std::shared_ptr<Link> link, next;
+    LinkId old = 0;  // the one that was replaced last
     std::unique_ptr<net::Backoff> backoff;
     ports::Loop::TimerId redial = 0;
   };
@@ -62,6 +63,10 @@ class SocketMode {
   void disconnect(std::shared_ptr<Link> const& link, Disconnect const& disconnect);
   void renew(std::shared_ptr<Link> const& link);
   void retire(std::shared_ptr<Link> const& link);
+  static void goodbye(Link& link);
+  void goodbye_after(std::shared_ptr<Link> const& link, core::Duration wait);
+  bool goodbye_to_oldest();
+  bool vacant(std::size_t slot) const;  // and nothing is under way that would fill it
   void drop(std::shared_ptr<Link> const& link, std::string const& why, core::Duration least = core::Duration{0});
   void ended(std::shared_ptr<Link> const& link, net::WebSocketEnd const& end);
   void forget(Link& link);

@@ -363,11 +363,11 @@ TEST_CASE("slack sockets: one, two and ten connections stand, and a refresh of e
       CHECK(standing() == wanted);  // the old one goes on until the new one has its hello
       bench.greet(before, static_cast<std::int64_t>(wanted) + 1);
       CHECK(standing() >= wanted);
-      bench.loop.advance(6s);
-      CHECK(bench.dialer.wires[i]->closing);
+      bench.loop.advance(10s);
+      CHECK_FALSE(bench.dialer.wires[i]->closing);  // the platform closes it, who knows what it still sends
       bench.end(i);
     } else {
-      CHECK(bench.dialer.wires[i]->closing);  // no eleventh: nine bridge the moment
+      CHECK_FALSE(bench.dialer.wires[i]->closing);  // no eleventh: nine bridge the moment
       bench.end(i);
       CHECK(standing() == 9);
       bench.loop.advance(2s);
