@@ -30,6 +30,15 @@ bool refused_content(WebApi::Outcome const& outcome) {
   return outcome.answer && !outcome.answer->ok && outcome.answer->error_class() == ErrorClass::ours;
 }
 
+// A message's body, an object with members, with where it goes put before them.
+std::string addressed(std::string const& body, std::string const& channel, std::string const& thread) {
+  auto to = Json::object({{"channel", channel}});
+  if (!thread.empty()) to.set("thread_ts", thread);
+  auto text = core::dump(to);
+  text.back() = ',';
+  return text.append(body, 1);
+}
+
 }  // namespace
 
 Outbox::Outbox(Parts const& parts, WebApi& api, Counters& counters) : parts_(parts), api_(api), counters_(counters) {}
@@ -91,7 +100,7 @@ void Outbox::post(std::string channel, std::optional<ports::MessageRef> const& t
   auto post = std::make_shared<Post>();
   post->channel = channel;
   post->thread = member(thread, "ts");
-  post->body = std::move(body);
+  post->body = core::dump(body);
   post->key = std::move(key);
   post->since = since;
   post->done = std::move(done);
@@ -131,12 +140,7 @@ void Outbox::send(std::shared_ptr<Post> const& post) {
   if (dead_) return;
   WebApi::Call call;
   call.method = "chat.postMessage";
-  call.arguments = [post] {
-    Json body = post->body;
-    body.set("channel", post->channel);
-    if (!post->thread.empty()) body.set("thread_ts", post->thread);
-    return body;
-  };
+  call.text = [post] { return addressed(post->body, post->channel, post->thread); };
   api_.call(std::move(call), alive_.guard([this, post](WebApi::Outcome const& outcome) { posted(post, outcome); }));
 }
 
@@ -165,7 +169,7 @@ void Outbox::posted(std::shared_ptr<Post> const& post, WebApi::Outcome const& ou
     parts_.log.error("slack refused a message's blocks; posting it as plain text",
                      {{"error", outcome.answer->error}, {"key", post->key}});
     post->plain = true;
-    post->body = plain_fallback(post->body);
+    post->body = core::dump(plain_fallback(core::parse_json(post->body).value()));
     return send(post);
   }
   finish(post, error_of("chat.postMessage", outcome));

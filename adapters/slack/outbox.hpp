@@ -40,7 +40,7 @@ class Outbox {
  private:
   struct Post {
     std::string channel, thread;
-    core::Json body;
+    std::string body;  // JSON text: many may wait for their channel's turn, and a tree is several times as large
     std::string key;
     core::Time since;
     Posted done;

@@ -116,13 +116,15 @@ void clicks(net::Io& io, Side& side, pid_t pid, std::vector<playground::Click> c
   side.lost += times.lost;
 }
 
+// The same for 4 s.
 double settled_rss(net::Io& io, pid_t pid) {
+  constexpr std::ptrdiff_t kSettled = 8;
   std::vector<double> readings;
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 40; ++i) {
     readings.push_back(bench::memory_of(pid).rss);
-    auto const from = readings.size() < 4 ? readings.begin() : readings.end() - 4;
+    auto const from = std::ssize(readings) < kSettled ? readings.begin() : readings.end() - kSettled;
     auto const [least, most] = std::minmax_element(from, readings.end());
-    if (readings.size() >= 4 && *most - *least <= 0.125) break;
+    if (std::ssize(readings) >= kSettled && *most - *least <= 0.125) break;
     static_cast<void>(io.run_until([] { return false; }, 500ms));
   }
   return readings.back();
