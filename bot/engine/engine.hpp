@@ -124,6 +124,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void enqueue(decltype(core::Event::what) what, core::Ticket ticket = 0);
   void pump_later();
   void pump();
+  void next_batch();
   void written(core::Result<std::vector<core::Receipt>> result);
   void write_failed(core::Error const& error);
   void take_aside(Waiting waiting);
@@ -176,7 +177,8 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   std::set<core::RequestId> held_back_;  // of them, those that were being written when their turn came
   bool refreshing_ = false;              // the loop will call refresh_some()
   bool drawing_ = false;                 // they have waited for the writer long enough
-  ports::Loop::TimerId drawing_timer_ = 0;
+  ports::Loop::TimerId drawing_timer_ = 0, gathering_ = 0;
+  std::size_t last_batch_ = 0;     // entries
   std::vector<Waiting> deferred_;  // internal events to be stepped once the ledger can be written again
   std::map<core::Ticket, Replied> tickets_;
   core::Ticket last_ticket_ = 0;

@@ -43,7 +43,6 @@ struct SmallSlack {
     std::unique_ptr<net::WebSocket> socket;
     std::vector<Json> acks;
     bool closed = false;
-    std::uint16_t code = 0;
   };
 
   void handle(net::HttpRequestIn const& request, net::Responder& responder) {
@@ -55,11 +54,8 @@ struct SmallSlack {
       handler.on_message = [weak](std::string message, bool) {
         if (auto const p = weak.lock()) p->acks.push_back(core::parse_json(message).value());
       };
-      handler.on_close = [weak](net::WebSocketEnd const& end) {
-        if (auto const p = weak.lock()) {
-          p->closed = true;
-          p->code = end.close_code;
-        }
+      handler.on_close = [weak](net::WebSocketEnd const&) {
+        if (auto const p = weak.lock()) p->closed = true;
       };
       peer->socket = responder.accept_websocket({}, std::move(handler));
       peers.push_back(peer);
@@ -140,8 +136,10 @@ TEST_CASE("slack over real sockets: connect, click, acknowledge, refresh without
   peer.peers[0]->socket->send(frames::disconnect("refresh_requested"));
   REQUIRE(io.run_until([&] { return peer.peers.size() == 3 && adapter.counters().refreshes == 1; }, 10s));
   CHECK_FALSE(peer.peers[0]->closed);
-  REQUIRE(io.run_until([&] { return peer.peers[0]->closed; }, 10s));
-  CHECK(peer.peers[0]->code == 1000);
+  peer.peers[0]->socket->close(1000);  // whose it is to close
+  REQUIRE(io.run_until([&] { return peer.peers[0]->closed && adapter.counters().connected == 2; }, 10s));
+  CHECK(peer.peers.size() == 3);
+  CHECK(adapter.counters().lost == 0);
 
   // A link that breaks is replaced, and nobody is told while the other stands.
   peer.peers[1]->socket.reset();

@@ -47,6 +47,39 @@ TEST_CASE("an approval reaches the runner only after its entry is durable, and a
   CHECK(rig.runner.runs == std::vector<std::string>{id.str()});
 }
 
+TEST_CASE("after a batch of many the next one gathers for 4 ms; after one of few it begins at once") {
+  Rig rig;
+  std::vector<core::RequestId> ids;
+  for (int i = 0; i < 7; ++i) ids.push_back(rig.open());
+  bool const many = GENERATE(true, false);
+  std::size_t const voters = many ? 5 : 3;
+  rig.ledger.held = true;
+  auto const first = rig.approve("bob", ids[0]);  // alone
+  for (std::size_t i = 1; i < voters; ++i) rig.approve("bob", ids[i]);
+  auto const next = [&] {
+    rig.ledger.finish();
+    rig.loop.run_posted();
+  };
+  next();
+  REQUIRE(rig.ledger.waiting);
+  auto const size = rig.ledger.waiting->first.size();
+  REQUIRE((size >= 4) == many);
+  next();
+  auto const batches = rig.ledger.batches;
+  auto const late = rig.deny("bob", ids[5]);
+  auto const later = rig.deny("bob", ids[6]);
+  CHECK((rig.ledger.batches == batches) == many);
+  if (!many) return;
+  rig.loop.advance(3ms);
+  CHECK(rig.ledger.batches == batches);
+  rig.loop.advance(1ms);
+  CHECK(rig.ledger.batches == batches + 1);
+  rig.ledger.held = false;
+  rig.ledger.finish();
+  rig.settle();
+  CHECK((late->size() == 1 && later->size() == 1));
+}
+
 TEST_CASE("events that come while a batch is written wait and share the next one, in order") {
   Rig rig;
   auto const id = rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
