@@ -120,7 +120,12 @@ void SocketHub::disconnect(std::uint64_t id, std::string_view reason, net::Durat
 
 void SocketHub::close_later(std::uint64_t id, net::Duration delay) {
   context_.after(delay, [this, id] {
-    if (auto* one = socket(id)) one->ws->close(1000);
+    auto* const one = socket(id);
+    if (one == nullptr) return;
+    one->ready = false;  // whoever closes sends nothing more there
+    count_ready();
+    one->ws->close(1000);
+    context_.changed();
   });
 }
 

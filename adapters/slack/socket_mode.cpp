@@ -88,7 +88,10 @@ std::size_t SocketMode::ours() {
 
 std::size_t SocketMode::surely() const {
   return static_cast<std::size_t>(
-      std::ranges::count_if(links_, [](auto const& item) { return item.second->greeted && !item.second->in_order; }));
+      std::ranges::count_if(links_, [](std::pair<LinkId const, std::shared_ptr<Link>> const& item) {
+        auto const& link = *item.second;
+        return link.greeted && !link.in_order && !(link.retired && link.told);
+      }));
 }
 
 void SocketMode::forget(Link& link) {
@@ -116,6 +119,10 @@ void SocketMode::dial(std::size_t slot) {
   auto& next = slot == kProbe ? probe_ : slots_[slot].next;
   if (next) return;
   if (slot != kProbe) {
+    if (links_.size() >= kMaxLinks) {
+      goodbye_to_oldest();
+      return redial_after(slot, kCloseLimit);
+    }
     parts_.loop.cancel(slots_[slot].redial);
     slots_[slot].redial = 0;
   }
@@ -199,8 +206,7 @@ void SocketMode::drop(std::shared_ptr<Link> const& link, std::string const& why,
     auto& slot = slots_[link->slot];
     if (slot.next == link) slot.next.reset();
     if (slot.link == link) slot.link.reset();
-    if (link->retired ? vacant(link->slot) : !slot.next)
-      redial_after(link->slot, std::max(least, slot.backoff->next()));
+    if (!link->retired && !slot.next) redial_after(link->slot, std::max(least, slot.backoff->next()));
   }
   report();
 }
@@ -283,7 +289,7 @@ void SocketMode::disconnect(std::shared_ptr<Link> const& link, Disconnect const&
     case Disconnect::Reason::refresh_requested:
     case Disconnect::Reason::other:
       link->told = true;
-      if (link->retired) return goodbye_after(link, kFarewell);
+      goodbye_after(link, kFarewell);
       return renew(link);
   }
 }
@@ -294,11 +300,8 @@ void SocketMode::renew(std::shared_ptr<Link> const& link) {
   auto& slot = slots_[link->slot];
   if (slot.link != link || slot.next || slot.redial != 0) return;
   if (links_.size() < kMaxLinks) return dial(link->slot);
-  if (goodbye_to_oldest()) return redial_after(link->slot, kCloseLimit);
-  // No room for one more: its end makes it, and the others bridge the moment. Until that is announced it serves.
-  if (!link->told) return;
-  slot.link.reset();
-  retire(link);
+  // No room for one more: a link that was replaced makes it, else the end of this one, which the others bridge.
+  if (goodbye_to_oldest() || link->told) redial_after(link->slot, kCloseLimit);
 }
 
 // Whoever closes loses what the other side sends in that moment, and a click comes once: so a link that was replaced is
@@ -324,29 +327,29 @@ void SocketMode::goodbye_after(std::shared_ptr<Link> const& link, core::Duration
   if (link->limit != 0) return;
   link->limit = parts_.loop.call_after(wait, alive_.guard([this, link] {
     link->limit = 0;
-    if (links_.contains(link->id)) goodbye(*link);
+    if (links_.contains(link->id) && (link->retired || links_.size() >= kMaxLinks)) goodbye(*link);
   }));
 }
 
 // To the replaced link that has stood longest; false if there is none.
 bool SocketMode::goodbye_to_oldest() {
-  auto const old = std::ranges::find_if(
-      links_, [](auto const& item) { return item.second->retired && item.second->socket && !item.second->in_order; });
+  auto const old = std::ranges::find_if(links_, [](std::pair<LinkId const, std::shared_ptr<Link>> const& item) {
+    auto const& link = *item.second;
+    return link.retired && link.socket && !link.in_order;
+  });
   if (old == links_.end()) return false;
   goodbye(*old->second);
   return true;
 }
 
-bool SocketMode::vacant(std::size_t slot) const {
-  auto const& one = slots_[slot];
-  return !one.link && !one.next && one.redial == 0 && lent_ != slot;
-}
-
 void SocketMode::ended(std::shared_ptr<Link> const& link, net::WebSocketEnd const& end) {
-  if (!end.error.code) link->in_order = true;
-  if (link->retired && link->in_order) {
+  if (!end.error.code || link->told) link->in_order = true;
+  bool const of_slot = link->slot != kProbe;
+  if (link->in_order && (link->retired || (link->told && of_slot))) {  // as announced
+    bool const served = of_slot && slots_[link->slot].link == link;
+    if (served) slots_[link->slot].link.reset();
     forget(*link);
-    if (link->slot != kProbe && vacant(link->slot)) redial_after(link->slot, core::Duration{0});
+    if (served && !slots_[link->slot].next) redial_after(link->slot, core::Duration{0});
     return report();
   }
   if (link->greeted && !link->retired) ++counters_.lost;
@@ -362,7 +365,7 @@ void SocketMode::ended(std::shared_ptr<Link> const& link, net::WebSocketEnd cons
 
 bool SocketMode::acknowledge(LinkId link, std::string const& envelope, core::Json const& payload) {
   auto const at = links_.find(link);
-  if (at == links_.end() || !at->second->socket) {
+  if (at == links_.end() || !at->second->socket || at->second->in_order) {  // closing, it sends nothing any more
     ++counters_.acks_dropped;
     return false;
   }

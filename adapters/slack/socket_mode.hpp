@@ -2,7 +2,8 @@
 // Loop thread only. docs.slack.dev /apis/events-api/using-socket-mode.
 //
 // A slot is one standing connection. It holds the link that is in use and, while that is being replaced, the one that
-// is being opened; a replaced link goes on reading and acknowledging until the platform closes it.
+// is being opened; a replaced link goes on reading and acknowledging until the platform closes it, unless its room is
+// needed.
 #pragma once
 
 #include <deque>
@@ -66,7 +67,6 @@ class SocketMode {
   static void goodbye(Link& link);
   void goodbye_after(std::shared_ptr<Link> const& link, core::Duration wait);
   bool goodbye_to_oldest();
-  bool vacant(std::size_t slot) const;  // and nothing is under way that would fill it
   void drop(std::shared_ptr<Link> const& link, std::string const& why, core::Duration least = core::Duration{0});
   void ended(std::shared_ptr<Link> const& link, net::WebSocketEnd const& end);
   void forget(Link& link);

@@ -241,7 +241,7 @@ void Engine::written(core::Result<std::vector<core::Receipt>> result) {
 // Where many come, a batch costs what its files cost: the next one gathers for a moment, in which the loop draws and
 // answers. A fifth less processor time a click with 64 under way, and more of them a second.
 void Engine::next_batch() {
-  if (last_batch_ < kMany || stopping_) return pump();
+  if (last_batch_ < kMany || queue_.size() >= kMaxBatch || stopping_) return pump();
   gathering_ = parts_.loop.call_after(kGathers, [this, alive = std::weak_ptr<int>(alive_)] {
     if (alive.expired()) return;
     gathering_ = 0;

@@ -31,14 +31,17 @@ class TlsContext : public ssl::context {
     // As SSL_CTX_set_default_verify_paths(), which hides that it could not open the file: then every peer would be
     // unknown until a restart. Here the next handshake looks again.
     load_verify_file(place(::X509_get_default_cert_file_env(), ::X509_get_default_cert_file()), error);
-    if (error.category() == asio::error::get_system_category() && error.value() != ENOENT && error.value() != EACCES)
-      return;
+    if (error.category() == asio::error::get_system_category() && passes(error.value())) return;
     error = {};  // none there, or a part of it is no certificate: what could be read counts
-    add_verify_path(place(::X509_get_default_cert_dir_env(), ::X509_get_default_cert_dir()), error);
+    std::string const folder = place(::X509_get_default_cert_dir_env(), ::X509_get_default_cert_dir());
+    if (!folder.empty()) add_verify_path(folder, error);
     trusting_ = !error;
   }
 
  private:
+  static bool passes(int code) {
+    return code == EMFILE || code == ENFILE || code == ENOMEM || code == EINTR || code == EIO;
+  }
   static char const* place(char const* variable, char const* usual) {
     auto const* set = ::secure_getenv(variable);
     return set != nullptr ? set : usual;

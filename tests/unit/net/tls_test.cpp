@@ -2,6 +2,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <sys/resource.h>
 
 #include <cstdio>
 #include <memory>
@@ -183,23 +184,65 @@ TEST_CASE("tls: files that can't be used are named") {
   CHECK(server.error().text.find("/nowhere/cert.pem") != std::string::npos);
 }
 
-TEST_CASE("tls: a system's store that could not be opened once is opened at the next handshake") {
+namespace {
+
+// The system's store, as OpenSSL's variables name it.
+struct Store {
+  Store(std::string const& file, char const* folder) {
+    ::setenv("SSL_CERT_FILE", file.c_str(), 1);
+    if (folder != nullptr) ::setenv("SSL_CERT_DIR", folder, 1);
+  }
+  Store(Store const&) = delete;
+  Store& operator=(Store const&) = delete;
+  ~Store() {
+    ::unsetenv("SSL_CERT_FILE");
+    ::unsetenv("SSL_CERT_DIR");
+  }
+};
+
+// Only `spare` more descriptors than are open now.
+struct FewDescriptors {
+  explicit FewDescriptors(rlim_t spare) {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    int const lowest = ::dup(0);
+    REQUIRE(::close(lowest) == 0);
+    rlimit const few{static_cast<rlim_t>(lowest) + spare, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  }
+  FewDescriptors(FewDescriptors const&) = delete;
+  FewDescriptors& operator=(FewDescriptors const&) = delete;
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before); }
+  rlimit before{};
+};
+
+}  // namespace
+
+TEST_CASE("tls: a system's store that could not be opened for want of descriptors is opened at the next handshake") {
   World world;
-  auto const server = world.serve_as("DNS:localhost");
-  auto const store = world.dir / "store.pem";
-  // As with too few descriptors: it is there, and opening it fails.
-  std::filesystem::create_symlink(store, store);
-  ::setenv("SSL_CERT_FILE", store.c_str(), 1);
+  auto const server = world.serve_as("IP:127.0.0.1");
+  Store const store(world.dir / "ca.pem", nullptr);
   auto const client = net::make_http_client(world.io, {});
+  RawListener const listener;
   net::HttpRequest request;
-  request.url = url(*server, "/", "https", "localhost");
-  auto const early = call(world.io, *client, request);
-  std::filesystem::remove(store);
-  std::filesystem::copy_file(world.dir / "ca.pem", store);
+  request.url = listener.url("https");
+  {
+    FewDescriptors const one(1);  // its socket
+    auto const early = call(world.io, *client, request);
+    REQUIRE_FALSE(early.has_value());
+    CHECK_THAT(early.error().text, Catch::Contains("certificate store can't be read"));
+  }
+  request.url = url(*server, "/", "https", "127.0.0.1");
   auto const late = call(world.io, *client, request);
-  ::unsetenv("SSL_CERT_FILE");
-  REQUIRE_FALSE(early.has_value());
-  CHECK_THAT(early.error().text, Catch::Contains("certificate store can't be read"));
   if (!late) FAIL(late.error().text);
   CHECK(late->status == 200);
+}
+
+TEST_CASE("tls: a system's store may have no file, or its folder switched off") {
+  World world;
+  auto const server = world.serve_as("DNS:localhost");
+  bool const whole = GENERATE(true, false);
+  Store const store(whole ? world.dir / "ca.pem" : world.dir / "ca.pem/none", "");
+  auto const answer = world.get(url(*server, "/", "https", "localhost"), /*trusting=*/false);
+  CHECK(answer.has_value() == whole);
+  if (!answer) CHECK_THAT(answer.error().text, !Catch::Contains("certificate store"));
 }

@@ -110,7 +110,7 @@ struct FakeDialer : net::WebSocketDialer {
     explicit Socket(std::shared_ptr<Wire> to) : wire(std::move(to)) {}
     ~Socket() override { wire->destroyed = true; }
     void send(std::string text, std::function<void()>) override {
-      wire->sent.push_back(core::parse_json(text).value());
+      if (!wire->closing) wire->sent.push_back(core::parse_json(text).value());
     }
     void send_binary(std::string, std::function<void()>) override {}
     void close(std::uint16_t code, std::string) override {

@@ -195,6 +195,52 @@ TEST_CASE("slack sockets: links that were replaced make room for those that have
   CHECK(bench.dialer.wires.size() == 11);
 }
 
+TEST_CASE(
+    "slack sockets: all told to refresh at once are renewed without an eleventh, and Slack closes each that serves") {
+  auto const wanted = GENERATE(2U, 6U, 8U, 10U);
+  CAPTURE(wanted);
+  Bench bench(wanted);
+  bench.connected();
+  auto& wires = bench.dialer.wires;
+  REQUIRE(wires.size() == wanted);
+  for (std::size_t i = 0; i < wanted; ++i) bench.receive(i, frames::disconnect("refresh_requested"));
+  std::size_t greeted = wanted;
+  for (int tenths = 1; tenths <= 400; ++tenths) {
+    bench.loop.advance(100ms);
+    for (; greeted < wires.size(); ++greeted) bench.greet(greeted, 10);
+    auto const open = [&] { return std::ranges::count_if(wires, [](auto const& one) { return !one->destroyed; }); };
+    CHECK(open() <= 10);
+    CHECK(bench.adapter->counters().connected >= std::min(wanted, 9U) / (tenths < 100 ? 1 : 2));
+    for (std::size_t i = 0; i < wires.size(); ++i) {
+      if (!wires[i]->destroyed && (wires[i]->closing || (i < wanted && tenths == 100 + static_cast<int>(i)))) {
+        bench.end(i);
+      }
+    }
+  }
+  CHECK(wires.size() == 2 * wanted);
+  CHECK(bench.adapter->counters().connected == wanted);
+  CHECK(bench.adapter->counters().lost == 0);
+}
+
+TEST_CASE("slack sockets: the announced end of a link is no stranger's place, however it comes") {
+  Bench bench(1);
+  bench.connected();
+  bench.receive(0, frames::disconnect("refresh_requested"));
+  bench.greet(1, 2);
+  bench.broken(0);  // without a word of farewell
+  CHECK(bench.adapter->counters().lost == 0);
+  bench.broken(1);
+  bench.loop.advance(1s);
+  bench.greet(2, 2);  // the one that broke unannounced may still be counted
+  bench.loop.advance(61s);
+  CHECK(bench.dialer.wires.size() == 3);
+  bench.broken(2);
+  bench.loop.advance(1s);
+  bench.greet(3, 4);  // two broke; this one and a stranger
+  bench.loop.advance(61s);
+  CHECK(bench.dialer.wires.size() == 5);
+}
+
 TEST_CASE("slack sockets: errors of opening") {
   Bench bench(1);
   SECTION("a dead token stops for good and says the way out") {
