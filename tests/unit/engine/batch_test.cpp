@@ -75,7 +75,7 @@ TEST_CASE("after a batch of many the next one gathers for 4 ms; after one of few
     rig.loop.advance(3ms);
     CHECK(rig.ledger.batches == batches);
     rig.loop.advance(1ms);
-    CHECK(rig.ledger.count("vote.deny") == 2);
+    CHECK(rig.ledger.count("request.denied") == 2);
     CHECK((late->size() == 1 && later->size() == 1));
   }
   SECTION("a stop meanwhile loses nothing") {
