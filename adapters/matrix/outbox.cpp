@@ -15,6 +15,9 @@ using core::Json;
 constexpr core::Duration kSendTimeout = 60s;    // Synapse is known to take that long under load
 constexpr core::Duration kSearchMargin = 5min;  // our clock against the homeserver's
 constexpr core::Duration kUnknownRoomWait = 1s;
+// Of two edits that bear one millisecond the greater event id wins, not the later one (spec.matrix.org, client-server
+// API, "Event replacements"): so the next of a message is sent when the clock has moved on since the answer.
+constexpr core::Duration kEditsApart = 2ms;
 constexpr unsigned kMaxPages = 50;  // of 100 messages
 
 Urgency in_queue(ports::Urgency urgency) {
@@ -237,6 +240,13 @@ void Outbox::send_update(std::string const& event) {
     return;
   }
   at->second.busy = true;
+  if (edited_just_now(event)) {
+    parts_.loop.call_after(kEditsApart, alive_.guard([this, event] {
+      if (auto const entry = updates_.find(event); entry != updates_.end()) entry->second.busy = false;
+      send_update(event);
+    }));
+    return;
+  }
   // Asked anew at each try, so that what waited for its turn is the newest state. A transaction id stands for one
   // content only: a server answers the second with the first and drops it. So it is new whenever the content is, and
   // the time of the process tells apart those of two runs.
@@ -261,6 +271,11 @@ void Outbox::send_update(std::string const& event) {
                   alive_.guard([this, event](Client::Outcome const& outcome) { updated(event, outcome); }));
 }
 
+bool Outbox::edited_just_now(std::string const& event) {
+  while (!edited_.empty() && parts_.loop.now() - edited_.front().first >= kEditsApart) edited_.pop_front();
+  return std::ranges::find(edited_, event, &std::pair<core::Time, std::string>::second) != edited_.end();
+}
+
 void Outbox::updated(std::string const& event, Client::Outcome const& outcome) {
   auto const at = updates_.find(event);
   if (at == updates_.end()) return;
@@ -280,6 +295,7 @@ void Outbox::updated(std::string const& event, Client::Outcome const& outcome) {
     return send_update(event);
   }
   ++counters_.updates;
+  edited_.emplace_back(parts_.loop.now(), event);
   update.failures = 0;
   update.transaction.clear();
   core::Result<void> result = boost::system::in_place_value;

@@ -5,6 +5,7 @@
 // and it carries the key, so that it can be found again once the server has forgotten the transaction.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -82,6 +83,7 @@ class Outbox {
   void look(PostRef const& post);
   void finish(PostRef const& post, core::Result<ports::MessageRef> result);
   void send_update(std::string const& event);
+  bool edited_just_now(std::string const& event);
   void updated(std::string const& event, Client::Outcome const& outcome);
   void search(std::shared_ptr<Search> const& search);
   template <class Callback, class Result>
@@ -102,6 +104,7 @@ class Outbox {
   std::map<std::string, Update> updates_;          // by event
   std::vector<std::shared_ptr<Search>> searches_;  // that wait for open()
   std::uint64_t last_edit_ = 0;
+  std::deque<std::pair<core::Time, std::string>> edited_;  // answered in the last kEditsApart: when, which event
   Alive alive_;
 };
 

@@ -47,7 +47,7 @@ TEST_CASE("an approval reaches the runner only after its entry is durable, and a
   CHECK(rig.runner.runs == std::vector<std::string>{id.str()});
 }
 
-TEST_CASE("after a batch of many the next one gathers for 4 ms; after one of few it begins at once") {
+TEST_CASE("after a batch of many the next one gathers for 4 ms, after one of few it begins at once") {
   Rig rig;
   std::vector<core::RequestId> ids;
   for (int i = 0; i < 7; ++i) ids.push_back(rig.open());

@@ -176,10 +176,20 @@ TEST_CASE(
   update(bench, event, "three");
   bench.loop.advance(1s);
   CHECK(bench.hs.sent().size() == 4);
-  for (auto const* word : {"a", "b", "a"}) {  // within one millisecond too
+  // Never two within one millisecond: the homeserver would show the one whose event id is greater.
+  for (auto const* word : {"a", "b", "c", "a"}) {
     update(bench, event, word);
     bench.loop.run_posted();
   }
+  CHECK(bench.hs.sent().size() == 5);
+  bench.loop.advance(1ms);
+  CHECK(bench.hs.sent().size() == 5);
+  bench.loop.advance(1ms);
+  CHECK(bench.hs.sent().size() == 6);  // the newest
+  bench.loop.advance(2ms);
+  CHECK(bench.hs.sent().size() == 6);
+  update(bench, event, "b");
+  bench.loop.advance(1ms);
   CHECK(bench.hs.sent().size() == 7);
   // The same content again is the same transaction; what changed meanwhile is another.
   bench.hs.fault(kSend, Homeserver::broken(true), true);
