@@ -103,6 +103,7 @@ std::chrono::milliseconds used(pid_t pid) {
 
 TEST_CASE(
     "F9 no descriptor is left at all: what stands is served, nothing is approved, nothing spins, and it goes on") {
+  if (skipped("F9 no descriptor at all")) return;
   ServiceKit kit;
   kit.start();
   auto const id = kit.ask("witness");

@@ -13,21 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/faults/preloaded.hpp"
 #include "tests/faults/sweep_shim.h"
 
 namespace faults {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
-
-// Says so and is true where the shim can't be loaded.
-inline bool skipped(char const* name) {
-  if (kSanitized) std::printf("SKIPPED: %s: a sanitizer must be loaded first, and so must the shim\n", name);
-  return kSanitized;
-}
 
 struct Fault {
   int error;

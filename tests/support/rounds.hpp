@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "bot/process/sanitized.hpp"
 #include "tests/support/full.hpp"
 
 namespace support {
@@ -10,13 +11,7 @@ namespace support {
 // All of them in the full tier, a quarter before every commit; under a sanitizer, which makes each one some twenty
 // times as slow, every twentieth: it is there to see memory and threads, and the rules are proved by the other runs.
 inline std::uint32_t rounds(std::uint32_t all) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return all / 20;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  return all / 20;
-#endif
-#endif
+  if (process::kSanitized) return all / 20;
   return full() ? all : all / 4;
 }
 

@@ -109,6 +109,7 @@ TEST_CASE("commands with --json that need no service: one object a line") {
 TEST_CASE("playground --json: a line a step, each an object") {
   support::TempDir dir;
   auto const ran = countersign("playground --scenario hands-off --json --dir '" + (dir / "play").string() + "'");
+  INFO(ran.out);
   CHECK(ran.code == 0);
   std::vector<std::string> steps;
   std::istringstream text(ran.out);
