@@ -333,8 +333,8 @@ void Rooms::begin(std::uint64_t look) {
   }
   bool const all = !rooms.empty() && rooms.size() == rooms_.size();
   // First where it was seen last.
-  std::ranges::stable_partition(
-      rooms, [&](auto const& name) { return !rooms_.at(name).members.contains(looks_.at(look).user); });
+  std::stable_partition(rooms.begin(), rooms.end(),
+                        [&](auto const& name) { return !rooms_.at(name).members.contains(looks_.at(look).user); });
   look_in(std::move(rooms), look, /*certain=*/all);
 }
 

@@ -313,7 +313,7 @@ void Directory::begin_look(std::string const& object) {
   for (auto& [number, looker] : look.lookers) looker.asked = true;
   auto channels = settings_.channels;
   // First where it was found before.
-  std::ranges::stable_partition(channels, [&](auto const& channel) {
+  std::stable_partition(channels.begin(), channels.end(), [&](auto const& channel) {
     auto const known = guests_.find(object);
     return known != guests_.end() && known->second.contains(channel);
   });

@@ -44,7 +44,7 @@ Engine::Engine(Parts parts, core::State folded)
           [this](auto const& id) { refresh_soon(id); }),
       groups_(parts_.loop, parts_.log, parts_.groups, parts_.accounts, state_,
               [this](core::GroupRead read) { enqueue(std::move(read)); }),
-      evidence_(parts_.loop, parts_.evidence, parts_.programs,
+      evidence_(parts_.evidence, parts_.programs,
                 [this](core::Collected collected) {
                   collected.sandbox = parts_.sandbox;
                   collected.writable = parts_.writable;

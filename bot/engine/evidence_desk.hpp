@@ -16,8 +16,8 @@ class EvidenceDesk {
  public:
   using Deliver = std::function<void(core::Collected)>;
 
-  EvidenceDesk(ports::Loop& loop, ports::EvidenceRoom& room, ports::Programs& programs, Deliver deliver)
-      : loop_(loop), room_(room), programs_(programs), deliver_(std::move(deliver)) {}
+  EvidenceDesk(ports::EvidenceRoom& room, ports::Programs& programs, Deliver deliver)
+      : room_(room), programs_(programs), deliver_(std::move(deliver)) {}
 
   // Starts at once, everything side by side. The result of a request is held until its case's own has been delivered,
   // so that a request's manifest can refer to the case's exhibits.
@@ -26,7 +26,6 @@ class EvidenceDesk {
  private:
   void finished(core::Collected collected);
 
-  ports::Loop& loop_;
   ports::EvidenceRoom& room_;
   ports::Programs& programs_;
   Deliver deliver_;

@@ -47,7 +47,8 @@ std::set<GroupDesk::Subject> GroupDesk::wanted() const {
       all.insert(Subject{{}, {platform, account}});
   }
   std::map<std::string, std::size_t> ahead;
-  for (auto const& [key, person] : state_.rules.people) {
+  for (auto const& known : state_.rules.people) {
+    auto const& person = known.second;
     if (std::ranges::none_of(groups, [&](auto const& group) { return person.groups.contains(group); })) continue;
     for (auto const& [platform, account] : person.accounts) {
       if (asks_about(platform) && ahead[platform]++ < kMostAhead) all.insert(Subject{{}, {platform, account}});
