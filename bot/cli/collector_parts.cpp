@@ -77,7 +77,9 @@ collectors::ConfigSettings settings_of(std::string const& key, config::ConfigCol
 collectors::Room::Collectors make_collectors(config::Config const& config,
                                              std::shared_ptr<collectors::GoodVersions> const& good) {
   collectors::Room::Collectors result;
-  for (auto const& [name, collector] : config.collectors) {
+  for (auto const& named : config.collectors) {
+    auto const& name = named.first;
+    auto const& collector = named.second;
     auto made = std::visit(
         [&](auto const& source) -> Made {
           if constexpr (std::is_same_v<std::decay_t<decltype(source)>, config::ConfigCollector>) {

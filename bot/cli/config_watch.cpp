@@ -42,8 +42,8 @@ ConfigWatch::Standing ConfigWatch::standing(core::State const& state, std::strin
     bool wanted = names(runbook.collect, collector);
     for (auto const& [key, trigger] : state.rules.triggers) {
       if (!names(trigger.collect, collector)) continue;
-      wanted = wanted ||
-               std::ranges::any_of(trigger.propose, [&](auto const& proposal) { return proposal.runbook == name; });
+      wanted = wanted || std::ranges::any_of(trigger.propose,
+                                             [&of = name](auto const& proposal) { return proposal.runbook == of; });
     }
     if (wanted) runbooks.push_back(name);
   }

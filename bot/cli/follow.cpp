@@ -25,7 +25,7 @@ bool is_end(std::string const& state) {
 // The stream only says that there is something to see; what it is says the request's own page.
 class Stream {
  public:
-  Stream(net::Io& io, net::HttpClient& client, Follow const& what) : io_(io), client_(client), what_(what) {}
+  Stream(net::HttpClient& client, Follow const& what) : client_(client), what_(what) {}
   ~Stream() { close(); }
   Stream(Stream const&) = delete;
   Stream& operator=(Stream const&) = delete;
@@ -71,7 +71,6 @@ class Stream {
     if (end && (end->status == 404 || end->status == 405 || end->status == 406 || end->status == 501)) useless_ = true;
   }
 
-  net::Io& io_;
   net::HttpClient& client_;
   Follow const& what_;
   net::HttpClient::CallId call_ = 0;
@@ -134,7 +133,7 @@ std::optional<Json> follow(net::Io& io, net::HttpClient& client, Follow const& w
   std::optional<core::Failure> lost;  // why the last look told nothing
   auto state = what.state;
   Json view;
-  Stream stream(io, client, what);
+  Stream stream(client, what);
   for (;;) {
     if (what.give_up.count() > 0 && Clock::now() - started >= what.give_up) {
       if (what.progress) wipe_progress();
