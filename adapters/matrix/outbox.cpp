@@ -272,7 +272,8 @@ void Outbox::send_update(std::string const& event) {
 }
 
 bool Outbox::edited_just_now(std::string const& event) {
-  while (!edited_.empty() && parts_.loop.now() - edited_.front().first >= kEditsApart) edited_.pop_front();
+  auto const now = parts_.loop.now();  // which somebody may have set back
+  std::erase_if(edited_, [&](auto const& one) { return one.first > now || now - one.first >= kEditsApart; });
   return std::ranges::find(edited_, event, &std::pair<core::Time, std::string>::second) != edited_.end();
 }
 
