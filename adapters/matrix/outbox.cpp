@@ -18,6 +18,7 @@ constexpr core::Duration kUnknownRoomWait = 1s;
 // Of two edits that bear one millisecond the greater event id wins, not the later one (spec.matrix.org, client-server
 // API, "Event replacements"): so the next of a message is sent when the clock has moved on since the answer.
 constexpr core::Duration kEditsApart = 2ms;
+constexpr unsigned kRepeatedInDoubt = 5;
 constexpr unsigned kMaxPages = 50;  // of 100 messages
 
 Urgency in_queue(ports::Urgency urgency) {
@@ -221,6 +222,8 @@ void Outbox::update(ports::MessageRef const& message, Json body, Updated done, p
   auto& update = updates_[event];
   update.room = room;
   update.event = event;
+  if (update.version == update.sent)
+    update.earlier = update.plain ? plain_fallback(update.body) : std::move(update.body);
   update.body = std::move(body);
   update.plain = false;
   update.urgency = in_queue(urgency);
@@ -249,7 +252,8 @@ void Outbox::send_update(std::string const& event) {
   }
   // Asked anew at each try, so that what waited for its turn is the newest state. A transaction id stands for one
   // content only: a server answers the second with the first and drops it. So it is new whenever the content is, and
-  // the time of the process tells apart those of two runs.
+  // the time of the process tells apart those of two runs. What may be on its way in the homeserver is repeated before
+  // anything newer: taken after it, the older state would be the one that is shown.
   auto const make = [this, event] {
     Client::Call call;
     call.method = "PUT";
@@ -257,13 +261,16 @@ void Outbox::send_update(std::string const& event) {
     auto const entry = updates_.find(event);
     if (entry == updates_.end()) return call;
     auto& update = entry->second;
-    if (update.sent != update.version || update.transaction.empty()) {
+    if (!update.in_doubt && (update.sent != update.version || update.transaction.empty())) {
       update.transaction = "cs-edit-" + std::to_string(parts_.loop.now().time_since_epoch().count()) + '-' +
                            std::to_string(++last_edit_);
       update.sent = update.version;
     }
     call.path = room_path(update.room, {"send", "m.room.message", update.transaction});
-    call.body = render_edit(update.plain ? plain_fallback(update.body) : update.body, event);
+    call.body = render_edit(update.sent != update.version ? update.earlier
+                            : update.plain                ? plain_fallback(update.body)
+                                                          : update.body,
+                            event);
     return call;
   };
   at->second.on_its_way =
@@ -272,8 +279,7 @@ void Outbox::send_update(std::string const& event) {
 }
 
 bool Outbox::edited_just_now(std::string const& event) {
-  auto const now = parts_.loop.now();  // which somebody may have set back
-  std::erase_if(edited_, [&](auto const& one) { return one.first > now || now - one.first >= kEditsApart; });
+  while (!edited_.empty() && parts_.loop.now() - edited_.front().first >= kEditsApart) edited_.pop_front();
   return std::ranges::find(edited_, event, &std::pair<core::Time, std::string>::second) != edited_.end();
 }
 
@@ -282,11 +288,14 @@ void Outbox::updated(std::string const& event, Client::Outcome const& outcome) {
   if (at == updates_.end()) return;
   auto& update = at->second;
   update.busy = false;
-  if (!outcome.ok() && outcome.transient()) {  // an edit may be repeated: the newest wins
+  if (!outcome.ok() && outcome.transient()) {
+    // Not for ever: the server may break at this content and take another.
+    update.in_doubt = (update.in_doubt || outcome.ambiguous()) && update.failures < kRepeatedInDoubt;
     parts_.loop.call_after(jittered(parts_.random, ++update.failures),
                            alive_.guard([this, event] { send_update(event); }));
     return;
   }
+  update.in_doubt = false;
   if (refused_content(outcome) && !update.plain) {
     ++counters_.fallbacks;
     parts_.log.error("matrix refused an update; sending it without markup",

@@ -61,11 +61,12 @@ class Outbox {
   };
   struct Update {
     std::string room, event, transaction;
-    core::Json body;
+    core::Json body, earlier{};  // the newest; what was sent when there is newer
     std::uint64_t version = 0, sent = 0;
     std::vector<std::pair<std::uint64_t, Updated>> waiting;
     unsigned failures = 0;
     bool busy = false, plain = false;
+    bool in_doubt = false;  // the homeserver may have taken what was sent, or take it yet
     Urgency urgency = Urgency::progress;
     std::weak_ptr<SendQueue::Item> on_its_way{};
   };

@@ -1,19 +1,13 @@
 // Whether a library can be put before all others of the service, or a tracer be put over it, as some faults want.
 #pragma once
 
-#include <cstdio>
-
-#include "bot/process/sanitized.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace faults {
 
 // Says so and is true where that can't be.
 inline bool skipped(char const* name) {
-  if (process::kSanitized)
-    std::printf(
-        "SKIPPED: %s: a sanitizer must be loaded first, needs descriptors and bears no tracer; the others run it\n",
-        name);
-  return process::kSanitized;
+  return support::skipped_under_address_sanitizer(name, "the sanitizer must be loaded first and bears no tracer");
 }
 
 }  // namespace faults

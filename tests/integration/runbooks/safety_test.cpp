@@ -9,11 +9,11 @@
 #include <iostream>
 #include <random>
 
-#include "bot/process/sanitized.hpp"
 #include "bot/runbooks/state_files.hpp"
 #include "bot/runbooks/step_runner.hpp"
 #include "tests/integration/runbooks/rig.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/sanitized.hpp"
 
 using namespace rig;
 
@@ -246,10 +246,7 @@ TEST_CASE("T20 swap: at each step boundary, by the step before") {
 
 TEST_CASE(
     "F9 EMFILE: without a descriptor left an order is refused without a trace, the socket stays, and later it runs") {
-  if (process::kSanitized) {
-    std::cerr << "SKIPPED: F9 EMFILE: a sanitizer needs descriptors to look at memory; the others run it" << std::endl;
-    return;
-  }
+  if (support::skipped_under_address_sanitizer("F9 EMFILE", "a sanitizer needs descriptors to look at memory")) return;
   Rig rig;
   rig.put(request({shell("say", "echo said")}, 1));
   rig.put(request({shell("say", "echo said")}, 2));

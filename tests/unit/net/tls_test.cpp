@@ -4,10 +4,9 @@
 #include <openssl/x509v3.h>
 #include <sys/resource.h>
 
-#include <cstdio>
 #include <memory>
 
-#include "bot/process/sanitized.hpp"
+#include "tests/support/sanitized.hpp"
 #include "tests/unit/net/support.hpp"
 
 using namespace net_test;
@@ -219,10 +218,7 @@ struct FewDescriptors {
 }  // namespace
 
 TEST_CASE("tls: a system's store that could not be opened for want of descriptors is opened at the next handshake") {
-  if (process::kSanitized) {
-    std::printf("SKIPPED: few descriptors: a sanitizer needs some to look at memory; the others run it\n");
-    return;
-  }
+  if (support::skipped_under_address_sanitizer("few descriptors", "a sanitizer needs some to look at memory")) return;
   World world;
   auto const server = world.serve_as("IP:127.0.0.1");
   Store const store(world.dir / "ca.pem", nullptr);

@@ -14,14 +14,8 @@ namespace triggers_test {
 namespace fs = std::filesystem;
 
 // What somebody may write where a trigger reads a value for a runbook's parameter (T55).
-inline constexpr char const* kHostileValues[] = {"web;reboot",
-                                                 "{{pid}}",
-                                                 "deploy",
-                                                 "--all",
-                                                 "\x1b[2J",
-                                                 "",
-                                                 "\xe2\x80\xae"
-                                                 "bew"};
+inline constexpr char const* kHostileValues[] = {"web;reboot", "{{pid}}", "deploy",   "--all",
+                                                 "\x1b[2J",    "",        "\u202ebew"};
 
 struct Folder {
   fs::path path;
