@@ -18,7 +18,9 @@ constexpr core::Duration kUnknownRoomWait = 1s;
 // Of two edits that bear one millisecond the greater event id wins, not the later one (spec.matrix.org, client-server
 // API, "Event replacements"): so the next of a message is sent when the clock has moved on since the answer.
 constexpr core::Duration kEditsApart = 2ms;
-constexpr unsigned kRepeatedInDoubt = 5;
+// A newer edit waits for so many repeats of one of which nothing is known: the server may break at the older alone.
+constexpr unsigned kRepeatsInDoubt = 2;
+constexpr core::Duration kRepeatAfter = 1s;
 constexpr unsigned kMaxPages = 50;  // of 100 messages
 
 Urgency in_queue(ports::Urgency urgency) {
@@ -265,6 +267,7 @@ void Outbox::send_update(std::string const& event) {
       update.transaction = "cs-edit-" + std::to_string(parts_.loop.now().time_since_epoch().count()) + '-' +
                            std::to_string(++last_edit_);
       update.sent = update.version;
+      update.repeats = 0;
     }
     call.path = room_path(update.room, {"send", "m.room.message", update.transaction});
     call.body = render_edit(update.sent != update.version ? update.earlier
@@ -288,14 +291,20 @@ void Outbox::updated(std::string const& event, Client::Outcome const& outcome) {
   if (at == updates_.end()) return;
   auto& update = at->second;
   update.busy = false;
+  bool const newer = update.sent != update.version;
   if (!outcome.ok() && outcome.transient()) {
-    // Not for ever: the server may break at this content and take another.
-    update.in_doubt = (update.in_doubt || outcome.ambiguous()) && update.failures < kRepeatedInDoubt;
-    parts_.loop.call_after(jittered(parts_.random, ++update.failures),
-                           alive_.guard([this, event] { send_update(event); }));
+    update.in_doubt = update.in_doubt || outcome.ambiguous();
+    bool const holds_up = outcome.ambiguous() && newer;
+    if (holds_up && update.repeats++ == kRepeatsInDoubt) update.in_doubt = false;
+    auto const wait = jittered(parts_.random, ++update.failures);
+    parts_.loop.call_after(holds_up ? kRepeatAfter : wait, alive_.guard([this, event] { send_update(event); }));
     return;
   }
   update.in_doubt = false;
+  if (refused_content(outcome) && newer) {  // which need not be
+    update.transaction.clear();
+    return send_update(event);
+  }
   if (refused_content(outcome) && !update.plain) {
     ++counters_.fallbacks;
     parts_.log.error("matrix refused an update; sending it without markup",

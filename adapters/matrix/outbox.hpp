@@ -67,6 +67,7 @@ class Outbox {
     unsigned failures = 0;
     bool busy = false, plain = false;
     bool in_doubt = false;  // the homeserver may have taken what was sent, or take it yet
+    unsigned repeats = 0;   // of it, while something newer waits
     Urgency urgency = Urgency::progress;
     std::weak_ptr<SendQueue::Item> on_its_way{};
   };

@@ -201,39 +201,6 @@ TEST_CASE(
   CHECK(bench.hs.sent().size() == 8);
 }
 
-TEST_CASE("matrix outbox: an edit of which nothing is known is repeated before a newer one") {
-  Bench bench;
-  bench.connected();
-  auto const event = bench.post(cards::waiting());
-  bool const taken = GENERATE(true, false);
-  bench.hs.fault(kSend, Homeserver::broken(true), taken);
-  auto const before = bench.hs.calls(kSend).size();
-  auto const one = update(bench, event, "one");
-  bench.loop.run_posted();
-  auto const two = update(bench, event, "two");
-  bench.loop.advance(2s);
-  CHECK((one->updated && one->updated->has_value() && two->updated && two->updated->has_value()));
-  auto const sends = bench.hs.calls(kSend);
-  REQUIRE(sends.size() == before + 3);
-  CHECK(sends[before].path == sends[before + 1].path);
-  CHECK(core::dump(sends[before].body) == core::dump(sends[before + 1].body));
-  CHECK(sends[before + 2].at - sends[before + 1].at >= 2ms);
-  auto const shown = bench.hs.sent();
-  REQUIRE(shown.size() == 3);
-  CHECK_THAT(shown[1]["m.new_content"]["body"].text(), Catch::Contains("one"));
-  CHECK_THAT(shown[2]["m.new_content"]["body"].text(), Catch::Contains("two"));
-
-  // A server that breaks at one content may take the next.
-  for (int i = 0; i < 6; ++i) bench.hs.fault(kSend, net::HttpResponse{500, {}, ""});
-  auto const three = update(bench, event, "three");
-  bench.loop.run_posted();
-  auto const four = update(bench, event, "four");
-  bench.loop.advance(5min);
-  CHECK((three->updated && three->updated->has_value() && four->updated && four->updated->has_value()));
-  REQUIRE(bench.hs.sent().size() == 4);
-  CHECK_THAT(bench.hs.sent().back()["m.new_content"]["body"].text(), Catch::Contains("four"));
-}
-
 TEST_CASE("matrix outbox: a rate limit is learnt, and decisions go before what can wait") {
   Bench bench;
   bench.connected();
