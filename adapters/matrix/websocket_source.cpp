@@ -41,7 +41,27 @@ WebSocketSource::WebSocketSource(Parts const& parts, Settings const& settings, C
       history_(parts, client, inbox),
       backoff_(kBase, kCap, parts.random, core::Duration(500)) {}
 
-void WebSocketSource::start() { dial(); }
+void WebSocketSource::start() {
+  // A homeserver that is slow to tell does not keep us away for long: then it is asked again once we are connected.
+  dial_timer_ = parts_.loop.call_after(kHelloLimit, alive_.guard([this] { dial(); }));
+  learn(std::make_shared<std::deque<std::string>>(settings_.channels.begin(), settings_.channels.end()));
+}
+
+// What is in a room that is new to us before anybody can know us connected is history, all that follows is not.
+void WebSocketSource::learn(std::shared_ptr<std::deque<std::string>> const& rooms) {
+  if (link_ != 0) return;
+  while (!rooms->empty() && inbox_.knows(rooms->front())) rooms->pop_front();
+  if (rooms->empty()) {
+    parts_.loop.cancel(dial_timer_);
+    return dial();
+  }
+  auto const room = rooms->front();
+  rooms->pop_front();
+  history_.newest(room, alive_.guard([this, rooms, room](std::vector<Event> const& events, History::End end) {
+    if (link_ == 0 && end == History::End::found && !events.empty()) inbox_.skip(room, events);
+    learn(rooms);
+  }));
+}
 
 void WebSocketSource::stop() {
   stopped_ = true;

@@ -34,6 +34,7 @@ class WebSocketSource : public EventSource {
     std::vector<Event> events;
   };
 
+  void learn(std::shared_ptr<std::deque<std::string>> const& rooms);
   void dial();
   void received(std::string const& text, bool binary);
   void greeted();

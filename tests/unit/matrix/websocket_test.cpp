@@ -151,6 +151,24 @@ TEST_CASE("matrix websocket: at the first start history does not act, and what c
   CHECK(bench.engine.commands[0].words.at(1) == "new");
 }
 
+TEST_CASE("matrix websocket: what is said before the hello is read, and told after the room was read back, acts once") {
+  Bench bench(kWebSocket);
+  bench.hs.text(kBob, "!countersign run old");
+  bool const slow = GENERATE(false, true);  // to tell what is in the room
+  if (slow) bench.hs.fault("/messages", net::HttpResponse{502, {}, ""}, false, 60s);
+  bench.start();
+  if (slow) bench.loop.advance(10s);
+  bench.open();
+  if (!slow) bench.hs.text(kBob, "!countersign run new");
+  bench.wire().handler.on_message(R"({"status":"connected"})", false);
+  bench.loop.advance(1s);
+  if (slow) bench.hs.text(kBob, "!countersign run new");
+  bench.transact("1", 1);
+  bench.loop.advance(2min);
+  REQUIRE(bench.engine.commands.size() == 1);
+  CHECK(bench.engine.commands[0].words.at(1) == "new");
+}
+
 TEST_CASE("matrix websocket: another process in our place: stop, loudly") {
   Bench bench(kWebSocket);
   bench.connected();
