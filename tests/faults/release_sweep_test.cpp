@@ -209,7 +209,7 @@ struct Which {
 
 // Prints how many points there were.
 void sweep(Which const& which) {
-  if (faults::skipped("sweep of the released service")) return;
+  if (faults::skipped_in_depth("sweep of the released service")) return;
   prefer_memory();
   auto on = std::make_unique<ReleaseSweep>(which.reads);
   auto const kinds = on->dry_run();

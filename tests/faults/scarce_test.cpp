@@ -12,7 +12,7 @@
 
 using faults::ServeSweep;
 using faults::Shimmed;
-using faults::skipped;
+using faults::skipped_in_depth;
 using support::ServiceKit;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
@@ -32,7 +32,7 @@ void end_well(ServiceKit& kit, std::string const& id) {
 }  // namespace
 
 TEST_CASE("F11 clock steps of a second, an hour and a year, forward and back: nothing is revived, nothing stops") {
-  if (skipped("F11")) return;
+  if (skipped_in_depth("F11")) return;
   auto const step = GENERATE(from_range(support::full() ? std::vector<long>{1, -1, 3600, -3600, 31'536'000, -31'536'000}
                                                         : std::vector<long>{-1, 3600, -31'536'000}));
   CAPTURE(step);
@@ -70,7 +70,7 @@ TEST_CASE("F11 clock steps of a second, an hour and a year, forward and back: no
 
 TEST_CASE("F9 no descriptor is left below the ledger: nothing is approved, and it goes on when there are some",
           "[.full]") {
-  if (skipped("F9")) return;
+  if (skipped_in_depth("F9")) return;
   Shimmed on;
   on.start();
   auto& kit = on.kit;
@@ -141,7 +141,7 @@ TEST_CASE(
 
 TEST_CASE(
     "F10 an allocation fails under a click, this one or all from it on: a clean end or an error, no half decision") {
-  if (skipped("F10")) return;
+  if (skipped_in_depth("F10")) return;
   ServeSweep sweep;
   auto const all = sweep.allocations();
   CHECK(all > 100);
@@ -241,7 +241,7 @@ TEST_CASE("F7 a lock that can't be removed: no start, exit code 3, and a sentenc
 
 TEST_CASE("F8 a ledger that became read-only under the service: nothing is approved, and it recovers at the next start",
           "[.full]") {
-  if (skipped("F8")) return;
+  if (skipped_in_depth("F8")) return;
   Shimmed on;
   on.start();
   auto& kit = on.kit;
