@@ -103,8 +103,7 @@ std::chrono::milliseconds used(pid_t pid) {
 
 TEST_CASE(
     "F9 no descriptor is left at all: what stands is served, nothing is approved, nothing spins, and it goes on") {
-  if (support::skipped_under_address_sanitizer("F9 no descriptor at all", "the sanitizer needs some to look at memory"))
-    return;
+  if (support::skipped_under_sanitizer("F9 no descriptor at all", "the sanitizer needs some to look at memory")) return;
   ServiceKit kit;
   kit.start();
   auto const id = kit.ask("witness");

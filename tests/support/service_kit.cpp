@@ -7,6 +7,7 @@
 
 #include "bot/core/digest.hpp"
 #include "bot/core/text.hpp"
+#include "bot/process/sanitized.hpp"
 #include "tests/support/slack_floor.hpp"
 
 namespace support {
@@ -180,7 +181,9 @@ ServiceKit::Answer ServiceKit::http(std::string const& method, std::string const
     Answer answer{};
   };
   auto const got = std::make_shared<Got>();
-  net::HttpRequest request{.method = method, .url = "http://127.0.0.1:" + std::to_string(port_) + path, .timeout = 5s};
+  net::HttpRequest request{.method = method,
+                           .url = "http://127.0.0.1:" + std::to_string(port_) + path,
+                           .timeout = process::kSanitized ? 60s : 5s};
   request.headers = {{"Authorization", "Bearer " + token}};
   if (!body.is_null()) {
     request.headers.emplace_back("Content-Type", "application/json");
