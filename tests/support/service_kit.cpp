@@ -49,8 +49,8 @@ void ServiceKit::write_config(KitOptions const& options) const {
            "    parameters: {word: {type: string, pattern: \"[a-z0-9-]+\", max: 40, default: done}}\n"
            "    lock: \"" +
            name + "/{{word}}\"\n" + "    steps: [{name: leave, run: [" + at("bin/witness") + ", " + at("witness.txt") +
-           ", \"{{word}}\"" + more + "], timeout: 5m}]\n" + "    limits: {grace: 100ms}\n" + "    policy: " + policy +
-           "\n";
+           ", \"{{word}}\"" + more + "], timeout: " + (process::kSanitized ? "5m" : "60s") + "}]\n" +
+           "    limits: {grace: 100ms}\n" + "    policy: " + policy + "\n";
   };
   auto const policy = [](std::string const& name, int count, std::string const& expires, std::string const& why) {
     return "  " + name +

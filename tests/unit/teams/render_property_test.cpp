@@ -204,7 +204,7 @@ std::string as_shown(std::vector<std::string> const& lines) {
 TEST_CASE("teams render: T4 T35 T36 random hostile cards keep every limit, ping nobody and hide nothing") {
   auto const people = many_people();
   std::size_t whole = 0, paged = 0, largest = 0;
-  for (unsigned seed = 0; seed < support::rounds(1200); ++seed) {
+  for (unsigned seed = 0; seed < support::quick_rounds(1200); ++seed) {
     CAPTURE(seed);
     Dice dice{std::mt19937(seed)};
     auto const card = random_card(dice);
@@ -249,13 +249,13 @@ TEST_CASE("teams render: T4 T35 T36 random hostile cards keep every limit, ping 
       CHECK(shown == complete);
     }
   }
-  CHECK(whole > support::rounds(200));
-  CHECK(paged > support::rounds(100));
+  CHECK(whole > support::quick_rounds(200));
+  CHECK(paged > support::quick_rounds(100));
   CHECK(largest > 20'000);  // the limit was worth testing
 }
 
 TEST_CASE("teams render: T36 hostile notes, answers and words ping nobody but whom they are for") {
-  for (unsigned seed = 0; seed < support::rounds(400); ++seed) {
+  for (unsigned seed = 0; seed < support::quick_rounds(400); ++seed) {
     CAPTURE(seed);
     Dice dice{std::mt19937(seed)};
     core::Note const note{dice.text(400), {}, dice.text(2000)};
