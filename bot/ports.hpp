@@ -219,8 +219,8 @@ struct ChatFile {
   std::string bytes;
 };
 
-// Small durable notes of an adapter's own: how far it has read, which click may be taken back, where a conversation is.
-// The ledger is the truth: a note that is lost costs a second look, never a decision.
+// Small durable notes: how far a log has been read, which click may be taken back, where a conversation is, as what a
+// file stands in a thread. The ledger is the truth: a note that is lost costs a second look, never a decision.
 struct Notebook {
   virtual ~Notebook() = default;
   // The bytes last written under that name, or nothing. Blocks shortly: at start only. An error is io, or bad_input for

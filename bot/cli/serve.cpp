@@ -149,6 +149,7 @@ class Service {
         engine::Parts{.loop = loop_,
                       .ledger = *ledger_,
                       .papers = *papers_,
+                      .notebook = *notebook_,
                       .evidence = *room_,
                       .programs = *programs_,
                       .runner = runners_,

@@ -39,7 +39,7 @@ Engine::Engine(Parts parts, core::State folded)
     : parts_(std::move(parts)),
       state_(std::move(folded)),
       outbox_(
-          parts_.loop, parts_.log, parts_.papers, parts_.adapters, state_,
+          parts_.loop, parts_.log, parts_.papers, parts_.notebook, parts_.adapters, state_,
           [this](auto what) { enqueue(std::move(what)); }, [this](auto const& id) { return may_be_drawn(id); },
           [this](auto const& id) { refresh_soon(id); }),
       groups_(parts_.loop, parts_.log, parts_.groups, parts_.accounts, state_,

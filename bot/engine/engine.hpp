@@ -29,6 +29,7 @@ struct Parts {
   ports::Loop& loop;
   ports::Ledger& ledger;
   ports::Papers& papers;
+  ports::Notebook& notebook;
   ports::EvidenceRoom& evidence;
   ports::Programs& programs;
   ports::Runner& runner;

@@ -20,9 +20,9 @@ class Outbox {
 
   // `may_draw`: all that state holds of a request is durable; else whoever answers has refresh() called once it is.
   // `stale`: has refresh() called soon.
-  Outbox(ports::Loop& loop, ports::Log& log, ports::Papers& papers, std::vector<ports::ChatAdapter*> adapters,
-         core::State const& state, Submit submit, std::function<bool(core::RequestId const&)> may_draw,
-         std::function<void(core::RequestId const&)> stale)
+  Outbox(ports::Loop& loop, ports::Log& log, ports::Papers& papers, ports::Notebook& notebook,
+         std::vector<ports::ChatAdapter*> adapters, core::State const& state, Submit submit,
+         std::function<bool(core::RequestId const&)> may_draw, std::function<void(core::RequestId const&)> stale)
       : loop_(loop),
         log_(log),
         adapters_(std::move(adapters)),
@@ -30,7 +30,7 @@ class Outbox {
         submit_(std::move(submit)),
         may_draw_(std::move(may_draw)),
         stale_(std::move(stale)),
-        enclosures_(loop, log, papers, adapters_, state, [this](core::RequestId const& id) { stale_(id); }) {}
+        enclosures_(loop, log, papers, notebook, adapters_, state, [this](core::RequestId const& id) { stale_(id); }) {}
   ~Outbox();
 
   // Compares what should stand for this request with what does and starts what is missing: intents first, then posts,

@@ -122,6 +122,15 @@ TEST_CASE("T32 long evidence stands in the thread of each copy, once also after 
   REQUIRE(kit.wait([&] {
     return slack_files(kit).size() == 2 && matrix_files(kit).size() == 2 && teams_replies(kit).size() == 2 * kPages;
   }));
+  // The first card still says where its pages are, now beside the second.
+  auto const links = [&] {
+    std::size_t count = 0;
+    auto const cards = teams_card(kit);
+    for (auto at = cards.find(" pages below"); at != std::string::npos; at = cards.find(" pages below", at + 1))
+      ++count;
+    return count;
+  };
+  CHECK(kit.wait([&] { return links() == 2; }));
   CHECK(kit.press("U0BOB", id));
   CHECK(kit.press("U0CAROL", id));
   REQUIRE(ends_as(kit, id, "succeeded"));

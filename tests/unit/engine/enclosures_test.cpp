@@ -98,6 +98,109 @@ TEST_CASE("after a restart only what is not there is put into the thread") {
   }
 }
 
+TEST_CASE("a card says as what its files stand in the thread, also after a restart") {
+  LongRig rig;
+  std::string said;
+  SECTION("text in the place of a file") {
+    rig.chat.files_as = core::InThread::text;
+    said = "more in the thread as text, all of it in the ledger";
+  }
+  SECTION("pages, where nobody can look") {
+    rig.chat.files_as = {.as = core::InThread::As::text, .pages = 4, .link = "https://chat.example/1"};
+    rig.chat.can_look = false;
+    said = "4 pages below, all of it in the ledger";
+  }
+  SECTION("a file") { said = "all of it in the thread as a file"; }
+  auto const id = rig.open();
+  auto const evidence = [&] { return rig.chat.shown_for(id)["evidence"].at_index(0).text(); };
+  REQUIRE_THAT(evidence(), Catch::Contains(said));
+  bool const crash = GENERATE(false, true);
+  if (crash) {
+    rig.loop.advance(1s);
+    auto const kept = rig.notebook.notes;
+    rig.engine.reset();
+    rig.notebook.notes = kept;
+  }
+  rig.start();
+  CHECK_THAT(evidence(), Catch::Contains(said));
+  CHECK(rig.chat.attaches == 1);
+  // Once it is over there is nothing to remember.
+  rig.deny("bob", id);
+  rig.chat.files_as = core::InThread::text;
+  rig.chat.can_look = true;
+  rig.open("deploy", {{"version", "7"}, {"replicas", "2"}});
+  rig.engine.reset();
+  CHECK_THAT(rig.notebook.notes.at("thread-files"), !Catch::Contains(id.str()));
+}
+
+TEST_CASE("a card says no more of a file in its thread than is known") {
+  LongRig rig;
+  rig.chat.refuse_files = true;
+  auto const id = rig.open();
+  auto const evidence = [&] { return rig.chat.shown_for(id)["evidence"].at_index(0).text(); };
+  REQUIRE_THAT(evidence(), Catch::Contains("could not be put into the thread"));
+  rig.chat.refuse_files = false;
+  SECTION("put there by the next process") {
+    rig.start();
+    CHECK(rig.chat.attaches == 2);
+    CHECK_THAT(evidence(), Catch::Contains("all of it in the thread as a file"));
+  }
+  SECTION("there after all") {
+    rig.chat.files.push_back({"C0INC", "1", rig.ledger.folded.request(id)->posts[0].key + ":file:1", "", ""});
+    rig.start();
+    CHECK(rig.chat.attaches == 1);
+    CHECK_THAT(evidence(), Catch::Contains("all of it in the thread as a file"));
+  }
+  SECTION("nobody can say") {
+    rig.chat.refuse_finds = true;
+    rig.start();
+    CHECK_THAT(evidence(), Catch::Contains("KiB, all of it in the ledger"));
+  }
+}
+
+TEST_CASE("a note about files in threads that says nonsense is left aside, and its links with it") {
+  LongRig rig;
+  rig.chat.files_as = {.as = core::InThread::As::text, .pages = 4, .link = "https://chat.example/1"};
+  rig.chat.can_look = false;
+  auto const id = rig.open();
+  rig.engine.reset();
+  auto& note = rig.notebook.notes.at("thread-files");
+  auto const evidence = [&] { return rig.chat.shown_for(id)["evidence"].at_index(0).text(); };
+  auto const spoil = [&](std::string const& from, std::string const& to) {
+    auto const at = note.find(from);
+    REQUIRE(at != std::string::npos);
+    note.replace(at, from.size(), to);
+  };
+  bool warned = false;
+  SECTION("no JSON") {
+    note = "{";
+    warned = true;
+  }
+  SECTION("another form") {
+    spoil("\"v\":1", "\"v\":2");
+    warned = true;
+  }
+  SECTION("a link that leads elsewhere") { spoil("https://", "javascript:"); }
+  SECTION("an unknown word") { spoil("\"text\"", "\"song\""); }
+  SECTION("pages without end") { spoil("\"pages\":4", "\"pages\":99999"); }
+  rig.start();
+  CHECK_THAT(evidence(), Catch::Contains("all of it in the thread as a file"));
+  CHECK(rig.log.has("the note about files in threads is of another form and begins anew") == warned);
+}
+
+TEST_CASE("files for which there is no more room in the queue are not said to be in the thread") {
+  LongRig rig;
+  rig.room.more.clear();
+  for (int i = 0; i < 5; ++i) rig.room.more.push_back(exhibit("log-" + std::to_string(i), 3'000));
+  rig.chat.hold_files = true;
+  for (int i = 0; i < 200; ++i) rig.open("deploy", {{"version", std::to_string(i)}, {"replicas", "2"}});
+  CHECK_FALSE(rig.log.has("too many files wait for a thread"));
+  auto const last = rig.open();
+  CHECK(rig.log.has("too many files wait for a thread"));
+  CHECK_THAT(rig.chat.shown_for(last)["evidence"].at_index(0).text(),
+             Catch::Contains("could not be put into the thread: read it in the ledger"));
+}
+
 TEST_CASE("what is not byte for byte what the manifest says is shown nowhere, and logged as an error") {
   LongRig rig;
   rig.papers.spoil = true;

@@ -222,6 +222,7 @@ class Rig {
         engine::Parts{.loop = loop,
                       .ledger = ledger,
                       .papers = papers,
+                      .notebook = notebook,
                       .evidence = room,
                       .programs = programs,
                       .runner = runner,
@@ -362,6 +363,7 @@ class Rig {
   support::VirtualLoop loop;
   FakeLedger ledger;
   FakePapers papers;
+  support::MemoryNotebook notebook;
   FakeRoom room;
   FakePrograms programs;
   FakeRunner runner;
