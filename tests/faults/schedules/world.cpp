@@ -145,6 +145,7 @@ class World final : ports::ChatSink {
         engine::Parts{.loop = loop_,
                       .ledger = disk_,
                       .papers = papers_,
+                      .notebook = notebook_,
                       .evidence = room_,
                       .programs = programs_,
                       .runner = runner_,
@@ -355,6 +356,7 @@ class World final : ports::ChatSink {
   core::Rules rules_;
   Disk disk_;
   rig::FakePapers papers_;
+  support::MemoryNotebook notebook_;
   rig::FakeRoom room_;
   rig::FakePrograms programs_;
   Runner runner_;
