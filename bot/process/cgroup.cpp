@@ -78,7 +78,23 @@ bool only_ours(fs::path const& group) {
   return any;
 }
 
-bool hand_on(fs::path const& group) { return write_file(group / "cgroup.subtree_control", "+memory +pids"); }
+// Those two are limits; the others share out what is there and are missed by nobody.
+constexpr std::string_view kLimits = "+memory +pids";
+constexpr char const* kShares[] = {"cpu", "io"};
+// Of the processor and the disks when they are short, to 100 of the service and everybody else.
+constexpr char kWeight[] = "20";
+
+// What was handed on; nothing: not even the limits.
+std::string hand_on(fs::path const& group, std::string const& controllers) {
+  auto all = std::string(kLimits);
+  for (auto const* share : kShares) {
+    if (has_word(controllers, share)) all += std::string(" +") + share;
+  }
+  for (auto const& wanted : {all, std::string(kLimits)}) {
+    if (write_file(group / "cgroup.subtree_control", wanted)) return wanted;
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -139,14 +155,18 @@ Cgroups Cgroups::in(fs::path const& group, std::string const& owner) {
     found.why_ = "the controllers memory and pids are not there";
     return found;
   }
-  bool good = hand_on(group);
-  if (!good && only_ours(group)) {
+  auto handed_on = hand_on(group, controllers);
+  if (handed_on.empty() && only_ours(group)) {
     auto const service = group / kService;
     ::mkdir(service.c_str(), 0755);
-    good = write_file(service / "cgroup.procs", std::to_string(::getppid())) &&
-           write_file(service / "cgroup.procs", std::to_string(::getpid())) && hand_on(group);
+    if (write_file(service / "cgroup.procs", std::to_string(::getppid())) &&
+        write_file(service / "cgroup.procs", std::to_string(::getpid())))
+      handed_on = hand_on(group, controllers);
   }
-  if (good)
+  for (auto const* share : kShares) {
+    if (has_word(handed_on, std::string("+") + share)) found.shares_.emplace_back(share);
+  }
+  if (!handed_on.empty())
     found.power_ = Power::limits;
   else
     found.why_ = "controllers can't be handed on in " + group.string();
@@ -166,7 +186,11 @@ std::string Cgroups::words() const {
   switch (power_) {
     case Power::none: return "none (" + why_ + ")";
     case Power::kill: return "one a run, without limits (" + why_ + ")";
-    case Power::limits: return "one a run, with limits, below " + base_.string();
+    case Power::limits: {
+      std::string shares;
+      for (auto const& share : shares_) shares += (shares.empty() ? " and a small share of " : " and ") + share;
+      return "one a run, with limits" + shares + ", below " + base_.string();
+    }
   }
   return {};
 }
@@ -188,6 +212,8 @@ std::optional<Cgroup> Cgroups::make(std::string const& name, std::uint64_t memor
     // Not there without swap accounting.
     if (!write_file(swap, "0") && errno != ENOENT) return failed(swap);
     if (!write_file(path / "pids.max", std::to_string(processes))) return failed(path / "pids.max");
+    // A kernel may have the controller and no weights of it.
+    for (auto const& share : shares_) write_file(path / (share + ".weight"), kWeight);
   }
   group.procs_ = Fd{::open((path / "cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC)};
   if (!group.procs_) return failed(path / "cgroup.procs");

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bot/process/fd.hpp"
 
@@ -58,6 +59,7 @@ class Cgroups {
   Power power_ = Power::none;
   std::string prefix_;
   std::filesystem::path base_;
+  std::vector<std::string> shares_;  // controllers by which a run gets less than the service when both want it
   std::string why_;
 };
 

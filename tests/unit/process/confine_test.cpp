@@ -35,11 +35,12 @@ TEST_CASE("T48 cgroup: with controllers each run's group is limited as a whole, 
   write_file(dir / "cgroup.subtree_control", "", 0644);
   auto const groups = Cgroups::in(top, "me");
   CHECK(std::string(groups.word()) == "limits");
-  CHECK(text_of(top / "cgroup.subtree_control") == "+memory +pids");
+  CHECK(text_of(top / "cgroup.subtree_control") == "+memory +pids +cpu");
+  CHECK(groups.words().find("a small share of cpu,") != std::string::npos);
   CHECK(groups.words().find(top.string()) != std::string::npos);
   // What the kernel makes with the folder.
   fs::create_directory(top / "cs-run-me-R1");
-  for (auto const* file : {"cgroup.procs", "memory.max", "pids.max", "cgroup.events"})
+  for (auto const* file : {"cgroup.procs", "memory.max", "pids.max", "cpu.weight", "io.weight", "cgroup.events"})
     write_file(dir / ("cs-run-me-R1/" + std::string(file)), "", 0644);
   std::string why;
   auto made = groups.make("R1", 1 << 20, 17, why);
@@ -47,6 +48,8 @@ TEST_CASE("T48 cgroup: with controllers each run's group is limited as a whole, 
   auto& group = *made;
   CHECK(text_of(top / "cs-run-me-R1/memory.max") == "1048576");
   CHECK(text_of(top / "cs-run-me-R1/pids.max") == "17");
+  CHECK(text_of(top / "cs-run-me-R1/cpu.weight") == "20");
+  CHECK(text_of(top / "cs-run-me-R1/io.weight") == "");  // not ours to share out
   CHECK(group.procs() >= 0);
   CHECK_FALSE(group.populated());
   CHECK(group.kill_all(process::Milliseconds{1}));
