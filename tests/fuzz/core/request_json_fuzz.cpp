@@ -1,7 +1,8 @@
-// request_from_json never crashes, and what it takes has one canonical form. Half of the runs change a good request.
+// request_from_json never crashes, and what it takes has one canonical form.
 #include <cstdlib>
 
 #include "bot/core/request.hpp"
+#include "tests/fuzz/spliced.hpp"
 #include "tests/support/rules_fixture.hpp"
 
 namespace {
@@ -23,13 +24,7 @@ std::string const& good() {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(unsigned char const* data, std::size_t size) {
-  std::string text(data, data + size);
-  if (size > 3 && data[0] % 2 == 0) {  // overwrites a stretch of the good one
-    auto const at = (std::size_t{data[1]} * 256 + data[2]) % good().size();
-    auto whole = good();
-    text = whole.replace(at, std::min(size - 3, whole.size() - at), text.substr(3));
-  }
-  auto const json = core::parse_json(text);
+  auto const json = core::parse_json(spliced(good(), data, size));
   if (!json) return 0;
   auto const request = core::request_from_json(*json);
   if (!request) return 0;
