@@ -1,7 +1,6 @@
 #include "bot/cli/rehearsal.hpp"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "bot/cli/rehearsal_house.hpp"
@@ -81,6 +80,7 @@ struct Rehearsal::Impl {
   Totals totals{};
   RehearsalLoop loop;
   RehearsalLog log{};
+  RehearsalWorkers workers{};
   RehearsalDesk desk;
   core::Noise noise{};
   triggers::HeldDesk held;
@@ -97,15 +97,9 @@ struct Rehearsal::Impl {
     std::unique_ptr<triggers::LogCounter> counter;
     std::size_t max_line = 0;
   };
-  struct Webhook {
-    triggers::WebhookForm form;
-    bool by_header = false;
-    std::unique_ptr<triggers::WebhookSignals> signals;
-    std::set<std::string> known;
-  };
   std::map<std::string, Probe> probes{};
   std::map<std::string, Log> logs{};
-  std::map<std::string, Webhook> webhooks{};
+  std::map<std::string, std::unique_ptr<triggers::WebhookTrigger>> webhooks{};
 
   Impl(config::Config const& of, std::shared_ptr<ports::Redactor const> with, core::Time start, Tell to)
       : config(of),
@@ -137,11 +131,10 @@ struct Rehearsal::Impl {
       made.max_line = static_cast<std::size_t>(source.max_line);
     }
     for (auto const& [name, source] : config.webhook_triggers) {
-      auto& made = webhooks[name];
-      made.form = webhook_form(source);
-      made.by_header = !source.delivery_header.empty();
-      made.signals = std::make_unique<triggers::WebhookSignals>(loop, *redactor, watch, config.rules.triggers.at(name),
-                                                                source.quiet);
+      triggers::WebhookParts const parts{
+          .loop = loop, .workers = workers, .log = log, .redactor = *redactor, .file = {}};
+      webhooks[name] = std::make_unique<triggers::WebhookTrigger>(parts, watch, config.rules.triggers.at(name),
+                                                                  webhook_settings(source, {}));
     }
   }
 
@@ -231,7 +224,7 @@ struct Rehearsal::Impl {
     if (auto const log_of = logs.find(signal.source); log_of != logs.end()) {
       feed_line(log_of->second, signal.line);
     } else if (auto const webhook = webhooks.find(signal.source); webhook != webhooks.end()) {
-      feed_payload(webhook->second, signal);
+      feed_payload(*webhook->second, signal);
     }
     loop.run_posted();
     totals.held_back = held.total();
@@ -247,16 +240,17 @@ struct Rehearsal::Impl {
     of.counter->take(groups.all(), [](core::Reply const&) {});
   }
 
-  void feed_payload(Webhook& of, Recorded const& signal) {
-    auto const items = triggers::parse_webhook(of.form, signal.payload, of.by_header ? signal.delivery : "");
-    if (!items) return tell(event("refused").set("trigger", signal.source).set("text", clean(items.error().message)));
-    for (auto const& item : *items) {
-      if (!item.once.empty() && !of.known.insert(item.once).second) {
-        of.signals->heard_again(item);
-        continue;
-      }
-      of.signals->take(item, {});
-    }
+  // Whoever sent it is believed: a recording has no token and no signature. Where a header names the delivery and the
+  // recording does not, no other is the same.
+  void feed_payload(triggers::WebhookTrigger& of, Recorded const& signal) {
+    ports::Delivery delivery{
+        .source = signal.source, .headers = {{"Content-Type", "application/json"}}, .body = signal.payload};
+    if (auto const& header = config.webhook_triggers.at(signal.source).delivery_header; !header.empty())
+      delivery.headers.emplace_back(
+          header, signal.delivery.empty() ? "signal " + std::to_string(totals.signals) : signal.delivery);
+    of.deliver(std::move(delivery), [this, name = signal.source](ports::DeliveryAnswer const& answer) {
+      if (answer.status != 202) tell(event("refused").set("trigger", name).set("text", clean(answer.detail)));
+    });
   }
 
   void finish() {

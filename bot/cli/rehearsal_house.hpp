@@ -68,6 +68,11 @@ class RehearsalDesk final : public ports::RequestDesk {
   ports::Loop::TimerId timer_ = 0;
 };
 
+// At once: a rehearsal has nothing else to do meanwhile.
+struct RehearsalWorkers final : ports::Workers {
+  void run(std::function<void()> work) override { work(); }
+};
+
 struct RehearsalLog final : ports::Log {
   std::function<void(std::string_view message, Fields const& fields)> heard;
   void write(Level, std::string_view message, Fields fields) override {

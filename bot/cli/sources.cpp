@@ -30,16 +30,19 @@ core::Result<std::map<std::string, triggers::WebhookAuth>> webhook_auths(config:
   return auths;
 }
 
-triggers::WebhookForm webhook_form(config::WebhookTrigger const& trigger) {
+triggers::WebhookSettings webhook_settings(config::WebhookTrigger const& trigger, triggers::WebhookAuth auth) {
   using Kind = triggers::WebhookForm::Kind;
   bool const json = trigger.format == config::WebhookTrigger::Format::json;
-  return {.kind = json ? Kind::json : Kind::alertmanager,
-          .labels = trigger.labels,
-          .title = trigger.title,
-          .status = trigger.status,
-          .delivery = trigger.delivery,
-          .firing = trigger.firing,
-          .resolved = trigger.resolved};
+  return {.form = {.kind = json ? Kind::json : Kind::alertmanager,
+                   .labels = trigger.labels,
+                   .title = trigger.title,
+                   .status = trigger.status,
+                   .delivery = trigger.delivery,
+                   .firing = trigger.firing,
+                   .resolved = trigger.resolved},
+          .auth = std::move(auth),
+          .delivery_header = trigger.delivery_header,
+          .quiet = trigger.quiet};
 }
 
 triggers::LogRule log_rule(config::LogTrigger const& trigger) {
@@ -156,11 +159,7 @@ void Sources::add_webhook(core::TriggerRule const& rule, config::WebhookTrigger 
                                      .redactor = *parts_.redactor,
                                      .file = folder / rule.name};
   webhooks_.all().emplace(rule.name, std::make_unique<triggers::WebhookTrigger>(
-                                         parts, watch_of("webhook"), rule,
-                                         triggers::WebhookSettings{.form = webhook_form(source),
-                                                                   .auth = std::move(auth),
-                                                                   .delivery_header = source.delivery_header,
-                                                                   .quiet = source.quiet}));
+                                         parts, watch_of("webhook"), rule, webhook_settings(source, std::move(auth))));
 }
 
 }  // namespace cli

@@ -21,7 +21,7 @@ namespace cli {
 core::Result<std::map<std::string, triggers::WebhookAuth>> webhook_auths(config::Config const& config);
 
 // As bot/triggers knows them.
-triggers::WebhookForm webhook_form(config::WebhookTrigger const& trigger);
+triggers::WebhookSettings webhook_settings(config::WebhookTrigger const& trigger, triggers::WebhookAuth auth);
 triggers::LogRule log_rule(config::LogTrigger const& trigger);
 triggers::ProbeSettings probe_settings(std::string const& name, config::ProbeTrigger const& trigger);
 

@@ -151,6 +151,7 @@ void Deliveries::forget_oldest() {
 }
 
 void Deliveries::write(std::function<void(bool)> then) {
+  if (file_->path.empty()) return then(true);
   waiting_.push_back(std::move(then));
   if (!writing_) write_next();
 }

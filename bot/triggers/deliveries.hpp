@@ -33,6 +33,7 @@ class Deliveries {
 
   // Reads the file (blocks: at start only). What was held back then is not remembered: nobody holds it any more, so
   // that it has to be taken anew when it comes again. A line that can't be read is left out, as a crash leaves one.
+  // Without a file nothing outlives the process, as in a rehearsal.
   Deliveries(std::filesystem::path file, ports::Loop& loop, ports::Workers& workers, ports::Log& log);
   ~Deliveries();
   Deliveries(Deliveries const&) = delete;

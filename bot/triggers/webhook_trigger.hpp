@@ -34,10 +34,10 @@ struct WebhookParts {
   ports::Workers& workers;
   ports::Log& log;
   ports::Redactor const& redactor;
-  std::filesystem::path file;  // where the deliveries are remembered
+  std::filesystem::path file;  // where the deliveries are remembered; empty: in memory alone
 };
 
-// Items of one source on their way through noise control; `rehearse` uses it without the rest.
+// Items of one source on their way through noise control.
 class WebhookSignals {
  public:
   WebhookSignals(ports::Loop& loop, ports::Redactor const& redactor, WatchParts watch, core::TriggerRule rule,

@@ -1,5 +1,7 @@
 // What is collected, what is hidden, what hostile text can't do, and what a reload means.
+#include "bot/net/http_server.hpp"
 #include "tests/integration/service/service.hpp"
+#include "tests/support/journal_files.hpp"
 
 namespace {
 
@@ -230,5 +232,89 @@ TEST_CASE(
   }
   // The command's own argument is the operator's word in the configuration; what it printed is evidence.
   CHECK_FALSE(has(sinks, "\n" + secret('d')));
+  CHECK(kit.ledger_problems().empty());
+}
+
+TEST_CASE("T32 exhibits of a journal and of a page behind TLS, whose token is sent to it and stands nowhere else") {
+  if (support::run("openssl version").code != 0) {
+    WARN("SKIPPED: openssl is not installed");
+    return;
+  }
+  support::TempDir dir;
+  std::string const token = "what-the-status-page-knows-us-by";  // nothing around it gives it away
+  support::write_file(dir / "token", token + "\n");
+  auto const journal = (dir / "journal").string();
+  KitOptions options;
+  options.extra_collectors =
+      "  page: {http: {url: \"https://127.0.0.1:1/status/{{service}}\", allow: [127.0.0.1], ca: /nowhere/ca.pem, "
+      "bearer: {file: \"" +
+      (dir / "token").string() + "\"}}}\n  units: {journal: {path: \"" + journal +
+      "\", units: [\"{{service}}\"], priority: warning, since: 10m}}\n  last: {journal: {path: \"" + journal +
+      "\", lines: 1}}\n";
+  options.extra_runbooks =
+      "  look:\n    summary: \"Look\"\n    risk: low\n    if_unanswered: \"nothing\"\n"
+      "    parameters: {service: {type: enum, values: [web, db]}}\n    collect: [page, units, last]\n"
+      "    steps: [{name: say, run: [/bin/true], timeout: 10s}]\n    policy: one-sre\n";
+  ServiceKit kit(options);
+  make_certificate(kit, "127.0.0.1");
+  std::vector<std::string> asked;
+  auto const server = net::make_http_server(
+      kit.io(), {.certificate_file = (kit / "tls.pem").string(), .key_file = (kit / "tls.key").string()},
+      [&](net::HttpRequestIn const& in, std::shared_ptr<net::Responder> const& responder) {
+        asked.push_back(in.method + " " + in.target + " " + std::string(in.header("Authorization").value_or("nobody")));
+        responder->respond({.headers = {{"Content-Type", "application/json"}},
+                            .body = R"({"state":"degraded","hello":")" + token + "\"}"});
+      });
+  REQUIRE(server.has_value());
+  edit(kit, "127.0.0.1:1/", "127.0.0.1:" + std::to_string((*server)->port()) + "/");
+  edit(kit, "/nowhere/ca.pem", "\"" + (kit / "tls.pem").string() + "\"");
+  bool const journals = support::have_journal_remote();
+  if (journals) {
+    auto const now = std::chrono::floor<core::Duration>(std::chrono::system_clock::now());
+    support::write_file(
+        dir / "export",
+        support::journal_export({{.message = "twenty minutes old", .priority = 3}}, now - 20min) +
+            support::journal_export({{.message = "upstream timed out", .priority = 3},
+                                     {.unit = "db.service", .message = "another unit's", .priority = 3},
+                                     {.message = "no more than a notice", .priority = 5},
+                                     {.message = "with password=hunter2-of-the-journal", .priority = 4}},
+                                    now - 5min));
+    std::filesystem::create_directory(journal);
+    auto const made = support::run("cd '" + dir.path().string() + "' && " + support::kJournalRemote +
+                                   " -o journal/system.journal export");
+    CAPTURE(made.out);
+    REQUIRE(made.code == 0);
+  }
+  kit.start();
+  auto const id = kit.ask("look", Json::object({{"service", "web"}}));
+  auto const folder = core::RequestId::parse(id)->folder() + "/evidence/";
+  auto const exhibit = [&](std::string const& name) {
+    return support::git(kit.ledger(), "show main:" + folder + name).out;
+  };
+  auto const page = exhibit("01-page.txt");
+  CAPTURE(page);
+  CHECK(page.starts_with("HTTP 200 (ok), from 127.0.0.1, application/json"));
+  CHECK(has(page, "{\n  \"state\": \"degraded\",\n  \"hello\": \"[redacted]\"\n}\n"));
+  CHECK(asked == std::vector<std::string>{"GET /status/web Bearer " + token});
+  if (journals) {
+    auto const units = exhibit("02-units.txt"), last = exhibit("03-last.txt");
+    CAPTURE(units, last);
+    CHECK(has(units, "Z web-1 web[812] err: upstream timed out\n"));
+    CHECK(has(units, "Z web-1 web[812] warning: with password=[redacted]\n"));
+    for (auto const* left_out : {"twenty minutes", "another unit", "a notice"}) CHECK_FALSE(has(units, left_out));
+    CHECK(has(last, "with password=[redacted]\n"));
+    CHECK_FALSE(has(last, "upstream"));
+  }
+  CHECK(kit.press("U0BOB", id));
+  REQUIRE(ends_as(kit, id, "succeeded"));
+  CHECK(kit.stop() == 0);
+  auto const sinks = all_sinks(kit);
+  CHECK(has(sinks, "degraded"));
+  CHECK(has(sinks, "upstream timed out") == journals);
+  for (auto const* secret : {token.c_str(), "hunter2"}) {
+    CAPTURE(secret);
+    CHECK_FALSE(has(sinks, secret));
+    CHECK_FALSE(has(every_file(kit.state_dir()), secret));
+  }
   CHECK(kit.ledger_problems().empty());
 }

@@ -102,6 +102,33 @@ std::string resident(pid_t pid) {
   return {};
 }
 
+support::Ran rehearsed(ServiceKit const& kit, std::string const& words) {
+  return support::run("'" + ServiceKit::binary() + "' rehearse -c '" + kit.config().string() + "' " + words);
+}
+
+// What a rehearsal told with --json, by its `what`.
+std::map<std::string, std::vector<Json>> by_kind(std::string const& told) {
+  std::map<std::string, std::vector<Json>> events;
+  std::istringstream lines(told);
+  for (std::string line; std::getline(lines, line);) {
+    auto json = core::parse_json(line);
+    if (!json) FAIL(line);
+    events[(*json)["what"].text()].push_back(*json);
+  }
+  return events;
+}
+
+std::string recorded_alerts(std::string const& time, std::string const& trigger, Json::Array alerts) {
+  return core::dump(Json::object(
+             {{"time", "2026-11-21T" + time + "Z"},
+              {"source", trigger},
+              {"payload", Json::object({{"version", "4"}, {"groupKey", "{}:{}"}, {"alerts", std::move(alerts)}})}})) +
+         "\n";
+}
+Json alert(std::string const& fingerprint, std::string const& status = "firing") {
+  return Json::object({{"status", status}, {"fingerprint", fingerprint}, {"startsAt", "2026-11-21T07:59:00Z"}});
+}
+
 }  // namespace
 
 TEST_CASE("T55 T32 a line of a followed log opens a case, asks with its own value, and is seen once over a kill") {
@@ -257,10 +284,7 @@ TEST_CASE("rehearse: recorded signals of each kind, on their own clock, and noth
       "with: {word: \"{{worker}}\"}}], post_to: [incidents], noise: {dedupe: [worker]}}\n";
   ServiceKit kit(options);
   auto const before = kit.entries().size();
-  auto const rehearse = [&](std::string const& words) {
-    return support::run("'" + ServiceKit::binary() + "' rehearse -c '" + kit.config().string() + "' " + words +
-                        " 2>&1");
-  };
+  auto const rehearse = [&](std::string const& words) { return rehearsed(kit, words); };
   auto const file = (dir / "signals.jsonl").string();
   std::string text = R"json({"time": "2026-11-21T10:00:05Z", "source": "door", "ok": false, "why": "HTTP status 503"}
 {"time": "2026-11-21T10:10:05Z", "source": "door", "ok": true}
@@ -276,13 +300,7 @@ TEST_CASE("rehearse: recorded signals of each kind, on their own clock, and noth
   append(file, text);
   auto const said = rehearse("--signals '" + file + "' --json");
   CHECK(said.code == 0);
-  std::map<std::string, std::vector<Json>> events;
-  std::istringstream lines(said.out);
-  for (std::string line; std::getline(lines, line);) {
-    auto json = core::parse_json(line);
-    if (!json) FAIL(line);
-    events[(*json)["what"].text()].push_back(*json);
-  }
+  auto events = by_kind(said.out);
   auto const& cases = events["case_opened"];
   REQUIRE(cases.size() == 7);  // the door, two workers, two hosts; two more when the hour of the limit is over
   for (std::size_t i = 3; i < 7; ++i) {
@@ -322,4 +340,47 @@ TEST_CASE("rehearse: recorded signals of each kind, on their own clock, and noth
   auto const bad = rehearse("--signals '" + file + "'");
   CHECK(bad.code == 2);
   CHECK(has(bad.out, "signals.jsonl:2007: \"source\" is"));
+}
+
+TEST_CASE("rehearse: Alertmanager's repetitions are known, forgotten and taken anew as by the service") {
+  support::TempDir dir;
+  auto const trigger = [](std::string const& name, std::string const& quiet, std::string const& noise) {
+    return "  " + name + ": {webhook: {format: alertmanager, token_sha256: " + core::sha256_hex("token-of-the-alerts") +
+           ", quiet: " + quiet + "}, post_to: [incidents], noise: {" + noise + "}}\n";
+  };
+  KitOptions options;
+  options.extra_triggers = trigger("alerts", "1h", "cooldown: 0s") + trigger("crowd", "5m", "max_per_hour: 1");
+  ServiceKit const kit(options);
+  Json::Array many;
+  for (int i = 0; i < 1000; ++i) many.push_back(alert("f" + std::to_string(i)));
+  auto const file = (dir / "signals.jsonl").string();
+  // One more than there is room for; once there is, its repetition is taken.
+  append(file, recorded_alerts("08:00:00", "crowd", std::move(many)) +
+                   recorded_alerts("08:00:10", "crowd", {alert("late")}) +
+                   recorded_alerts("08:00:20", "crowd", {alert("f7", "resolved")}) +
+                   recorded_alerts("08:00:30", "crowd", {alert("late")}) +
+                   recorded_alerts("10:00:00", "alerts", {alert("aa")}) +
+                   recorded_alerts("10:05:00", "alerts", {alert("aa")}) +
+                   recorded_alerts("10:10:00", "alerts", {alert("aa", "resolved")}) +
+                   recorded_alerts("10:20:00", "alerts", {alert("aa"), alert("bb")}) +
+                   recorded_alerts("12:00:00", "alerts", {alert("aa"), alert("bb")}));
+  auto const said = rehearsed(kit, "--signals '" + file + "' --json");
+  CHECK(said.code == 0);
+  auto events = by_kind(said.out);
+  std::string late;
+  for (auto const& event : events["held_back"]) {
+    CHECK(event["trigger"].text() == "crowd");
+    if (event["occurrence"].text() == "fingerprint=late") late += event["time"].text() + " ";
+  }
+  CHECK(late == "2026-11-21T08:00:30.000Z ");
+  std::string opened;
+  for (auto const& event : events["case_opened"])
+    opened += event["trigger"].text() + event["time"].text().substr(10, 6);
+  CHECK(opened == "crowdT08:00alertsT10:00alertsT10:20alertsT12:00");
+  std::string recovered;
+  for (auto const& event : events["recovered"]) {
+    if (has(event["text"].text(), "alerts")) recovered += event["time"].text().substr(10, 6);
+  }
+  CHECK(recovered == "T10:10T11:20T13:00");
+  CHECK(events["refused"].empty());
 }

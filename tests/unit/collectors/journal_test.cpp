@@ -2,6 +2,7 @@
 #include "collectors/journal.hpp"
 
 #include "bot/core/text.hpp"
+#include "tests/support/journal_files.hpp"
 #include "tests/unit/collectors/place.hpp"
 
 using namespace collectors;
@@ -10,42 +11,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr char const* kRemote = "/lib/systemd/systemd-journal-remote";
-
-bool have_remote() {
-  if (have_program(kRemote)) return true;
-  WARN("SKIPPED: systemd-journal-remote is not installed");
-  return false;
-}
-
-struct Written {
-  std::string unit = "web.service", message;
-  int priority = 6;
-  std::string more{};  // further fields, as the export format has them
-};
-
-// The journal export format (systemd.io/JOURNAL_EXPORT_FORMATS): a message goes as binary, so that it may hold
-// anything.
-std::string exported(std::vector<Written> const& entries) {
-  std::string text;
-  auto micros = std::chrono::duration_cast<std::chrono::microseconds>((kNow - 10min).time_since_epoch()).count();
-  for (auto const& entry : entries) {
-    micros += 1'000'000;
-    text += "__REALTIME_TIMESTAMP=" + std::to_string(micros) + "\n__MONOTONIC_TIMESTAMP=" + std::to_string(micros) +
-            "\n_BOOT_ID=0f9da1b4b1f64c7ba7f29ab26bbd7cea\n_HOSTNAME=web-1\n_SYSTEMD_UNIT=" + entry.unit +
-            "\nSYSLOG_IDENTIFIER=" + entry.unit.substr(0, entry.unit.find('.')) +
-            "\n_PID=812\nPRIORITY=" + std::to_string(entry.priority) + "\n" + entry.more + "MESSAGE\n";
-    for (int byte = 0; byte < 8; ++byte) text += static_cast<char>((entry.message.size() >> (8 * byte)) & 0xff);
-    text += entry.message + "\n\n";
-  }
-  return text;
-}
+using support::have_journal_remote;
+using Written = support::JournalLine;
 
 void write_journal(Folder const& folder, std::vector<Written> const& entries) {
-  folder.write("e", exported(entries));
+  folder.write("e", support::journal_export(entries, kNow - 10min));
   std::filesystem::create_directories(folder.path + "/j");
   auto const made = run_program(
-      {kRemote, "--compress=yes", "-o", folder.path + "/j/system.journal", folder.path + "/e"}, folder.path);
+      {support::kJournalRemote, "--compress=yes", "-o", folder.path + "/j/system.journal", folder.path + "/e"},
+      folder.path);
   CAPTURE(made.output);
   REQUIRE(made.exit_code == 0);
 }
@@ -99,7 +73,7 @@ TEST_CASE("journal: names of units") {
 }
 
 TEST_CASE("journal: units, levels, time and number, redacted and visible") {
-  if (!have_remote()) return;
+  if (!have_journal_remote()) return;
   Folder const folder;
   write_journal(
       folder,
@@ -155,7 +129,7 @@ TEST_CASE("journal: units, levels, time and number, redacted and visible") {
 }
 
 TEST_CASE("F30 T65 journal: floods and fields that inflate are bounded") {
-  if (!have_remote()) return;
+  if (!have_journal_remote()) return;
   Folder const folder;
   std::vector<Written> entries(20, Written{.message = std::string(1'000'000, 'x')});  // compressed to next to nothing
   for (int n = 0; n < 3000; ++n) entries.push_back({.message = "line " + std::to_string(n)});
@@ -174,7 +148,7 @@ TEST_CASE("F30 T65 journal: floods and fields that inflate are bounded") {
 }
 
 TEST_CASE("F30 journal: the newest lines stay, whatever somebody logged before them") {
-  if (!have_remote()) return;
+  if (!have_journal_remote()) return;
   Folder const folder;
   std::vector<Written> entries{{.message = std::string(8 << 10, '\x01')}};  // shown as four times as much
   for (int n = 0; n < 700; ++n) entries.push_back({.message = "line " + std::to_string(n) + std::string(30, '.')});
@@ -220,7 +194,7 @@ TEST_CASE("F29 journal: what is missing, damaged or hangs is said and costs noth
 }
 
 TEST_CASE("F29 journal: a file that is cut short or overwritten anywhere ends no test") {
-  if (!have_remote()) return;
+  if (!have_journal_remote()) return;
   Folder const folder;
   write_journal(folder, std::vector<Written>(50, Written{.message = "hello"}));
   auto const whole = folder.read("j/system.journal");
