@@ -11,10 +11,12 @@
 #include "bot/cli/commands.hpp"
 #include "bot/core/error.hpp"
 #include "bot/core/text.hpp"
+#include "bot/process/fd.hpp"
 #include "bot/runbooks/runner.hpp"
 #include "collectors/journal.hpp"
 
 int main(int argc, char** argv) {
+  if (!process::fill_standard_descriptors()) return cli::kFailed;  // there is nowhere to say why
   // The runner's own child: its arguments come from an approved request and are nobody's options.
   if (argc > 1 && std::string_view(argv[1]) == "probe-step")
     return runbooks::run_probe_child(std::vector<std::string>(argv + 2, argv + argc));

@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr core::Duration kHelloLimit = 10s;
-constexpr core::Duration kPingEvery = 30s;  // proxies cut what is idle for a minute
+constexpr core::Duration kPingEvery = 15s;  // with the time for its answer less than 30 s (F18)
 constexpr core::Duration kPongLimit = 10s;
 constexpr core::Duration kBase = 2s, kCap = 120s;
 constexpr core::Duration kProvenAfter = 5min;  // of life: only then is the back-off reset

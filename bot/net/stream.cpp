@@ -1,5 +1,7 @@
 #include "bot/net/stream.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 
@@ -63,6 +65,19 @@ std::shared_ptr<TlsContext> make_context(ssl::context::method method) {
   ::SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
   ::SSL_CTX_set_mode(context->native_handle(), SSL_MODE_RELEASE_BUFFERS);
   return context;
+}
+
+// A peer that is gone without a word is missed within 30 s (F18), whatever is spoken over it: silence ends the
+// connection at the third probe, and bytes of ours that were sent just before have the limit once more.
+void miss_dead_peer(int socket) noexcept {
+  struct Option {
+    int level, name, value;
+  };
+  static constexpr Option kOptions[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                                        {IPPROTO_TCP, TCP_KEEPIDLE, 5},            // s; then a probe
+                                        {IPPROTO_TCP, TCP_KEEPINTVL, 5},           // s to the next one
+                                        {IPPROTO_TCP, TCP_USER_TIMEOUT, 14'000}};  // ms; overrides TCP_KEEPCNT
+  for (auto const& [level, name, value] : kOptions) ::setsockopt(socket, level, name, &value, sizeof value);
 }
 
 bool is_address(std::string const& host) {
@@ -309,6 +324,7 @@ class Connector final : public Connecting, public std::enable_shared_from_this<C
   void secure() {
     error_code ignored;
     stream_->socket().set_option(tcp::no_delay{true}, ignored);
+    miss_dead_peer(stream_->socket().native_handle());
     if (!url_.tls()) return succeed();
     stream_->client_handshake(tls_, url_.host, [self = shared_from_this()](error_code error, std::string const& why) {
       if (!self->done_) return;

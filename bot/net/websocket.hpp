@@ -47,7 +47,7 @@ struct WebSocket {
 enum class KeepAlive {
   ping,  // ask the peer: any byte from it within idle_limit counts as life
   pong,  // unsolicited pongs (RFC 6455 section 5.5.3) each third of idle_limit, nothing is expected back: for Azure
-         // Relay, which drops a control channel that sends pings. A dead link shows when TCP gives up.
+         // Relay, which drops a control channel that sends pings. A dead link shows when TCP gives up, within 30 s.
   none,  // nothing is sent, nothing is expected
 };
 

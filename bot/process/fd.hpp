@@ -1,6 +1,7 @@
-// An owned file descriptor.
+// An owned file descriptor, and the three that every program has.
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
@@ -31,5 +32,14 @@ class Fd {
  private:
   int fd_ = -1;
 };
+
+// Puts /dev/null in the place of each of the descriptors 0 to 2 that is closed: else the next file that is opened gets
+// its number, and what is printed goes into that (F9). To read only, so that printing still fails. False: it can't.
+inline bool fill_standard_descriptors() noexcept {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDONLY) != fd) return false;
+  }
+  return true;
+}
 
 }  // namespace process

@@ -138,6 +138,41 @@ TEST_CASE(
   end_well(kit, id);
 }
 
+TEST_CASE("F9 started without standard descriptors: their numbers are no file's of ours, and the ledger is whole") {
+  std::string const closed = " <&- >&- 2>&-";
+  ServiceKit kit;
+  auto words = kit.serve_words();
+  words.insert(words.begin(), {"/bin/sh", "-c", "exec \"$0\" \"$@\"" + closed});
+  kit.start({.words = words, .wait_ready = false});  // no log says when
+  REQUIRE(kit.wait([&] { return !kit.running() || (kit.runner_pid() != 0 && kit.chat().connected()); }, 30s));
+  REQUIRE(kit.running());
+  std::error_code error;
+  for (auto const pid : {kit.pid(), kit.runner_pid()}) {
+    for (auto const* const number : {"0", "1", "2"}) {
+      auto const file = fs::read_symlink("/proc/" + std::to_string(pid) + "/fd/" + number, error);
+      if (error == std::errc::permission_denied) break;  // the service lets no other process look
+      CAPTURE(number);
+      CHECK(file.string() == "/dev/null");
+    }
+  }
+  if (error == std::errc::permission_denied)
+    std::printf("SKIPPED: F9 which files are descriptors 0 to 2 of the service: this account may not look\n");
+  CHECK(kit.stop() == 0);
+  CHECK(kit.entries("service.stopped").size() == 1);
+  CHECK(kit.ledger_problems() == "");
+
+  auto const other = kit / "other.git", key = kit / "ledger_ed25519";
+  auto const ledger = [&](std::string const& command, std::string const& more) {
+    return support::run(ServiceKit::binary() + " ledger " + command + " --ledger '" + other.string() + "' " + more);
+  };
+  CHECK(ledger("init", "--key '" + key.string() + "'" + closed).code == 0);
+  CHECK(ledger("export", "--as jsonl --out -" + closed).code == 3);  // printing fails, as it should
+  auto const verified = ledger("verify", "--key '" + kit.pin() + "'");
+  CAPTURE(verified.out);
+  CHECK(verified.code == 0);
+  CHECK(support::git(other, "fsck --full --strict --no-dangling --no-progress").out == "");
+}
+
 TEST_CASE(
     "F10 an allocation fails under a click, this one or all from it on: a clean end or an error, no half decision") {
   if (skipped_in_depth("F10")) return;

@@ -65,7 +65,7 @@ class ServeSweep {
   // What is wrong after one request and one click while the index-th call fails; empty: nothing.
   std::string point(long index, Fault const& fault, bool for_ever) {
     // Space comes back by itself; what else is wrong with a disk somebody has to look at.
-    auto const space = fault.error == ENOSPC || fault.error == SWEEP_SHORT;
+    auto const space = fault.error == ENOSPC || fault.error == EDQUOT || fault.error == SWEEP_SHORT;
     auto wrong = story([&] { on_.page.arm(kit_.ledger(), index, fault.error, for_ever); }, space);
     if (!wrong.empty() || !hit_ || fault.error != EIO || on_.page.kind(index) != SWEEP_SYNC) return wrong;
     auto const before = std::exchange(recovered_, kit_.entries("ledger.recovered").size());

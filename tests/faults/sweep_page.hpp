@@ -26,8 +26,10 @@ struct Fault {
 // The ways in which a call of this kind can fail.
 inline std::vector<Fault> faults_of(int kind) {
   switch (kind) {
-    case SWEEP_OPEN: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EMFILE, "EMFILE"}, {EROFS, "EROFS"}};
-    case SWEEP_WRITE: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {SWEEP_SHORT, "short"}};
+    case SWEEP_OPEN:
+      return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EMFILE, "EMFILE"}, {EROFS, "EROFS"}, {EACCES, "EACCES"}};
+    case SWEEP_LOOK: return {{EIO, "EIO"}, {EMFILE, "EMFILE"}};
+    case SWEEP_WRITE: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EDQUOT, "EDQUOT"}, {SWEEP_SHORT, "short"}};
     case SWEEP_SYNC: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}};
     case SWEEP_READ: return {{EIO, "EIO"}};
     case SWEEP_RENAME: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EACCES, "EACCES"}};

@@ -1,12 +1,13 @@
 /* LD_PRELOAD: counts each call by which a program touches files below one folder, and makes chosen ones fail: the
- * index-th, once or for ever, with an errno or as a short write. Orders stand in a page that the test maps as well. It
- * also shifts the wall clock and lets memory run out. */
+ * index-th, once or for ever, with an errno or as a short write; or the program dies before it. Orders stand in a page
+ * that the test maps as well. It also shifts the wall clock and lets memory run out. */
 #define _GNU_SOURCE
 #include "sweep_shim.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,11 +32,11 @@ static struct sweep_page* page(void) {
 
 __attribute__((constructor)) static void map_page(void) { page(); /* not from inside of malloc */ }
 
-/* ENOSPC hits what needs space, EROFS and EACCES what changes names or opens to write, EMFILE what opens. */
+/* ENOSPC and EDQUOT hit what needs space, EROFS and EACCES what changes names or opens to write, EMFILE what opens. */
 static int can_fail(int kind, int error) {
   if (error == SWEEP_SHORT) return kind == SWEEP_WRITE;
-  if (error == EMFILE || error == ENFILE) return kind == SWEEP_OPEN;
-  if (error == ENOSPC || error == EDQUOT) return kind != SWEEP_UNLINK;
+  if (error == EMFILE || error == ENFILE) return kind == SWEEP_OPEN || kind == SWEEP_LOOK;
+  if (error == ENOSPC || error == EDQUOT) return kind != SWEEP_UNLINK && kind != SWEEP_LOOK;
   if (error == EROFS || error == EACCES) return kind == SWEEP_OPEN || kind == SWEEP_RENAME || kind == SWEEP_UNLINK;
   return 1;
 }
@@ -45,6 +46,7 @@ static int fails(struct sweep_page* p, int kind) {
   if (at < SWEEP_CALLS) p->kinds[at] = (unsigned char)kind;
   if (p->index < 0 || at < p->index || (at > p->index && !p->for_ever) || !can_fail(kind, p->error)) return 0;
   __atomic_fetch_add(&p->failed, 1, __ATOMIC_SEQ_CST);
+  if (p->error == SWEEP_KILL) raise(SIGKILL);
   return p->error;
 }
 
@@ -70,12 +72,8 @@ static int failed(int error) {
   return -1;
 }
 
-/* A read-only open of what exists counts as well (EIO, EMFILE), but never for want of space or leave. */
 static int open_fails(char const* path, int flags) {
-  struct sweep_page* p = page();
-  int const writes = (flags & (O_WRONLY | O_RDWR | O_CREAT)) != 0;
-  if (!writes && p && (p->error == ENOSPC || p->error == EDQUOT || p->error == EROFS || p->error == EACCES)) return 0;
-  return on_path(SWEEP_OPEN, path);
+  return on_path(flags & (O_WRONLY | O_RDWR | O_CREAT) ? SWEEP_OPEN : SWEEP_LOOK, path);
 }
 
 int open(char const* path, int flags, ...) {

@@ -2,8 +2,10 @@
 #ifndef COUNTERSIGN_TESTS_FAULTS_SWEEP_SHIM_H
 #define COUNTERSIGN_TESTS_FAULTS_SWEEP_SHIM_H
 
-enum { SWEEP_OPEN = 1, SWEEP_WRITE, SWEEP_SYNC, SWEEP_RENAME, SWEEP_UNLINK, SWEEP_READ };
-enum { SWEEP_SHORT = -1 }; /* instead of an errno: half of what was asked is written */
+/* SWEEP_LOOK: an open of what exists, to read it. */
+enum { SWEEP_OPEN = 1, SWEEP_WRITE, SWEEP_SYNC, SWEEP_RENAME, SWEEP_UNLINK, SWEEP_READ, SWEEP_LOOK };
+/* Instead of an errno: half of what was asked is written; the process is killed before the call. */
+enum { SWEEP_SHORT = -1, SWEEP_KILL = -2 };
 enum { SWEEP_CALLS = 8192 };
 
 struct sweep_page {
@@ -13,7 +15,7 @@ struct sweep_page {
   unsigned char kinds[SWEEP_CALLS]; /* of each counted call, by index */
   int reads;                        /* 1: reading counts as well */
   long index;                       /* the call that fails, from 0; -1: none */
-  int error;                        /* an errno, or SWEEP_SHORT */
+  int error;                        /* an errno, SWEEP_SHORT or SWEEP_KILL */
   int for_ever;                     /* every later call that can fail in this way fails, too */
   long failed;                      /* how many did */
   long starve_at;                   /* the allocation of memory that fails, from 1 (for_ever: and all after it); 0: none */

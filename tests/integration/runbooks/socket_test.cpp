@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 
 #include "bot/net/unix_socket.hpp"
 #include "bot/runbooks/state_files.hpp"
@@ -99,7 +100,10 @@ TEST_CASE("socket: a line longer than a message may be closes it") {
 }
 
 TEST_CASE("socket: an account that is not the client's is sent away") {
-  if (::geteuid() != 0) return;  // root may always connect, so another account is needed: only root can become it
+  if (::geteuid() != 0) {
+    std::cerr << "SKIPPED: another account at the runner's socket: only root can become it" << std::endl;
+    return;
+  }
   Rig rig;
   rig.start_raw_runner();
   ::chmod(rig.dir.c_str(), 0755);
@@ -173,7 +177,10 @@ TEST_CASE("client: a socket that belongs to another process is not believed") {
 }
 
 TEST_CASE("client: a runner that never comes to the socket that systemd holds for it is said") {
-  if (::geteuid() != 0) return;  // systemd's side of the socket is root's
+  if (::geteuid() != 0) {
+    std::cerr << "SKIPPED: a runner that never comes: systemd's side of the socket is root's" << std::endl;
+    return;
+  }
   Rig rig;
   fs::create_directory(rig.socket.parent_path());
   std::vector<std::unique_ptr<net::LineChannel>> channels;

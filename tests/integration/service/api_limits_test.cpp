@@ -1,4 +1,6 @@
 // The HTTP API of the real service against its limits: sizes, rates, floods, bad TLS clients.
+#include <cstdio>
+
 #include "tests/integration/service/api.hpp"
 #include "tests/support/full.hpp"
 #include "tests/support/open_files.hpp"
@@ -132,8 +134,10 @@ TEST_CASE("T64 whoever has no token takes neither the room for bodies nor the ca
 }
 
 TEST_CASE("T64 F36 F37 idle floods and slow heads leave clicks as they are") {
-  auto const clients = support::full() ? std::min<std::size_t>(10'000, support::open_files() - 500) : 400;
-  support::open_files();
+  auto const most = support::open_files() - 500;
+  auto const clients = support::full() ? std::min<std::size_t>(10'000, most) : 400;
+  if (support::full() && most < 10'000)
+    std::printf("SKIPPED: F37 all of 10,000 connections: this account may open %zu at most\n", most);
   KitOptions options;
   options.api = ", requests_per_second: 100000, max_connections: 300, max_connections_per_address: 100000";
   if (support::full()) options.api = ", requests_per_second: 100000, max_connections_per_address: 100000";

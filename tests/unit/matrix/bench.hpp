@@ -1,10 +1,12 @@
 // An adapter with everything around it: homeserver, proxy, engine.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "tests/support/catch.hpp"
 #include "tests/support/fake_sink.hpp"
 #include "tests/unit/matrix/cards.hpp"
 #include "tests/unit/matrix/homeserver.hpp"
@@ -99,6 +101,13 @@ struct Bench {
     loop.run_posted();
   }
   Wire& wire() { return *proxy.wires.back(); }
+  // The proxy's answer to the newest ping.
+  void pong(std::string const& how = "response") {
+    auto const ping = std::find_if(wire().sent.rbegin(), wire().sent.rend(),
+                                   [](Json const& frame) { return frame["command"].text() == "ping"; });
+    REQUIRE(ping != wire().sent.rend());
+    receive(core::dump(Json::object({{"id", (*ping)["id"]}, {"command", how}, {"data", Json::object({})}})));
+  }
   void receive(std::string frame) {
     wire().handler.on_message(std::move(frame), false);
     loop.run_posted();

@@ -1,6 +1,8 @@
 // WebSockets of both sides, and peers that go silent, flood, or never say goodbye.
 #include "bot/net/websocket.hpp"
 
+#include <netinet/tcp.h>
+
 #include "tests/unit/net/support.hpp"
 #include "tests/unit/net/websocket_peer.hpp"
 
@@ -122,6 +124,60 @@ TEST_CASE("websocket: a half-open link is noticed within the idle limit, after a
   auto const bytes = read_to_end(io, peer);
   REQUIRE(bytes.size() >= 2);
   CHECK(bytes[0] == static_cast<char>(0x89));  // FIN and opcode 9, ping: RFC 6455 section 5.5.2
+}
+
+namespace {
+
+// The socket of this process that `peer` is connected to.
+int other_end(Socket const& peer) {
+  sockaddr_in wanted{};
+  socklen_t size = sizeof wanted;
+  REQUIRE(::getpeername(peer.get(), reinterpret_cast<sockaddr*>(&wanted), &size) == 0);
+  for (int fd = 0; fd < 1024; ++fd) {
+    sockaddr_in name{};
+    size = sizeof name;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) == 0 && name.sin_family == AF_INET &&
+        name.sin_port == wanted.sin_port)
+      return fd;
+  }
+  FAIL("nobody is at the other end");
+  return -1;
+}
+
+}  // namespace
+
+TEST_CASE("F18 what we dial: the kernel misses a peer that is gone within 30 s, whatever is spoken over it") {
+  net::Io io;
+  RawListener const listener;
+  Heard heard;
+  net::WebSocketOptions options;
+  options.keep_alive = net::KeepAlive::pong;
+  auto const dialer = net::make_websocket_dialer(io);
+  auto const client = net::make_http_client(io);
+  std::unique_ptr<net::WebSocket> socket;
+  if (GENERATE(true, false)) {
+    socket = dialer->dial(listener.url("ws"), options, heard.handler());
+  } else {
+    net::HttpRequest request;
+    request.url = listener.url("http");
+    client->request(std::move(request), [](net::Result<net::HttpResponse> const&) {});
+  }
+  auto const peer = accept(io, listener);
+  read_head(io, peer);
+  auto const option = [ours = other_end(peer)](int level, int name) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    REQUIRE(::getsockopt(ours, level, name, &value, &size) == 0);
+    return value;
+  };
+  CHECK(option(SOL_SOCKET, SO_KEEPALIVE) == 1);
+  int const limit = option(IPPROTO_TCP, TCP_USER_TIMEOUT);  // ms
+  REQUIRE(limit > 0);
+  // Silence ends it at the first probe past the limit. Bytes of ours right before have the limit once more, from the
+  // moment when they are sent again.
+  int probe = option(IPPROTO_TCP, TCP_KEEPIDLE);
+  while (probe * 1000 < limit) probe += option(IPPROTO_TCP, TCP_KEEPINTVL);
+  CHECK(probe * 1000 + limit + 1000 <= 30'000);
 }
 
 TEST_CASE("websocket: with pongs instead of pings nothing is asked, and silence is no end") {
