@@ -87,7 +87,7 @@ struct Api::Impl {
       }
     }
     if (found.row->bearer && !caller) {
-      if (request.method == "POST" && request.header("authorization"))
+      if (request.header("authorization"))
         refused(std::nullopt, "a " + request.method + " with a token that nobody has");
       return {.refusal = unauthorized()};
     }

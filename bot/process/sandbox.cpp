@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <system_error>
 
@@ -173,9 +174,11 @@ int SandboxPlan::enter(int& stage) const noexcept {
   return 0;
 }
 
-std::string why_no_strict(std::string const& folder) {
+namespace {
+
+std::string why_no_strict_in(std::string const& folder) {
   SandboxPlan const plan{Sandbox{.writable = {folder}}, folder};
-  std::string const probe = folder + "/.sandbox-probe";
+  std::string const probe = folder + "/probe";
   int ends[2]{-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return describe_sandbox(kProcess);
   pid_t const pid = ::fork();
@@ -186,7 +189,7 @@ std::string why_no_strict(std::string const& folder) {
     if (told[0] == 0) {
       struct statvfs root {};
       int const inside = ::open(probe.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-      int const beside = ::open("/tmp/.sandbox-probe", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+      int const beside = ::open("/tmp/probe", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
       bool const closed = ::statvfs("/", &root) == 0 && (root.f_flag & ST_RDONLY) != 0;
       ::unlink(probe.c_str());
       if (inside < 0 || beside < 0 || !closed) told[0] = EPERM, told[1] = kCheck;
@@ -207,6 +210,19 @@ std::string why_no_strict(std::string const& folder) {
   ::close(ends[0]);
   if (told[0] == 0) return {};
   return std::string(describe_sandbox(told[1])) + ": " + std::generic_category().message(told[0]);
+}
+
+}  // namespace
+
+std::string why_no_strict(std::string const& folder) {
+  // A folder of this try alone: others may try at the same moment, and in /tmp itself what is private could not be told
+  // from what is not.
+  auto own = folder + "/.sandbox-XXXXXX";
+  if (::mkdtemp(own.data()) == nullptr)
+    return "a folder for a try could not be made in " + folder + ": " + std::generic_category().message(errno);
+  auto why = why_no_strict_in(own);
+  ::rmdir(own.c_str());
+  return why;
 }
 
 }  // namespace process

@@ -43,8 +43,8 @@ ServiceProcess::ServiceProcess(std::vector<std::string> const& words, fs::path l
   for (auto const& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   std::vector<std::string> variables;
-  for (char** at = environ; *at != nullptr; ++at) variables.emplace_back(*at);
   for (auto const& [name, value] : extra) variables.push_back(name + "=" + value);
+  for (char** at = environ; *at != nullptr; ++at) variables.emplace_back(*at);  // of two the first counts
   std::vector<char*> envp;
   for (auto& variable : variables) envp.push_back(variable.data());
   envp.push_back(nullptr);

@@ -2,19 +2,19 @@
 // stock git. Usage: bench_scale [--check] [--entries N].
 #include <malloc.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "bot/core/archive.hpp"
 #include "ledger/snapshot.hpp"
 #include "ledger/verifier.hpp"
+#include "tests/bench/figures.hpp"
 #include "tests/support/big_ledger.hpp"
 #include "tests/support/service_kit.hpp"
 
@@ -22,7 +22,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kReady = 1000;  // ms to `ready` with a snapshot
+constexpr double kReady = 1000;  // ms with a snapshot, to `ready` in the log and to /readyz
 
 double since(Clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
@@ -35,28 +35,27 @@ double timed(Work const& work) {
   return since(begin);
 }
 
-double rss_mib(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/smaps_rollup");
-  for (std::string line; std::getline(file, line);) {
-    unsigned long kib = 0;
-    if (std::sscanf(line.c_str(), "Rss: %lu kB", &kib) == 1) return static_cast<double>(kib) / 1024;
-  }
-  throw std::runtime_error("no memory figure");
-}
-
 void row(char const* what, double value, char const* unit, char const* more = "") {
   std::printf("%-52s %10.1f %s %s\n", what, value, unit, more);
   std::fflush(stdout);
 }
 
-// From exec to the line "ready" in the log, in ms.
-double start(support::ServiceKit& kit) {
+// From exec, in ms.
+struct Start {
+  double logged;    // to the line "ready" in the log
+  double answered;  // until /readyz says so: the runner and the platform are there, too
+};
+
+Start start(support::ServiceKit& kit) {
   auto const begin = Clock::now();
-  kit.start({.wait_ready = false, .limit = std::chrono::seconds(300)});
-  if (!kit.wait([&] { return !kit.running() || kit.process().line("ready").has_value(); }, std::chrono::seconds(300)) ||
-      !kit.running())
-    throw std::runtime_error("no start: " + kit.process().log_text());
-  return since(begin);
+  auto const reached = [&](auto const& what) {
+    if (!kit.wait([&] { return !kit.running() || what(); }, std::chrono::seconds(300)) || !kit.running())
+      throw std::runtime_error("no start: " + kit.process().log_text());
+    return since(begin);
+  };
+  kit.start({.wait_ready = false});
+  auto const logged = reached([&] { return kit.process().line("ready").has_value(); });
+  return {.logged = logged, .answered = reached([&] { return kit.ready(); })};
 }
 
 int run(std::size_t entries, bool check) {
@@ -102,26 +101,28 @@ int run(std::size_t entries, bool check) {
       }),
       "ms");
 
-  auto const cold = start(kit);
+  auto const cold = start(kit).logged;
   row("serve ready, without a snapshot", cold, "ms");
   if (!kit.wait([&] { return std::filesystem::exists(kit.state_dir() / "snapshot"); }, std::chrono::seconds(60)) ||
       !kit.wait([&] { return std::filesystem::exists(kit.state_dir() / "runner-snapshot"); },
                 std::chrono::seconds(300)))
     throw std::runtime_error("no snapshot came");
   if (kit.stop() != 0) throw std::runtime_error("no clean stop");
-  double warm = 1e9;
+  std::vector<double> logged, answered;
   for (int i = 0; i < 3; ++i) {
-    warm = std::min(warm, start(kit));
+    auto const took = start(kit);
+    logged.push_back(took.logged);
+    answered.push_back(took.answered);
     if (i < 2 && kit.stop() != 0) throw std::runtime_error("no clean stop");
   }
-  char ratio[64];
-  std::snprintf(ratio, sizeof ratio, "(1 : %.1f of a full fold; target < %.0f)", cold / warm, kReady);
-  row("serve ready, from the snapshot", warm, "ms", ratio);
-  auto const begin = Clock::now();
-  if (!kit.wait([&] { return kit.ready(); }, std::chrono::seconds(60))) throw std::runtime_error("never ready");
-  row("  until readyz: the runner answers, too", warm + since(begin), "ms");
-  row("  memory of serve then", rss_mib(kit.pid()), "MiB");
-  row("  memory of the runner then", rss_mib(kit.runner_pid()), "MiB");
+  auto const warm = bench::median(logged), readyz = bench::median(answered);
+  char target[64];
+  std::snprintf(target, sizeof target, "(1 : %.1f of a full fold; target < %.0f)", cold / warm, kReady);
+  row("serve ready, from the snapshot: median of 3", warm, "ms", target);
+  std::snprintf(target, sizeof target, "(target < %.0f)", kReady);
+  row("  until readyz: the runner answers, too", readyz, "ms", target);
+  row("  memory of serve then", bench::memory_of(kit.pid()).rss, "MiB");
+  row("  memory of the runner then", bench::memory_of(kit.runner_pid()).rss, "MiB");
   if (kit.stop() != 0) throw std::runtime_error("no clean stop");
 
   row("ledger verify",
@@ -138,7 +139,7 @@ int run(std::size_t entries, bool check) {
       "s");
   row("git verify-commit, one", timed([&] { static_cast<void>(support::git(kit.ledger(), "verify-commit main")); }),
       "ms");
-  return check && warm >= kReady ? 1 : 0;
+  return check && (warm >= kReady || readyz >= kReady) ? 1 : 0;
 }
 
 }  // namespace
@@ -154,6 +155,6 @@ int main(int argc, char** argv) {
     return run(entries, check);
   } catch (std::exception const& error) {
     std::fprintf(stderr, "bench_scale: %s\n", error.what());
-    return 2;
+    return 3;
   }
 }

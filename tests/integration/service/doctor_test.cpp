@@ -1,5 +1,6 @@
 // countersign doctor against stand-ins: what it says, what it advises, and that it takes nothing away from a service
 // that runs. The stand-ins live in the test's own process, so the command runs beside it.
+#include "bot/process/sandbox.hpp"
 #include "tests/integration/service/three.hpp"
 
 namespace {
@@ -161,6 +162,42 @@ TEST_CASE("doctor: a configuration that can't be used is said, and nobody is ask
   CHECK(has(told.text, "can't be opened"));
   CHECK(kit.slack().calls().size() == calls);
   CHECK(support::run("'" + ServiceKit::binary() + "' doctor").code == 2);
+}
+
+TEST_CASE("doctor: of this host, the sandbox in force and the runners of other accounts, with their ways out") {
+  ServiceKit kit;
+  auto const why = process::why_no_strict(kit.dir().string());
+  auto told = doctor(kit);
+  CHECK(told.code == 0);
+  CHECK(told.text.starts_with("This host\n  ok       sandbox: basic is active; strict would " +
+                              (why.empty() ? "work for this account" : "not work here: " + why) + ".\n"));
+  auto const strict = "version: 1\nsandbox: {mode: strict}";
+  told = doctor_with(kit, "version: 1", strict);
+  CHECK(told.code == (why.empty() ? 0 : 1));
+  CHECK(has(told.text, why.empty() ? "  ok       sandbox: strict is active, and works for this account.\n"
+                                   : "  mend     sandbox: strict is configured, and does not work for this account: "));
+  // Nobody makes a folder for a try in there: then strict can't work anywhere.
+  edit(kit, kit.state_dir().string(), "/proc/self");
+  CHECK(has(doctor(kit).text, "  ok       sandbox: basic is active; strict would not work here: a folder for a try "));
+  told = doctor_with(kit, "version: 1", strict);
+  INFO(told.text);
+  CHECK(told.code == 1);
+  CHECK(has(told.text,
+            "  mend     sandbox: strict is configured, and does not work for this account: a folder for a try "));
+  CHECK(has(told.text, "or write mode: basic.\n"));
+
+  auto const socket = (kit / "runner.sock").string();
+  auto const with_runner = [&](std::string const& name) {
+    auto answer = doctor_with(kit, "version: 1", "version: 1\nrunners: {" + name + ": {socket: \"" + socket + "\"}}");
+    CHECK(answer.code == 1);
+    return answer.text;
+  };
+  CHECK(has(with_runner("cs-nobody"), "  mend     runner cs-nobody: There is no account cs-nobody on this host.\n"));
+  told.text = with_runner("nobody");
+  CHECK(has(told.text, "  mend     runner nobody: Nothing is at " + socket + ".\n"));
+  CHECK(has(told.text, "systemctl enable --now countersign-runner@nobody.socket\n"));
+  support::write_file(socket, "");
+  CHECK(has(with_runner("nobody"), "  mend     runner nobody: " + socket + " is no socket.\n"));
 }
 
 TEST_CASE("doctor: three platforms that are as they should be, beside a service that runs on them") {

@@ -184,6 +184,56 @@ TEST_CASE("T37 commands over a hostile ledger: nothing that a terminal obeys lea
   CHECK(countersign("ledger why " + id + " --ledger '" + forged + "'").code == 1);
 }
 
+TEST_CASE("ledger why in words: the rule, what each vote counted for, who was excluded and refused and why, the end") {
+  ServiceKit kit;
+  kit.start();
+  CHECK(has(typed(kit, "U0BOB", "run witness-two -- the line is missing"), "2 of sre"));
+  REQUIRE(kit.wait([&] { return count(kit, "request.posted") == 1; }));
+  auto const opened = kit.entries("request.opened").at(0);
+  auto const id = opened["request"].text();
+  CHECK(kit.press("U0BOB", id));
+  CHECK(kit.press("U0CAROL", id));
+  REQUIRE(kit.wait([&] { return count(kit, "vote.approve", id) == 1; }));
+  auto const why = [&] {
+    return countersign("ledger why --ledger '" + kit.ledger().string() + "' " + id + " --key '" + kit.pin() + "'");
+  };
+  auto const policy = opened["data"]["policy"]["digest"].text();
+  auto const rule = "  rule         two-sre " + policy.substr(0, 19) + "…, pinned by entry " +
+                    std::to_string(opened["seq"].integer()) +
+                    "\n               2 of sre must approve\n"
+                    "               nobody approves what they asked for, or what was asked for them\n";
+  auto const carol = std::string(
+      " carol: approve (slack U0CAROL, button; then in sre)\n"
+      "               counted as 1 of 2 from sre; still missing: 1 more from sre\n");
+  auto told = why();
+  INFO(told.out);
+  CHECK(told.code == 0);
+  CHECK(told.out.starts_with(id + ": pending\n  asked by     bob, "));
+  CHECK(has(told.out, "  reason       the line is missing\n  what         Leave a line: done\n" + rule));
+  CHECK(has(told.out,
+            "  people       bob: sre at opening; excluded: asked for it, and nobody approves their own request\n"
+            "               carol: sre at opening\n               erin: sre at opening\n  votes        "));
+  CHECK(has(told.out, carol + "  refused      "));
+  CHECK(
+      has(told.out, " bob (slack U0BOB): approve refused: You asked for this yourself; somebody else has to decide."));
+  CHECK(has(told.out, "; missing: 1 more from sre\n  could still  erin\n  verifier     every entry of it holds"));
+  CHECK(told.out.ends_with(", which is the pinned one\n"));
+
+  CHECK(kit.press("U0ERIN", id));
+  REQUIRE(kit.wait([&] { return count(kit, "run.finished", id) == 1; }));
+  told = why();
+  INFO(told.out);
+  CHECK(told.out.starts_with(id + ": succeeded\n"));
+  CHECK(has(told.out, rule + "               the same text was in force at the decision\n"));
+  CHECK(has(told.out, carol));
+  CHECK(has(told.out,
+            " erin: approve (slack U0ERIN, button; then in sre)\n"
+            "               counted as 2 of 2 from sre; still missing: nothing\n"));
+  CHECK(has(told.out, "  ending       approved by carol, erin at "));
+  CHECK(has(told.out, ": the policy two-sre is satisfied; the run succeeded, exit code 0\n"));
+  CHECK_FALSE(has(told.out, "could still"));
+}
+
 TEST_CASE("ledger export: what it wrote is read again, nothing is ever overwritten") {
   ServiceKit kit;
   kit.start();

@@ -1,8 +1,18 @@
 // T32, T33: seeded secrets of every kind in every dress, sent as evidence through the released service on three
 // platforms, and looked for at every place where its words end up; the service's own secrets as well.
+#include <linux/capability.h>
 #include <openssl/evp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <csignal>
 #include <deque>
+#include <iostream>
 #include <map>
 #include <unordered_map>
 
@@ -66,8 +76,11 @@ std::map<std::string, std::string> everywhere(ServiceKit& kit) {
     add(sinks["ledger"], objects.substr(end + 1, size));
     at = end + 1 + size + 1;
   }
-  for (auto const& entry : std::filesystem::recursive_directory_iterator(kit.state_dir()))
-    if (entry.is_regular_file()) add(sinks["state"], entry.path().string() + "\n" + read(entry.path()));
+  for (auto const* folder : {"state", "side", "tmp"}) {
+    auto& sink = sinks[folder];
+    for (auto const& entry : std::filesystem::recursive_directory_iterator(kit / folder))
+      if (entry.is_regular_file()) add(sink, entry.path().string() + "\n" + read(entry.path()));
+  }
   add(sinks["log"], kit.process().log_text());
   for (auto const& call : kit.slack().calls()) texts_of(call.arguments, sinks["slack"]);
   for (auto const& message : kit.slack().messages("C0INC")) {
@@ -118,6 +131,22 @@ class Needles {
   std::map<std::size_t, std::unordered_map<std::string_view, Planted const*>> by_length_{};
 };
 
+// What the kernel answers to us, as a process of the same account, when we read the other's memory at an address where
+// nothing is: EFAULT, or EPERM when it lets us read nothing of it. Root lays down the power to do so anyway meanwhile.
+int refusal_to_read(pid_t pid) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> before{};
+  REQUIRE(::syscall(SYS_capget, &header, before.data()) == 0);
+  auto without = before;
+  without[0].effective &= ~(1u << CAP_SYS_PTRACE);
+  REQUIRE(::syscall(SYS_capset, &header, without.data()) == 0);
+  char byte = 0;
+  iovec const here{&byte, 1}, nowhere{nullptr, 1};
+  int const why = ::process_vm_readv(pid, &here, 1, &nowhere, 1, 0) < 0 ? errno : 0;
+  REQUIRE(::syscall(SYS_capset, &header, before.data()) == 0);
+  return why;
+}
+
 // About so many bytes of a log with a secret in every third line.
 std::string document(Planter& planter, std::vector<Planted>& all, std::size_t bytes) {
   std::string text;
@@ -143,7 +172,8 @@ TEST_CASE("T32 T33 5,000 secrets of 25 kinds in 11 dresses, and the service's ow
       "    collect: [log, said]\n    steps: [{name: say, run: [/bin/cat, \"" +
       (dir / "said").string() + "\"], timeout: 10s}]\n    policy: one-sre\n";
   ServiceKit kit(options);
-  kit.start();
+  std::filesystem::create_directory(kit / "tmp");
+  kit.start({.environment = {{"TMPDIR", (kit / "tmp").string()}}});
   Planter planter(48);
   std::vector<Planted> all;
   for (int round = 0; all.size() < kSecrets; ++round) {
@@ -180,7 +210,7 @@ TEST_CASE("T32 T33 5,000 secrets of 25 kinds in 11 dresses, and the service's ow
   // The search finds what is there.
   REQUIRE(needles.in("x " + all.at(0).gone.at(0) + " x " + read(kit / "bot_token")).size() == 2);
   auto const sinks = everywhere(kit);
-  for (auto const* place : {"ledger", "state", "log", "slack", "teams", "matrix"}) {
+  for (auto const* place : {"ledger", "state", "side", "tmp", "log", "slack", "teams", "matrix"}) {
     CAPTURE(place);
     REQUIRE(sinks.contains(place));
     std::string leaks;
@@ -193,4 +223,32 @@ TEST_CASE("T32 T33 5,000 secrets of 25 kinds in 11 dresses, and the service's ow
     CHECK(has(sinks.at(place), "[redacted]"));
   }
   CHECK(kit.ledger_problems() == "");
+}
+
+TEST_CASE("T33 neither the service nor its runner writes a core file or is read by another process of its account") {
+  ServiceKit kit;
+  kit.start();
+  pid_t const open = ::fork();  // as processes are by themselves
+  if (open == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) ::pause();
+  }
+  int const to_open = refusal_to_read(open);
+  ::kill(open, SIGKILL);
+  ::waitpid(open, nullptr, 0);
+  if (to_open != EFAULT)
+    std::cerr << "SKIPPED: T33 the service's memory: this system lets no process read another's" << std::endl;
+  for (pid_t const pid : {kit.pid(), kit.runner_pid()}) {
+    CAPTURE(pid);
+    REQUIRE(pid > 0);
+    std::istringstream limits(read("/proc/" + std::to_string(pid) + "/limits"));
+    std::string line, soft, hard;
+    std::string const about = "Max core file size";
+    while (std::getline(limits, line) && !line.starts_with(about)) {
+    }
+    REQUIRE(std::istringstream(line.substr(std::min(line.size(), about.size()))) >> soft >> hard);
+    CHECK(soft == "0");
+    CHECK(hard == "0");
+    if (to_open == EFAULT) CHECK(refusal_to_read(pid) == EPERM);
+  }
 }

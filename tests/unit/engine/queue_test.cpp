@@ -223,9 +223,13 @@ TEST_CASE("sandbox: what the runner would do must be what was approved, and star
   rig.settle();
   CHECK(rig.phase(id) == Phase::failed);
   CHECK(rig.ledger.folded.request(id)->run->cause == "refused_by_runner");
+  CHECK_FALSE(rig.ledger.files.contains(id.folder() + "/started.json"));
   auto const fine = rig.open();
   rig.approve("bob", fine);
   rig.engine->runner_accepted(fine.str(), {.sandbox = "basic", .cgroup = "limits"});
   rig.settle();
   CHECK(rig.phase(fine) == Phase::running);
+  auto const started = core::parse_json(rig.ledger.files.at(fine.folder() + "/started.json")).value();
+  CHECK(started["confinement"]["sandbox"].text() == "basic");
+  CHECK(started["confinement"]["cgroup"].text() == "limits");
 }
