@@ -21,11 +21,12 @@ struct Recovered {
 
 // Moves `main` back to the acknowledged entry, the suspect packs out of git's sight, and writes every other pack that
 // may still have been dirty into new files, each object's checksum compared on the way. Nothing else may have the
-// ledger open. Afterwards the caller appends `ledger.recovered`, forgets the suspects and then clears the marker; cut
+// ledger open. Afterwards the caller appends `ledger.recovered`, clears the marker and then forgets the suspects; cut
 // off before that, it does the same again. Errors: corrupt (an acknowledged object is damaged: restore from a replica),
 // conflict (another writer), no_space, fsync_failed, io.
 Result<Recovered> recover_after_fsync_failure(std::filesystem::path const& repository, FsyncMarker const& marker,
                                               PublicKey const& key, FileOps& files = FileOps::real());
+// None is no error.
 void forget_suspects(std::filesystem::path const& repository);
 
 }  // namespace ledger

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <list>
 #include <memory>
@@ -295,10 +296,17 @@ class Service {
                                  .dropped = dropped_,
                                  .started = {markers.begin(), markers.end()}};
     engine_->start(std::move(started), [this] {
-      if (!recovered_) return;  // else the marker goes, now that the recovery and what it voids are on disk
-      // A start that finds it again would drop what is recorded from here on: rather no service.
-      if (auto const cleared = state_dir_.clear_fsync_failed(); !cleared) return stop_now(cleared.error());
-      ledger::forget_suspects(config_.ledger.path);
+      // The marker goes, now that the recovery and what it voids are on disk. A start that finds it again drops what is
+      // recorded from here on, so without that nothing more may happen, not even an answer.
+      if (recovered_) {
+        if (auto const cleared = state_dir_.clear_fsync_failed(); !cleared)
+          std::_Exit(print_failure(core::make_error(cleared.error().code,
+                                                    "the ledger is recovered, but nothing can be recorded while the "
+                                                    "marker of the failed fsync stands there: " +
+                                                        cleared.error().message + " Mend that and start again."),
+                                   /*json=*/false));
+      }
+      ledger::forget_suspects(config_.ledger.path);  // also those of a recovery that was killed here
     });
     auto const scheme = std::string(config_.api.certificate.empty() ? "http://" : "https://");
     log_->info("ready", {{"api", scheme + config_.api.host + ":" + std::to_string(api_->port())},

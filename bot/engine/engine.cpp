@@ -159,10 +159,12 @@ void Engine::pump() {
     }
     core::reached(core::Failpoint::K3_validated,
                   std::holds_alternative<core::VoteCast>(waiting.event.what) ? "vote" : "");
+    // Heard first: a start after a failed fsync that is cut off before that is done again, with what it found.
+    if (std::holds_alternative<core::ServiceStarted>(waiting.event.what))
+      effects.push_back(core::Reply{.ticket = waiting.ticket});
     auto stepped = core::step(state_, waiting.event);
     effects.insert(effects.end(), std::make_move_iterator(stepped.begin()), std::make_move_iterator(stepped.end()));
-    if (std::holds_alternative<core::ServiceStopping>(waiting.event.what) ||
-        std::holds_alternative<core::ServiceStarted>(waiting.event.what))
+    if (std::holds_alternative<core::ServiceStopping>(waiting.event.what))
       effects.push_back(core::Reply{.ticket = waiting.ticket});
     if (auto const* reloaded = std::get_if<core::ConfigReloaded>(&waiting.event.what)) {
       bool const in_force = state_.config_digest == core::digest_of(reloaded->config_bytes);

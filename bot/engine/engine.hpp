@@ -58,7 +58,8 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
 
   // Records the start (and what it ends: runs cut off, requests expired), then serves. Side events of an earlier
   // process are recorded before any vote.
-  // `recorded`: the start and all that it ended are durable; not called when they could not be written.
+  // `recorded`: the start and all that it ended are durable, and nothing was done about it yet; not called when they
+  // could not be written.
   void start(core::ServiceStarted started, std::function<void()> recorded = {});
   // `recorded` hears whether config.loaded is durable and in force: only then may anybody use it.
   void reload(core::Rules rules, std::string config_bytes, std::function<void(bool)> recorded = {});

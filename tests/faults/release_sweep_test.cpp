@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 
 #include "tests/faults/fault_story.hpp"
@@ -24,11 +23,6 @@ namespace {
 
 constexpr std::size_t kVotes = 16;  // under fault: with what a start writes, enough for packs to merge
 constexpr long kPointsAKit = 150;   // then another ledger and another Slack: what it remembers makes it slow
-
-// In memory where that is possible: what a sync costs is not the question here.
-void prefer_memory() {
-  if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 1);
-}
 
 std::string juror(std::size_t number) { return "juror" + std::to_string(number); }
 std::string account(std::size_t number) { return "U0JUROR" + std::to_string(number); }
@@ -210,7 +204,7 @@ struct Which {
 // Prints how many points there were.
 void sweep(Which const& which) {
   if (faults::skipped_in_depth("sweep of the released service")) return;
-  prefer_memory();
+  faults::prefer_memory();
   auto on = std::make_unique<ReleaseSweep>(which.reads);
   auto const kinds = on->dry_run();
   std::map<std::string, long> by_fault;

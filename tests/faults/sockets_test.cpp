@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <tuple>
 
 #include "tests/faults/fault_story.hpp"
 #include "tests/support/catch.hpp"
@@ -34,7 +35,39 @@ class Dice {
 struct Made {
   std::size_t chat;
   support::ChatFloor::Act act;
+  std::string person, id, verb;
 };
+
+using Promises = std::set<std::tuple<std::string, std::string, std::string>>;  // request, person, verdict
+
+// What anybody was told to be recorded: who asks for the request, and who pressed where a press is answered in words.
+void listen(ServiceKit& kit, std::vector<std::string> const& ids, std::vector<Made> const& made, Promises& promised) {
+  for (auto const& id : ids) {
+    auto const view = kit.view(id);
+    auto const* votes = view["votes"].if_array();
+    for (std::size_t i = 0; votes && i < votes->size(); ++i)
+      promised.emplace(id, (*votes)[i]["person"].text(), (*votes)[i]["verdict"].text());
+  }
+  for (auto const& one : made) {
+    if (kit.chats()[one.chat]->told_recorded(one.act)) promised.emplace(one.id, one.person, one.verb);
+  }
+}
+
+std::string broken_promises(ServiceKit const& kit, Promises const& promised) {
+  Promises kept;
+  for (auto const& entry : kit.entries()) {
+    auto const kind = entry["kind"].text();
+    auto const& data = entry["data"];
+    auto const& vote = kind.starts_with("vote.") ? data : data["vote"];
+    if (kind != "vote.refused") kept.emplace(entry["request"].text(), vote["person"].text(), vote["verdict"].text());
+  }
+  std::string found;
+  for (auto const& one : promised) {
+    auto const& [id, person, verdict] = one;
+    if (!kept.contains(one)) found += id + ": " + person + "'s " + verdict + " was acknowledged and is gone\n";
+  }
+  return found;
+}
 
 // What a person may see in the ledger of one request, whatever happened on the way.
 std::string broken(ServiceKit& kit, std::string const& id) {
@@ -67,7 +100,8 @@ std::string broken(ServiceKit& kit, std::string const& id) {
   return found;
 }
 
-void play(std::uint32_t seed) {
+// How many votes were acknowledged on the way.
+std::size_t play(std::uint32_t seed) {
   CAPTURE(seed);
   Dice dice(seed);
   std::string trace;
@@ -80,7 +114,9 @@ void play(std::uint32_t seed) {
     ids.push_back(kit.ask(runbook, Json::object({{"word", "w" + std::to_string(ids.size())}})));
   std::vector<std::string> const people{"alice", "bob", "carol"};
   std::vector<Made> made;
+  Promises promised;
   for (int step = 0; step < 14; ++step) {
+    listen(kit, ids, made, promised);  // before whatever kills it
     auto const which = dice.below(kit.chats().size());
     auto& chat = *kit.chats()[which];
     auto const what = dice.below(12);
@@ -90,7 +126,7 @@ void play(std::uint32_t seed) {
                  verb = std::string(dice.below(8) == 0 ? "deny" : "approve");
       auto const act = chat.click(person, id, verb);
       trace += person + " " + verb + " " + id + (act ? "\n" : " (nothing to press)\n");
-      if (act) made.push_back({which, *act});
+      if (act) made.push_back({which, *act, person, id, verb});
     } else if (what == 6) {
       chat.deliver_twice(1);
       trace += "delivers the next twice\n";
@@ -116,6 +152,8 @@ void play(std::uint32_t seed) {
   }
   CAPTURE(trace);
   for (auto const& chat : kit.chats()) REQUIRE(chat->wait_connected());
+  listen(kit, ids, made, promised);
+  CHECK(broken_promises(kit, promised) == "");  // before anybody says it again
   // Honest people in the end, on any platform: nothing of the above stands in their way.
   for (auto const& id : ids) {
     CAPTURE(id);
@@ -140,13 +178,16 @@ void play(std::uint32_t seed) {
   CHECK(static_cast<std::size_t>(kit.witnessed()) <= starts);
   CHECK(kit.stop() == 0);
   CHECK(kit.ledger_problems() == "");
+  return promised.size();
 }
 
 }  // namespace
 
 TEST_CASE("F19 over real sockets: three platforms, one service that is killed and restarted, each act counts once") {
   if (auto const* one = std::getenv("COUNTERSIGN_SCHEDULE"))
-    return play(static_cast<std::uint32_t>(std::strtoul(one, nullptr, 10)));
+    return static_cast<void>(play(static_cast<std::uint32_t>(std::strtoul(one, nullptr, 10))));
   std::uint32_t const count = support::full() ? 50 : 3;
-  for (std::uint32_t seed = 1; seed <= count; ++seed) play(seed);
+  std::size_t acknowledged = 0;
+  for (std::uint32_t seed = 1; seed <= count; ++seed) acknowledged += play(seed);
+  CHECK(acknowledged > count);
 }

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
@@ -35,6 +36,11 @@ inline std::vector<Fault> faults_of(int kind) {
     case SWEEP_RENAME: return {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EACCES, "EACCES"}};
     default: return {{EIO, "EIO"}, {EACCES, "EACCES"}};
   }
+}
+
+// In memory where that is possible: what a sync costs is not the question.
+inline void prefer_memory() {
+  if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 1);
 }
 
 class SweepPage {

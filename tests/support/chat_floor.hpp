@@ -85,6 +85,8 @@ class ChatFloor {
   bool press(std::string const& person, std::string const& id, std::string const& verb = "approve");
   // The platform has the bot's word that it was taken, and not only that it is being looked at.
   virtual bool acknowledged(Act const& act) const = 0;
+  // Whoever acted has the bot's word that it counts. False also where its silence says so.
+  virtual bool told_recorded(Act const&) const { return false; }
   // The bot has dealt with it. A platform that is not told so is asked in another way, which takes time.
   virtual bool heard(Act const& act) { return acknowledged(act); }
   virtual void double_tap(std::string const& person, std::string const& id) = 0;
@@ -123,10 +125,11 @@ class ChatFloor {
   bool wait_connected();
   virtual std::uint64_t connections() const = 0;  // since the start
   virtual void cut() = 0;                         // every connection breaks
-  // The next new message, or the next update of one, meets this. False: the platform can't tell whether such a post
-  // happened, so that it may stand twice.
-  virtual bool spoil_post(Trouble trouble) = 0;
+  // The next card, or the next update of one, meets this.
+  virtual void spoil_post(Trouble trouble) = 0;
   virtual void spoil_update(Trouble trouble) = 0;
+  // Such a card is posted again at once or found; else after a minute in which it may yet appear.
+  virtual bool posts_soon_after(Trouble trouble) const = 0;
   // The platform takes the bot's credentials no longer, from the next call on.
   virtual void revoke() = 0;
   // It takes others, which `secret` hears under the names that section() gave them.

@@ -308,13 +308,12 @@ std::uint64_t MatrixFloor::connections() const {
       std::count_if(calls.begin(), calls.end(), [](auto const& one) { return one.call == "sync"; }));
 }
 
-bool MatrixFloor::spoil_post(Trouble trouble) {
+void MatrixFloor::spoil_post(Trouble trouble) {
   using Kind = playground::MatrixFault::Kind;
   auto const kind = trouble == Trouble::rate_limit     ? Kind::limit
                     : trouble == Trouble::server_error ? Kind::status
                                                        : Kind::cut_after_done;
   matrix_.add_fault({.call = "send", .kind = kind, .times = 1});
-  return true;
 }
 
 bool MatrixFloor::make(Outsider kind, std::string const& person) {
@@ -328,7 +327,7 @@ void MatrixFloor::hide_accounts(bool hidden) {
   matrix_.clear_faults();
 }
 
-void MatrixFloor::spoil_update(Trouble trouble) { static_cast<void>(spoil_post(trouble)); }
+void MatrixFloor::spoil_update(Trouble trouble) { spoil_post(trouble); }
 
 void MatrixFloor::revoke() {
   matrix_.options().world.as_token = "not-given-out";

@@ -49,7 +49,8 @@ class MatrixFloor final : public ChatFloor {
   bool connected() const override;
   std::uint64_t connections() const override;
   void cut() override { matrix_.cut_sockets(); }
-  bool spoil_post(Trouble trouble) override;
+  void spoil_post(Trouble trouble) override;
+  bool posts_soon_after(Trouble) const override { return true; }
   void spoil_update(Trouble trouble) override;
   bool make(Outsider kind, std::string const& person) override;
   void hide_accounts(bool hidden) override;

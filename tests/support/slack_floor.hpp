@@ -49,7 +49,8 @@ class SlackFloor final : public ChatFloor {
   bool connected() const override { return slack_.sockets().size() == 2; }
   std::uint64_t connections() const override { return slack_.hellos(); }
   void cut() override { slack_.kill_tcp(0); }
-  bool spoil_post(Trouble trouble) override;
+  void spoil_post(Trouble trouble) override;
+  bool posts_soon_after(Trouble trouble) const override { return trouble != Trouble::server_error; }
   void spoil_update(Trouble trouble) override;
   bool make(Outsider kind, std::string const& person) override;
   void hide_accounts(bool hidden) override;

@@ -204,6 +204,24 @@ bool TeamsFloor::acknowledged(Act const& act) const {
          delivery.answer["value"].text().find("till being recorded") == std::string::npos;
 }
 
+// A refusal is the card again. What came again may have been a refusal the first time.
+bool TeamsFloor::told_recorded(Act const& act) const {
+  auto const* words = teams_.delivery(number(act))->answer["value"].if_string();
+  return words && acknowledged(act) && *words != "This was recorded already.";
+}
+
+std::string TeamsFloor::approve_on(std::string const& message, std::string const& person) {
+  auto const act = press_action(person, message, "approve");
+  if (!act || !settled(number(*act))) return "NOT ANSWERED";
+  auto const& value = teams_.delivery(number(*act))->answer["value"];
+  return value.if_string() ? value.text() : text_of(value);
+}
+
+std::string TeamsFloor::look_at(std::string const& message, std::string const& person) {
+  auto const made = teams_.refresh(person, kChannel, message);
+  return made && settled(*made) ? text_of(own_view(person, message)) : "NOTHING";
+}
+
 void TeamsFloor::double_tap(std::string const& person, std::string const& id) {
   auto const first = press_action(person, card(id)->message, "approve", {}, {}, /*taps=*/2);
   if (!first) return;
@@ -381,12 +399,7 @@ playground::TeamsFault fault(std::string call, Trouble trouble) {
 
 }  // namespace
 
-bool TeamsFloor::spoil_post(Trouble trouble) {
-  // Teams shows a bot nothing of what stands in a channel: after these a message is posted again (adapters/teams).
-  if (trouble != Trouble::rate_limit) return false;
-  teams_.add_fault(fault("send", trouble));
-  return true;
-}
+void TeamsFloor::spoil_post(Trouble trouble) { teams_.add_fault(fault("create", trouble)); }
 
 bool TeamsFloor::make(Outsider kind, std::string const& person) {
   if (kind == Outsider::bot) return false;

@@ -13,6 +13,11 @@ class TeamsFloor final : public ChatFloor {
   static constexpr char const* kChannel = "19:incidents@thread.tacv2";
   playground::TeamsStandIn& stand_in() { return teams_; }
 
+  // Approve on that very card, where a request has two; what its client is given: words, or the card with words on top.
+  std::string approve_on(std::string const& message, std::string const& person);
+  // What this person's client is shown when it looks at that card again.
+  std::string look_at(std::string const& message, std::string const& person);
+
   std::string platform() const override { return "teams"; }
   std::string section(Secret const& secret) const override;
   std::string channel() const override { return std::string("\"") + kChannel + "\""; }
@@ -27,6 +32,7 @@ class TeamsFloor final : public ChatFloor {
 
   std::optional<Act> click(std::string const& person, std::string const& id, std::string const& verb) override;
   bool acknowledged(Act const& act) const override;
+  bool told_recorded(Act const& act) const override;
   void double_tap(std::string const& person, std::string const& id) override;
   void explain(std::string const& person, std::string const& id, std::string const& verb,
                std::string const& note) override;
@@ -46,7 +52,8 @@ class TeamsFloor final : public ChatFloor {
   bool connected() const override;
   std::uint64_t connections() const override { return teams_.upgrades(); }
   void cut() override { teams_.kill_listener(0); }
-  bool spoil_post(Trouble trouble) override;
+  void spoil_post(Trouble trouble) override;
+  bool posts_soon_after(Trouble trouble) const override { return trouble == Trouble::rate_limit; }
   void spoil_update(Trouble trouble) override;
   bool make(Outsider kind, std::string const& person) override;
   void hide_accounts(bool hidden) override;

@@ -40,7 +40,8 @@ class Floor {
 };
 
 std::unique_ptr<Floor> slack_floor(support::VirtualLoop& loop);
-std::unique_ptr<Floor> teams_floor(support::VirtualLoop& loop);
+// `doubled`: the answer to the first card is lost, so that it is posted once more.
+std::unique_ptr<Floor> teams_floor(support::VirtualLoop& loop, bool doubled);
 std::unique_ptr<Floor> matrix_floor(support::VirtualLoop& loop, bool websocket);
 
 // The first object in it, at any depth, that `wanted` likes; null: none.

@@ -1,5 +1,6 @@
 #include "tests/faults/schedules/judge.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -49,7 +50,7 @@ std::string take_vote(Seen& seen, Json const& vote, core::Time at) {
   if (at >= seen.expires) return "a vote after expiry";
   if (person == seen.requester) return "a vote of who asked";
   auto const before = seen.votes.find(person);
-  if (verdict == "withdraw") {
+  if (verdict == "withdrawn") {
     if (before == seen.votes.end()) return "a vote is withdrawn that there is none of";
     seen.votes.erase(before);
     return {};
@@ -116,6 +117,26 @@ std::string broken_invariant(std::vector<core::Entry> const& entries) {
     if (seen.decision != "approved" && enough(seen)) return id + " has the votes and is " + seen.decision;
   }
   return {};
+}
+
+bool is_held(std::vector<core::Entry> const& entries, Acknowledged const& act) {
+  std::string in_force;
+  for (auto const& entry : entries) {
+    bool const decides = entry.kind == "request.approved" || entry.kind == "request.denied";
+    if (entry.request_id != act.request || (!decides && !entry.kind.starts_with("vote."))) continue;
+    auto const json = content(entry);
+    auto const& vote = decides ? json["vote"] : json;
+    bool const refused = entry.kind == "vote.refused", theirs = !refused && vote["person"].text() == act.person;
+    if (vote["delivery"].text() == act.delivery && !act.delivery.empty())
+      return refused || (theirs && vote["verdict"].text() == act.verdict);
+    if (!theirs) continue;
+    // What was said twice went with the vote that it repeated.
+    auto const* repeats = vote["repeats"].if_array();
+    if (repeats && std::ranges::any_of(*repeats, [&](Json const& one) { return one.text() == act.delivery; }))
+      return true;
+    in_force = vote["verdict"].text();
+  }
+  return in_force == act.verdict && act.verdict != "withdrawn";
 }
 
 std::vector<std::string> decisions_in(std::vector<core::Entry> const& entries) {

@@ -15,6 +15,14 @@ namespace schedules {
 //   no act without a record: a start has its approval before it
 std::string broken_invariant(std::vector<core::Entry> const& entries);
 
+// An act whose person was told that it is recorded; the verdict as the ledger has it.
+struct Acknowledged {
+  std::string request, person, verdict, delivery;
+};
+// Whether the entries hold it: as that very delivery or, of one that says what its person said before, as the vote in
+// force.
+bool is_held(std::vector<core::Entry> const& entries, Acknowledged const& act);
+
 // Votes and decisions in their order, as "REQUEST KIND PERSON".
 std::vector<std::string> decisions_in(std::vector<core::Entry> const& entries);
 

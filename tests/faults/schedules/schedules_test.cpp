@@ -1,4 +1,4 @@
-// F19: seeded schedules of deliveries over three platforms. COUNTERSIGN_SCHEDULE=SEED plays one and prints what
+// F19, F21: seeded schedules of deliveries over three platforms. COUNTERSIGN_SCHEDULE=SEED plays one and prints what
 // happens.
 #include <cstdlib>
 
@@ -29,6 +29,7 @@ void run_all(std::uint32_t first, std::uint32_t count) {
     sum.denied += outcome.denied;
     sum.expired += outcome.expired;
     sum.refused += outcome.refused;
+    sum.acknowledged += outcome.acknowledged;
   }
   // The schedules are worth something.
   CHECK(sum.deliveries > 10 * count);
@@ -37,6 +38,7 @@ void run_all(std::uint32_t first, std::uint32_t count) {
   CHECK(sum.denied > count / 10);
   CHECK(sum.expired > count / 10);
   CHECK(sum.refused > count);
+  CHECK(sum.acknowledged > count);
 }
 
 // 10,000 in the full tier, a sample before every commit.

@@ -36,7 +36,8 @@ struct Relay final : net::WebSocketDialer {
 
 class Teams final : public Floor {
  public:
-  explicit Teams(support::VirtualLoop& loop) : loop_(loop), http_(loop), relay_(loop) {
+  Teams(support::VirtualLoop& loop, bool doubled) : loop_(loop), http_(loop), relay_(loop) {
+    if (doubled) http_.next[cloud::Door::create] = {cloud::fails(/*sent_maybe=*/true)};
     settings_.tenant = activities::kTenant;
     settings_.app_id = activities::kApp;
     settings_.app_secret = "secret";
@@ -67,21 +68,24 @@ class Teams final : public Floor {
     earlier_ = notebook_.notes;
     if (press.verdict == core::Verdict::withdraw) return std::nullopt;  // by words, as on Slack
     std::string const verb = press.verdict == core::Verdict::deny ? "deny" : "approve";
+    std::vector<std::pair<std::size_t, Json>> cards;  // two after a lost answer or a death: each is pressed in turn
     for (std::size_t i = 0; i < http_.seen.size(); ++i) {
       if (http_.seen[i].door != cloud::Door::create) continue;
       auto const body = http_.seen[i].json();
       auto const* data = find_object(body, [&](Json const& object) {
         return object["verb"].text() == verb && object["request"].text() == press.request;
       });
-      if (!data) continue;
-      auto const number = std::to_string(1'764'000'000'001 + static_cast<std::int64_t>(i));
-      activities::Place place;
-      place.conversation = std::string(activities::kChannel) + ";messageid=" + number;
-      auto activity = activities::execute(*data, {}, {account(press.person), "29:1-" + press.person, {}}, place);
-      activity.set("replyToId", number);
-      return deliver(std::move(activity), "f:" + std::to_string(++presses_));
+      if (data) cards.emplace_back(i, *data);
     }
-    return std::nullopt;
+    if (cards.empty()) return std::nullopt;
+    ++presses_;
+    auto const& [at, data] = cards[presses_ % cards.size()];
+    auto const number = std::to_string(1'764'000'000'001 + static_cast<std::int64_t>(at));
+    activities::Place place;
+    place.conversation = std::string(activities::kChannel) + ";messageid=" + number;
+    auto activity = activities::execute(data, {}, {account(press.person), "29:1-" + press.person, {}}, place);
+    activity.set("replyToId", number);
+    return deliver(std::move(activity), "f:" + std::to_string(presses_));
   }
 
  private:
@@ -137,11 +141,14 @@ class Teams final : public Floor {
   std::map<std::string, std::string> earlier_;
   teams::Settings settings_;
   std::unique_ptr<teams::Adapter> adapter_;
-  int presses_ = 0, fresh_ = 0, requests_ = 0;
+  std::size_t presses_ = 0;
+  int fresh_ = 0, requests_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Floor> teams_floor(support::VirtualLoop& loop) { return std::make_unique<Teams>(loop); }
+std::unique_ptr<Floor> teams_floor(support::VirtualLoop& loop, bool doubled) {
+  return std::make_unique<Teams>(loop, doubled);
+}
 
 }  // namespace schedules

@@ -127,7 +127,7 @@ class World final : ports::ChatSink {
   static std::vector<std::unique_ptr<Floor>> make_floors(support::VirtualLoop& loop, std::uint32_t seed) {
     std::vector<std::unique_ptr<Floor>> made;
     made.push_back(slack_floor(loop));
-    made.push_back(teams_floor(loop));
+    made.push_back(teams_floor(loop, seed % 3 == 0));
     made.push_back(matrix_floor(loop, seed % 2 == 1));
     return made;
   }
@@ -184,6 +184,7 @@ class World final : ports::ChatSink {
     engine_->vote(vote, [this, vote, answered = std::move(answered)](ports::Answer answer) {
       using State = ports::Answer::State;
       if (answer.state == State::refused) refusals_.push_back({loop_.now(), vote, false});
+      if (answer.state == State::recorded) hold(vote.account, vote.request, vote.verdict, vote.delivery);
       if (answer.state == State::refused || answer.state == State::recorded)
         answered_.insert(vote.account.platform + " " + vote.delivery);
       heard_.insert(vote.account.platform + " " + vote.delivery);
@@ -191,7 +192,21 @@ class World final : ports::ChatSink {
     });
   }
   void command(ports::IncomingCommand command, ports::Answered answered) override {
-    if (engine_) engine_->command(std::move(command), std::move(answered));
+    if (!engine_) return;
+    engine_->command(command, [this, command, answered = std::move(answered)](ports::Answer answer) {
+      auto const& words = command.words;
+      if (answer.state == ports::Answer::State::recorded && words.size() > 1 && words[0] == "withdraw")
+        hold(command.account, words[1], Verdict::withdraw, command.delivery);
+      answered(std::move(answer));
+    });
+  }
+  // Who is told that their act is recorded is told of what is durable by then.
+  void hold(ports::Account const& account, std::string const& request, Verdict verdict, std::string const& delivery) {
+    ++outcome_.acknowledged;
+    auto const person = rules_.person_of(account.platform, account.id).value_or(account.id);
+    Acknowledged const act{request, person, core::to_string(verdict), delivery};
+    if (!is_held(disk_.durable, act))
+      wrong(person + " was told that it is recorded, and it is not: " + act.verdict + " on " + request);
   }
   core::Result<core::VoteView> view(ports::Account const& account, std::string const& request,
                                     std::string const& binding, Verdict verdict) override {

@@ -10,7 +10,8 @@ namespace schedules {
 struct Outcome {
   std::string wrong;  // empty: every invariant held and a clean run decides the same
   std::string trace;  // what was done, a line each, with seconds since the start
-  std::size_t deliveries = 0, restarts = 0, votes = 0, approved = 0, denied = 0, expired = 0, refused = 0;
+  std::size_t deliveries = 0, restarts = 0, votes = 0, approved = 0, denied = 0, expired = 0, refused = 0,
+              acknowledged = 0;
 };
 
 Outcome run_schedule(std::uint32_t seed);

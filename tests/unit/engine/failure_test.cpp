@@ -171,6 +171,20 @@ TEST_CASE("a full disk: the side file goes only after everything else that the r
   CHECK(rig.side.lines.empty());
 }
 
+TEST_CASE("F2 a start is on record before anything goes by it: until then the mark of a run that was cut off stays") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.approve("bob", id);
+  rig.engine->runner_accepted(id.str());
+  rig.settle();
+  REQUIRE(rig.phase(id) == Phase::running);
+  std::optional<std::size_t> forgotten;
+  rig.start({id.str()}, [&] { forgotten = rig.forgotten.size(); });
+  CHECK(forgotten == 0U);
+  CHECK(rig.phase(id) == Phase::interrupted);
+  CHECK(rig.forgotten == std::vector<std::string>{id.str()});
+}
+
 TEST_CASE("a full disk: with no side file either, the person hears that nothing was recorded") {
   Full rig;
   rig.side.broken = true;
