@@ -29,6 +29,10 @@ void warn_of_exposed_secrets(Config const& config, Places const& places, Problem
   };
   look(config.ledger.key, "ledger.key");
   look(config.api.key, "api.key");
+  for (auto const& [name, collector] : config.collectors) {
+    auto const* http = std::get_if<HttpCollector>(&collector.source);
+    if (http && http->bearer) look(*http->bearer, "collectors." + name + ".http.bearer");
+  }
   for (auto const& [name, trigger] : config.webhook_triggers) {
     if (trigger.secret) look(*trigger.secret, "triggers." + name + ".webhook.secret");
   }

@@ -115,3 +115,19 @@ TEST_CASE("a secret file that others can read is a warning, a private or missing
   ::unlink(key.c_str());
   CHECK(config::load_file(file).problems.empty());
 }
+
+TEST_CASE("a collector's token that others can read is a warning, too") {
+  TempFolder const folder;
+  auto const token = folder.write("token", "x");
+  REQUIRE(::chmod(token.c_str(), 0644) == 0);
+  auto const file =
+      folder.write("countersign.yaml",
+                   config_test::replaced(std::string(config_test::kBase), "  host: {host: {}}\n",
+                                         "  host: {host: {}}\n  page: {http: {url: \"https://status.example/\", allow: "
+                                         "[status.example], bearer: {file: " +
+                                             token + "}}}\n"));
+  auto const outcome = config::load_file(file);
+  CHECK(outcome.config);
+  REQUIRE(outcome.problems.size() == 1);
+  CHECK(outcome.problems[0].message.find("collectors.page.http.bearer: the file " + token) == 0);
+}
