@@ -58,9 +58,8 @@ struct Desk {
       auto const [name, bytes] = waiting.front();
       lock.unlock();
       auto const saved = save(folder / name, bytes);
-      if (!saved && !failing)
-        log.error("an adapter's note can't be written", {{"note", name}, {"why", saved.error().message}});
-      if (saved && failing) log.info("adapters' notes can be written again");
+      if (!saved && !failing) log.error("a note can't be written", {{"note", name}, {"why", saved.error().message}});
+      if (saved && failing) log.info("notes can be written again");
       failing = !saved;
       lock.lock();
       if (waiting.front().second != bytes) continue;  // written anew meanwhile: then it is not done
@@ -94,9 +93,9 @@ class StateNotebook final : public ports::Notebook {
 
   void write(std::string const& name, std::string bytes) override {
     if (!is_note_name(name) || bytes.size() > kMaxNoteBytes)
-      return desk_->log.error("an adapter's note was not written", {{"note", name.substr(0, 80)},
-                                                                    {"bytes", std::uint64_t{bytes.size()}},
-                                                                    {"why", "its name or its size is out of bounds"}});
+      return desk_->log.error("a note was not written", {{"note", name.substr(0, 80)},
+                                                         {"bytes", std::uint64_t{bytes.size()}},
+                                                         {"why", "its name or its size is out of bounds"}});
     std::lock_guard const lock(desk_->mutex);
     auto const found = std::ranges::find(desk_->waiting, name, &std::pair<std::string, std::string>::first);
     if (found == desk_->waiting.end()) {

@@ -297,7 +297,7 @@ class Service {
                                  .started = {markers.begin(), markers.end()}};
     engine_->start(std::move(started), [this] {
       // The marker goes, now that the recovery and what it voids are on disk. A start that finds it again drops what is
-      // recorded from here on, so without that nothing more may happen, not even an answer.
+      // recorded from here on, so without that nothing more may happen: no effect, no answer to a vote or a request.
       if (recovered_) {
         if (auto const cleared = state_dir_.clear_fsync_failed(); !cleared)
           std::_Exit(print_failure(core::make_error(cleared.error().code,

@@ -69,6 +69,7 @@ void Enclosures::card_stands(core::RequestId const& id, core::PostState const& c
   if (!ours && !(*to)->can_find()) return;
   auto& lane = lanes_[card.platform];
   lane.adapter = *to;
+  bool said = false;
   for (std::size_t i = 0; i < exhibits.size(); ++i) {
     Enclosure one{.card = name,
                   .request = id,
@@ -82,9 +83,9 @@ void Enclosures::card_stands(core::RequestId const& id, core::PostState const& c
       lane.waiting.push_back(std::move(one));
       continue;
     }
-    if (i == 0 || lane.waiting.back().card == name)
+    if (!std::exchange(said, true))
       log_.warn("too many files wait for a thread", {{"request", id.str()}, {"platform", card.platform}});
-    note(lane, one, core::InThread::failed);
+    if (!stands(one)) note(lane, one, ours ? core::InThread::failed : core::InThread::ledger);
   }
   // Later: whoever says that the card stands has more to do first.
   loop_.post([this, alive = std::weak_ptr<int>(alive_), platform = card.platform] {
@@ -117,8 +118,9 @@ void Enclosures::pump(std::string const& platform) {
                          return end(platform, "unknown", found.error().message);
                        }
                        if (found->has_value()) {
-                         // As what it does, the note says, unless that was about a try which seemed to have failed.
-                         if (!stands(at.waiting.front())) note(at, at.waiting.front(), at.adapter->usual_file());
+                         // As what it does, the note says; after a try that seemed to have failed nobody knows.
+                         auto const& one = at.waiting.front();
+                         if (known(one) && !stands(one)) note(at, one, core::InThread::ledger);
                          return end(platform, "found");
                        }
                        read(platform);

@@ -19,6 +19,9 @@ struct DialRules {
   // In the place of the system's resolver: a name's addresses in their usual spelling. For tests that play a name which
   // leads elsewhere each time.
   std::function<Result<std::vector<std::string>>(std::string const& host)> resolve{};
+  // A peer that seems to be gone is waited for as long as the call may take, and not given up within 30 s: what was
+  // asked of it may go on, and its answer still come.
+  bool patient = false;
 };
 
 // A client that keeps to the rules with every connection.

@@ -68,7 +68,8 @@ std::shared_ptr<TlsContext> make_context(ssl::context::method method) {
 }
 
 // A peer that is gone without a word is missed within 30 s (F18), whatever is spoken over it: silence ends the
-// connection at the third probe, and bytes of ours that were sent just before have the limit once more.
+// connection at the third probe, and bytes of ours that were sent just before have the limit once more. One that is
+// there and takes none of our bytes for 14 s is given up, too (tcp(7), TCP_USER_TIMEOUT).
 void miss_dead_peer(int socket) noexcept {
   struct Option {
     int level, name, value;
@@ -324,7 +325,7 @@ class Connector final : public Connecting, public std::enable_shared_from_this<C
   void secure() {
     error_code ignored;
     stream_->socket().set_option(tcp::no_delay{true}, ignored);
-    miss_dead_peer(stream_->socket().native_handle());
+    if (!rules_.patient) miss_dead_peer(stream_->socket().native_handle());
     if (!url_.tls()) return succeed();
     stream_->client_handshake(tls_, url_.host, [self = shared_from_this()](error_code error, std::string const& why) {
       if (!self->done_) return;

@@ -188,7 +188,7 @@ std::string Cgroups::words() const {
     case Power::kill: return "one a run, without limits (" + why_ + ")";
     case Power::limits: {
       std::string shares;
-      for (auto const& share : shares_) shares += (shares.empty() ? " and a small share of " : " and ") + share;
+      for (auto const& share : shares_) shares += (shares.empty() ? " and a low weight for " : " and ") + share;
       return "one a run, with limits" + shares + ", below " + base_.string();
     }
   }
@@ -212,8 +212,10 @@ std::optional<Cgroup> Cgroups::make(std::string const& name, std::uint64_t memor
     // Not there without swap accounting.
     if (!write_file(swap, "0") && errno != ENOENT) return failed(swap);
     if (!write_file(path / "pids.max", std::to_string(processes))) return failed(path / "pids.max");
-    // A kernel may have the controller and no weights of it.
-    for (auto const& share : shares_) write_file(path / (share + ".weight"), kWeight);
+    // A kernel may have the controller and no weights of it; BFQ has one of its own.
+    for (auto const& share : shares_) {
+      for (auto const* file : {".weight", ".bfq.weight"}) write_file(path / (share + file), kWeight);
+    }
   }
   group.procs_ = Fd{::open((path / "cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC)};
   if (!group.procs_) return failed(path / "cgroup.procs");

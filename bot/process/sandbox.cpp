@@ -12,10 +12,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <system_error>
 
@@ -174,11 +174,13 @@ int SandboxPlan::enter(int& stage) const noexcept {
   return 0;
 }
 
-namespace {
-
-std::string why_no_strict_in(std::string const& folder) {
+std::string why_no_strict(std::string const& folder) {
   SandboxPlan const plan{Sandbox{.writable = {folder}}, folder};
-  std::string const probe = folder + "/probe";
+  // Two names: `folder` may be /tmp itself. Of this try alone: others may try at the same moment. Empty files, which a
+  // full disk still takes.
+  static std::atomic<unsigned> tries{0};
+  auto const name = "/.sandbox-try-" + std::to_string(::getpid()) + "-" + std::to_string(++tries);
+  auto const probe = folder + name, beside_it = "/tmp" + name + "-beside";
   int ends[2]{-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return describe_sandbox(kProcess);
   pid_t const pid = ::fork();
@@ -188,10 +190,12 @@ std::string why_no_strict_in(std::string const& folder) {
     told[0] = plan.enter(told[1]);
     if (told[0] == 0) {
       struct statvfs root {};
-      int const inside = ::open(probe.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-      int const beside = ::open("/tmp/probe", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+      // Not O_EXCL: one that was killed here left its own behind.
+      int const inside = ::open(probe.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+      int const beside = ::open(beside_it.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
       bool const closed = ::statvfs("/", &root) == 0 && (root.f_flag & ST_RDONLY) != 0;
       ::unlink(probe.c_str());
+      ::unlink(beside_it.c_str());
       if (inside < 0 || beside < 0 || !closed) told[0] = EPERM, told[1] = kCheck;
     }
     [[maybe_unused]] auto const written = ::write(ends[1], told, sizeof told);
@@ -210,19 +214,6 @@ std::string why_no_strict_in(std::string const& folder) {
   ::close(ends[0]);
   if (told[0] == 0) return {};
   return std::string(describe_sandbox(told[1])) + ": " + std::generic_category().message(told[0]);
-}
-
-}  // namespace
-
-std::string why_no_strict(std::string const& folder) {
-  // A folder of this try alone: others may try at the same moment, and in /tmp itself what is private could not be told
-  // from what is not.
-  auto own = folder + "/.sandbox-XXXXXX";
-  if (::mkdtemp(own.data()) == nullptr)
-    return "a folder for a try could not be made in " + folder + ": " + std::generic_category().message(errno);
-  auto why = why_no_strict_in(own);
-  ::rmdir(own.c_str());
-  return why;
 }
 
 }  // namespace process

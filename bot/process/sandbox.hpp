@@ -14,8 +14,8 @@ struct Sandbox {
   std::uint64_t tmp_bytes = 64 << 20;  // of the private /tmp, in memory; never more than 256 MiB
 };
 
-// Why it can't work for a child of this process, as the end of a sentence; empty: it works. Tries it in a child, with a
-// folder that is made in `folder` (absolute) for that as the one that stays writable.
+// Why it can't work for a child of this process, as the end of a sentence; empty: it works. Tries it in a child, with
+// `folder` (absolute) as the one that stays writable.
 std::string why_no_strict(std::string const& folder);
 
 }  // namespace process

@@ -239,11 +239,14 @@ int run_http_call(std::span<std::string const> arguments) {
   std::optional<net::Result<net::HttpResponse>> answer;
   // A name that leads where clouds keep a machine's secrets is refused; a URL that means it names the address (T50).
   auto const client =
-      net::make_http_client(io, {}, {.why_not = [](std::string const& host, std::uint16_t, std::string const& address) {
-                              return host == address || !net::is_metadata_address(address)
-                                         ? std::string()
-                                         : "it leads to " + address + ", where clouds keep a machine's secrets";
-                            }});
+      net::make_http_client(io, {},
+                            {.why_not =
+                                 [](std::string const& host, std::uint16_t, std::string const& address) {
+                                   return host == address || !net::is_metadata_address(address)
+                                              ? std::string()
+                                              : "it leads to " + address + ", where clouds keep a machine's secrets";
+                                 },
+                             .patient = true});
   client->request(std::move(request), [&](net::Result<net::HttpResponse> given) { answer.emplace(std::move(given)); });
   io.run_until([&] { return answer.has_value(); }, net::Duration{timeout} + kAfterDeadline);
   auto const what = call.method + " " + call.url;

@@ -79,7 +79,8 @@ class AfterFailure {
         60s));
     page_.disarm();
     if (!kit_.running()) return kit_.wait_end();
-    return kit_.stop() == 0 ? -1 : -2;
+    auto const code = kit_.stop();  // killed between the two after all
+    return code == 0 ? -1 : code;
   }
   long calls() const { return calls_; }  // of the last life, until its marker was gone
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -40,7 +41,10 @@ inline std::vector<Fault> faults_of(int kind) {
 
 // In memory where that is possible: what a sync costs is not the question.
 inline void prefer_memory() {
-  if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 1);
+  struct statvfs memory {};  // a container's may run no program, and hold little
+  if (::access("/dev/shm", W_OK) == 0 && ::statvfs("/dev/shm", &memory) == 0 && (memory.f_flag & ST_NOEXEC) == 0 &&
+      memory.f_bavail * memory.f_frsize >= (256u << 20))
+    ::setenv("TMPDIR", "/dev/shm", 1);
 }
 
 class SweepPage {

@@ -44,7 +44,11 @@ ServiceProcess::ServiceProcess(std::vector<std::string> const& words, fs::path l
   argv.push_back(nullptr);
   std::vector<std::string> variables;
   for (auto const& [name, value] : extra) variables.push_back(name + "=" + value);
-  for (char** at = environ; *at != nullptr; ++at) variables.emplace_back(*at);  // of two the first counts
+  for (char** at = environ; *at != nullptr; ++at) {
+    std::string const variable(*at);
+    if (std::ranges::none_of(extra, [&](auto const& one) { return variable.starts_with(one.first + "="); }))
+      variables.push_back(variable);
+  }
   std::vector<char*> envp;
   for (auto& variable : variables) envp.push_back(variable.data());
   envp.push_back(nullptr);

@@ -144,7 +144,7 @@ class ThreadWorkers : public ports::Workers {
   std::vector<std::thread> threads_;
 };
 
-// An adapter's notes in memory: a new adapter on the same one is a restart.
+// Notes in memory: a new adapter or engine on the same ones is a restart.
 class MemoryNotebook : public ports::Notebook {
  public:
   core::Result<std::optional<std::string>> read(std::string const& name) override {

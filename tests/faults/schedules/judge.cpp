@@ -128,7 +128,7 @@ bool is_held(std::vector<core::Entry> const& entries, Acknowledged const& act) {
     auto const& vote = decides ? json["vote"] : json;
     bool const refused = entry.kind == "vote.refused", theirs = !refused && vote["person"].text() == act.person;
     if (vote["delivery"].text() == act.delivery && !act.delivery.empty())
-      return refused || (theirs && vote["verdict"].text() == act.verdict);
+      return refused ? act.again : theirs && vote["verdict"].text() == act.verdict;
     if (!theirs) continue;
     // What was said twice went with the vote that it repeated.
     auto const* repeats = vote["repeats"].if_array();

@@ -18,6 +18,7 @@ std::string broken_invariant(std::vector<core::Entry> const& entries);
 // An act whose person was told that it is recorded; the verdict as the ledger has it.
 struct Acknowledged {
   std::string request, person, verdict, delivery;
+  bool again = false;  // they were told that this delivery was recorded already, as what nobody said
 };
 // Whether the entries hold it: as that very delivery or, of one that says what its person said before, as the vote in
 // force.

@@ -184,7 +184,7 @@ class World final : ports::ChatSink {
     engine_->vote(vote, [this, vote, answered = std::move(answered)](ports::Answer answer) {
       using State = ports::Answer::State;
       if (answer.state == State::refused) refusals_.push_back({loop_.now(), vote, false});
-      if (answer.state == State::recorded) hold(vote.account, vote.request, vote.verdict, vote.delivery);
+      if (answer.state == State::recorded) hold(answer, vote.account, vote.request, vote.verdict, vote.delivery);
       if (answer.state == State::refused || answer.state == State::recorded)
         answered_.insert(vote.account.platform + " " + vote.delivery);
       heard_.insert(vote.account.platform + " " + vote.delivery);
@@ -196,15 +196,17 @@ class World final : ports::ChatSink {
     engine_->command(command, [this, command, answered = std::move(answered)](ports::Answer answer) {
       auto const& words = command.words;
       if (answer.state == ports::Answer::State::recorded && words.size() > 1 && words[0] == "withdraw")
-        hold(command.account, words[1], Verdict::withdraw, command.delivery);
+        hold(answer, command.account, words[1], Verdict::withdraw, command.delivery);
       answered(std::move(answer));
     });
   }
   // Who is told that their act is recorded is told of what is durable by then.
-  void hold(ports::Account const& account, std::string const& request, Verdict verdict, std::string const& delivery) {
+  void hold(ports::Answer const& answer, ports::Account const& account, std::string const& request, Verdict verdict,
+            std::string const& delivery) {
     ++outcome_.acknowledged;
     auto const person = rules_.person_of(account.platform, account.id).value_or(account.id);
-    Acknowledged const act{request, person, core::to_string(verdict), delivery};
+    bool const again = answer.text.find("This was recorded already") != std::string::npos;
+    Acknowledged const act{request, person, core::to_string(verdict), delivery, again};
     if (!is_held(disk_.durable, act))
       wrong(person + " was told that it is recorded, and it is not: " + act.verdict + " on " + request);
   }

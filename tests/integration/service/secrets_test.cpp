@@ -143,7 +143,8 @@ int refusal_to_read(pid_t pid) {
   char byte = 0;
   iovec const here{&byte, 1}, nowhere{nullptr, 1};
   int const why = ::process_vm_readv(pid, &here, 1, &nowhere, 1, 0) < 0 ? errno : 0;
-  REQUIRE(::syscall(SYS_capset, &header, before.data()) == 0);
+  auto const restored = ::syscall(SYS_capset, &header, before.data());
+  REQUIRE(restored == 0);
   return why;
 }
 

@@ -1,4 +1,4 @@
-// An adapter's notes: what was written last is read, now and after a restart, whatever the disk does meanwhile.
+// Notes: what was written last is read, now and after a restart, whatever the disk does meanwhile.
 #include <sys/stat.h>
 
 #include <fstream>
@@ -126,12 +126,12 @@ TEST_CASE("notes: a disk that takes nothing is said once, and once it does again
   }
   CHECK(desk.on_disk("position") == "old");  // whole, as ever
   CHECK(desk.log.lines().size() == 1);
-  CHECK(desk.log.has("an adapter's note can't be written"));
+  CHECK(desk.log.has("a note can't be written"));
   fs::remove(desk.dir / "notes/position.new");
   desk.notes->write("position", "4");
   desk.workers.run_all();
   CHECK(desk.on_disk("position") == "4");
-  CHECK(desk.log.has("adapters' notes can be written again"));
+  CHECK(desk.log.has("notes can be written again"));
 }
 
 TEST_CASE("notes: what could not be written is written with the next one, and what came meanwhile is not lost") {

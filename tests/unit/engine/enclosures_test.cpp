@@ -145,11 +145,11 @@ TEST_CASE("a card says no more of a file in its thread than is known") {
     CHECK(rig.chat.attaches == 2);
     CHECK_THAT(evidence(), Catch::Contains("all of it in the thread as a file"));
   }
-  SECTION("there after all") {
+  SECTION("there after all, as what nobody knows") {
     rig.chat.files.push_back({"C0INC", "1", rig.ledger.folded.request(id)->posts[0].key + ":file:1", "", ""});
     rig.start();
     CHECK(rig.chat.attaches == 1);
-    CHECK_THAT(evidence(), Catch::Contains("all of it in the thread as a file"));
+    CHECK_THAT(evidence(), Catch::Contains("KiB, all of it in the ledger"));
   }
   SECTION("nobody can say") {
     rig.chat.refuse_finds = true;
@@ -199,6 +199,20 @@ TEST_CASE("files for which there is no more room in the queue are not said to be
   CHECK(rig.log.has("too many files wait for a thread"));
   CHECK_THAT(rig.chat.shown_for(last)["evidence"].at_index(0).text(),
              Catch::Contains("could not be put into the thread: read it in the ledger"));
+}
+
+TEST_CASE("after a restart with more files to look for than may wait, a card says what is known of them") {
+  LongRig rig;
+  rig.room.more.clear();
+  for (int i = 0; i < 5; ++i) rig.room.more.push_back(exhibit("log-" + std::to_string(i), 3'000));
+  for (int i = 0; i < 200; ++i) rig.open("deploy", {{"version", std::to_string(i)}, {"replicas", "2"}});
+  rig.chat.files_as = core::InThread::text;
+  auto const last = rig.open();
+  rig.chat.hold_finds = true;
+  rig.start();
+  CHECK(rig.log.has("too many files wait for a thread"));
+  CHECK_THAT(rig.chat.shown_for(last)["evidence"].at_index(0).text(),
+             Catch::Contains("more in the thread as text, all of it in the ledger"));
 }
 
 TEST_CASE("what is not byte for byte what the manifest says is shown nowhere, and logged as an error") {

@@ -3,6 +3,7 @@
 
 #include <netinet/tcp.h>
 
+#include "bot/net/dial_rules.hpp"
 #include "tests/unit/net/support.hpp"
 #include "tests/unit/net/websocket_peer.hpp"
 
@@ -178,6 +179,21 @@ TEST_CASE("F18 what we dial: the kernel misses a peer that is gone within 30 s, 
   int probe = option(IPPROTO_TCP, TCP_KEEPIDLE);
   while (probe * 1000 < limit) probe += option(IPPROTO_TCP, TCP_KEEPINTVL);
   CHECK(probe * 1000 + limit + 1000 <= 30'000);
+}
+
+TEST_CASE("a patient client leaves it to the call's own limit when a peer that says nothing is given up") {
+  net::Io io;
+  RawListener const listener;
+  auto const client = net::make_http_client(io, {}, net::DialRules{.patient = true});
+  net::HttpRequest request;
+  request.url = listener.url("http");
+  client->request(std::move(request), [](net::Result<net::HttpResponse> const&) {});
+  auto const peer = accept(io, listener);
+  read_head(io, peer);
+  int value = -1;
+  socklen_t size = sizeof value;
+  REQUIRE(::getsockopt(other_end(peer), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size) == 0);
+  CHECK(value == 0);
 }
 
 TEST_CASE("websocket: with pongs instead of pings nothing is asked, and silence is no end") {

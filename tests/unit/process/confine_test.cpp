@@ -36,7 +36,7 @@ TEST_CASE("T48 cgroup: with controllers each run's group is limited as a whole, 
   auto const groups = Cgroups::in(top, "me");
   CHECK(std::string(groups.word()) == "limits");
   CHECK(text_of(top / "cgroup.subtree_control") == "+memory +pids +cpu");
-  CHECK(groups.words().find("a small share of cpu,") != std::string::npos);
+  CHECK(groups.words().find("a low weight for cpu,") != std::string::npos);
   CHECK(groups.words().find(top.string()) != std::string::npos);
   // What the kernel makes with the folder.
   fs::create_directory(top / "cs-run-me-R1");
