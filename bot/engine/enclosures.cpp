@@ -119,8 +119,8 @@ void Enclosures::pump(std::string const& platform) {
                        }
                        if (found->has_value()) {
                          // As what it does, the note says; after a try that seemed to have failed nobody knows.
-                         auto const& one = at.waiting.front();
-                         if (known(one) && !stands(one)) note(at, one, core::InThread::ledger);
+                         auto const& front = at.waiting.front();
+                         if (known(front) && !stands(front)) note(at, front, core::InThread::ledger);
                          return end(platform, "found");
                        }
                        read(platform);
