@@ -107,8 +107,9 @@ class Ballot {
     // A withdrawal takes away only: whoever has a vote may take it back, entitled to a new one or not.
     bool const withdraws = cast_.verdict == Verdict::withdraw;
     if (withdraws && !has_effective_vote()) return refuse("You have no vote on this to withdraw.");
-    if (auto why = withdraws ? std::nullopt : why_not_account()) return refuse(std::move(*why));
+    // Who may not vote anyhow hears that, and is not told to try again until their account is known.
     if (auto why = withdraws ? std::nullopt : why_not_new_vote(*in_force)) return refuse(std::move(*why));
+    if (auto why = withdraws ? std::nullopt : why_not_account()) return refuse(std::move(*why));
     if (!cast_.note.empty()) {
       if (auto why = why_not_words(cast_.note, "note")) return refuse(std::move(*why));
     }

@@ -176,14 +176,15 @@ TEST_CASE("doctor: of this host, the sandbox in force and the runners of other a
   CHECK(told.code == (why.empty() ? 0 : 1));
   CHECK(has(told.text, why.empty() ? "  ok       sandbox: strict is active, and works for this account.\n"
                                    : "  mend     sandbox: strict is configured, and does not work for this account: "));
-  // Nobody makes a folder for a try in there: then strict can't work anywhere.
+  // No try can be made in there, not even by root.
+  auto const never = process::why_no_strict("/proc/self");
+  REQUIRE(!never.empty());
   edit(kit, kit.state_dir().string(), "/proc/self");
-  CHECK(has(doctor(kit).text, "  ok       sandbox: basic is active; strict would not work here: a folder for a try "));
+  CHECK(has(doctor(kit).text, "  ok       sandbox: basic is active; strict would not work here: " + never));
   told = doctor_with(kit, "version: 1", strict);
   INFO(told.text);
   CHECK(told.code == 1);
-  CHECK(has(told.text,
-            "  mend     sandbox: strict is configured, and does not work for this account: a folder for a try "));
+  CHECK(has(told.text, "  mend     sandbox: strict is configured, and does not work for this account: " + never));
   CHECK(has(told.text, "or write mode: basic.\n"));
 
   auto const socket = (kit / "runner.sock").string();

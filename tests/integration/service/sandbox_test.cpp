@@ -16,7 +16,7 @@ TEST_CASE("sandbox: a step writes outside of its folder in mode basic alone, and
   options.extra_runbooks = R"(  write:
     summary: "Write"
     lock: "write"
-    steps: [{name: write, run: [sh, -c, 'echo mine > kept && cat kept; echo x > "$1" && echo WROTE || echo refused', sh, OUTSIDE]}]
+    steps: [{name: write, run: [sh, -c, 'echo mine > kept && cat kept; echo x > "$1"; true', sh, OUTSIDE]}]
     limits: {grace: 100ms}
     policy: one-sre
 )";
@@ -42,7 +42,6 @@ TEST_CASE("sandbox: a step writes outside of its folder in mode basic alone, and
   auto const output = support::git(kit.ledger(), "show main:" + folder + "/output.txt").out;
   INFO(output);
   CHECK(has(output, "mine\n"));
-  CHECK(has(output, strict ? "refused\n" : "WROTE\n"));
   CHECK(fs::exists(kit / "outside") == !strict);
   auto const started = kit.entries("run.started", id).at(0)["data"]["confinement"];
   CHECK(started["sandbox"].text() == mode);
@@ -54,14 +53,13 @@ TEST_CASE("sandbox: where strict can't work the service does not start, and says
   KitOptions options;
   options.extra_sections = "sandbox: {mode: strict}\n";
   ServiceKit kit(std::move(options));
-  // Nobody makes a folder for a try in there, not even root: it fails here as on a kernel without namespaces for us.
+  // No try can be made in there, not even by root: it fails here as on a kernel without namespaces for us.
   edit(kit, kit.state_dir().string(), "/proc/self");
   kit.start({.wait_ready = false});
   CHECK(kit.wait_end() == 3);
   auto const said = kit.process().log_text();
   INFO(said);
-  CHECK(
-      has(said, "sandbox.mode is strict, which can't work here: a folder for a try could not be made in /proc/self: "));
+  CHECK(has(said, "sandbox.mode is strict, which can't work here: " + process::why_no_strict("/proc/self") + ". "));
   CHECK(has(said, "or write mode: basic"));
   CHECK(kit.entries("service.started").empty());
 }

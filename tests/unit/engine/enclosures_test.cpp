@@ -20,6 +20,22 @@ struct LongRig : Rig {
   }
 };
 
+// In each of twenty channels five long exhibits: ten requests fill the queue of files.
+struct FullRig : LongRig {
+  FullRig() : LongRig(many_channels()) {
+    room.more.clear();
+    for (int i = 0; i < 5; ++i) room.more.push_back(exhibit("log-" + std::to_string(i), 3'000));
+  }
+  static core::Rules many_channels() {
+    auto rules = fixture::rules();
+    for (int i = 1; i < 20; ++i) rules.channels["more-" + std::to_string(i)]["slack"] = "C0MORE" + std::to_string(i);
+    return rules;
+  }
+  void fill() {
+    for (int i = 0; i < 10; ++i) open("deploy", {{"version", std::to_string(i)}, {"replicas", "2"}});
+  }
+};
+
 core::Rules two_platforms() {
   auto rules = fixture::rules();
   rules.channels["incidents"]["matrix"] = "!inc";
@@ -189,11 +205,9 @@ TEST_CASE("a note about files in threads that says nonsense is left aside, and i
 }
 
 TEST_CASE("files for which there is no more room in the queue are not said to be in the thread") {
-  LongRig rig;
-  rig.room.more.clear();
-  for (int i = 0; i < 5; ++i) rig.room.more.push_back(exhibit("log-" + std::to_string(i), 3'000));
+  FullRig rig;
   rig.chat.hold_files = true;
-  for (int i = 0; i < 200; ++i) rig.open("deploy", {{"version", std::to_string(i)}, {"replicas", "2"}});
+  rig.fill();
   CHECK_FALSE(rig.log.has("too many files wait for a thread"));
   auto const last = rig.open();
   CHECK(rig.log.has("too many files wait for a thread"));
@@ -202,10 +216,8 @@ TEST_CASE("files for which there is no more room in the queue are not said to be
 }
 
 TEST_CASE("after a restart with more files to look for than may wait, a card says what is known of them") {
-  LongRig rig;
-  rig.room.more.clear();
-  for (int i = 0; i < 5; ++i) rig.room.more.push_back(exhibit("log-" + std::to_string(i), 3'000));
-  for (int i = 0; i < 200; ++i) rig.open("deploy", {{"version", std::to_string(i)}, {"replicas", "2"}});
+  FullRig rig;
+  rig.fill();
   rig.chat.files_as = core::InThread::text;
   auto const last = rig.open();
   rig.chat.hold_finds = true;
