@@ -3,6 +3,7 @@
 #include <cstring>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include "bot/core/digest.hpp"
 
@@ -10,9 +11,9 @@ namespace core {
 
 namespace {
 
-// --- the fields of everything in a state
-// ------------------------------------------------------------------------------ A structured binding must name every
-// member: a field that is added and forgotten here does not compile.
+// --- the fields of everything in a state ----------------------------------------------------------------------------
+
+// A structured binding must name every member: a field that is added and forgotten here does not compile.
 
 template <class T, class Of>
 concept Is = std::same_as<std::remove_const_t<T>, Of>;
@@ -135,9 +136,9 @@ concept Struct = requires(T& value) {
   fields(value);
 };
 
-// --- bytes
-// ------------------------------------------------------------------------------------------------------------ Numbers
-// are little-endian and 8 bytes long (bool and enumerations: 1), texts and lists begin with their length.
+// --- bytes ----------------------------------------------------------------------------------------------------------
+
+// Numbers are little-endian and 8 bytes long (bool and enumerations: 1), texts and lists begin with their length.
 
 template <class T>
 struct IsOptional : std::false_type {};
@@ -241,7 +242,10 @@ class Bytes {
       if (value > most<T>()) broken();
       return static_cast<T>(value);
     } else if constexpr (std::is_integral_v<T>) {
-      return static_cast<T>(number());
+      using Wide = std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>;
+      auto const value = static_cast<Wide>(number());
+      if (!std::in_range<T>(value)) broken();
+      return static_cast<T>(value);
     } else if constexpr (std::same_as<T, Time>) {
       return Time(Duration(static_cast<std::int64_t>(number())));
     } else if constexpr (std::same_as<T, Duration>) {

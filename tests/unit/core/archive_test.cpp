@@ -216,6 +216,18 @@ TEST_CASE("a damaged state is refused, whatever is wrong with it") {
   CHECK(refused > bytes.size() / 4);
 }
 
+TEST_CASE("a number in a state that is too great for its place is refused, not cut off") {
+  fixture::Story story;
+  static_cast<void>(story.open());
+  story.state.case_counter.last = 0x12345678;
+  auto bytes = encode_state(story.state);
+  REQUIRE(back(story, bytes));
+  auto const at = bytes.find(std::string("\x78\x56\x34\x12\0\0\0\0", 8));
+  REQUIRE(at != std::string::npos);
+  bytes[at + 4] = 1;
+  CHECK_FALSE(back(story, bytes));
+}
+
 TEST_CASE("T19 a state whose request would run something else than its binding says is refused") {
   fixture::Story story;
   auto const id = story.open();
