@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -80,7 +81,7 @@ LoadOutcome load_text(std::string_view text, std::string file_name, Look look) {
   return outcome;
 }
 
-// Reads at most kMaxConfigBytes + 1 bytes; why not, otherwise.
+// What is there, but hardly more than kMaxConfigBytes: enough to see that it is too long. Why not, otherwise.
 core::Result<std::string> read_file(std::string const& path) {
   auto const failed = [&](std::string why) { return core::make_error(core::Errc::io, std::move(why)); };
   int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -91,16 +92,15 @@ core::Result<std::string> read_file(std::string const& path) {
   } const close{fd};
   struct stat info {};
   if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return failed("this is no regular file");
-  std::string bytes(kMaxConfigBytes + 1, '\0');
-  std::size_t have = 0;
-  while (have < bytes.size()) {
-    auto const got = ::read(fd, bytes.data() + have, bytes.size() - have);
+  std::string bytes;
+  std::array<char, 16 * 1024> piece{};
+  while (bytes.size() <= kMaxConfigBytes) {
+    auto const got = ::read(fd, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failed(std::string("the file can't be read: ") + std::strerror(errno));
     if (got == 0) break;
-    have += static_cast<std::size_t>(got);
+    bytes.append(piece.data(), static_cast<std::size_t>(got));
   }
-  bytes.resize(have);
   return bytes;
 }
 
