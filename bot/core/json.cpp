@@ -108,6 +108,14 @@ Json const& Json::at_index(std::size_t index) const noexcept {
   return array && index < array->size() ? (*array)[index] : kNull;
 }
 
+Json::Json(Json const&) = default;
+Json::Json(Json&&) noexcept = default;
+Json& Json::operator=(Json const&) = default;
+Json& Json::operator=(Json&&) noexcept = default;
+Json::~Json() = default;
+
+bool operator==(Json const& a, Json const& b) { return a.value_ == b.value_; }
+
 Json& Json::set(std::string key, Json value) {
   if (is_null()) value_ = Object();
   std::get<Object>(value_).insert_or_assign(std::move(key), std::move(value));

@@ -38,6 +38,12 @@ class Json {
   Json(std::string value) noexcept : value_(std::move(value)) {}
   Json(Array value) noexcept : value_(std::move(value)) {}
   Json(Object value) noexcept : value_(std::move(value)) {}
+  // Here and below: not in the header, where each file that copies one would compile all of them again.
+  Json(Json const&);
+  Json(Json&&) noexcept;
+  Json& operator=(Json const&);
+  Json& operator=(Json&&) noexcept;
+  ~Json();
 
   // Values written out in braces are moved into place: what an initializer_list holds is const, so it would be copied
   // once for each level that it is nested in. Of two members with one key the first counts.
@@ -74,7 +80,7 @@ class Json {
   std::int64_t integer(std::int64_t otherwise = 0) const noexcept;  // the integer, or `otherwise`
   bool boolean(bool otherwise = false) const noexcept;
 
-  friend bool operator==(Json const&, Json const&) = default;
+  friend bool operator==(Json const&, Json const&);
 
  private:
   friend struct JsonAccess;

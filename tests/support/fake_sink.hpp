@@ -13,23 +13,14 @@
 namespace support {
 
 struct FakeSink : ports::ChatSink {
-  void vote(ports::IncomingVote vote, ports::Answered answered) override {
-    votes.push_back(std::move(vote));
-    take(std::move(answered));
-  }
-  void command(ports::IncomingCommand command, ports::Answered answered) override {
-    commands.push_back(std::move(command));
-    take(std::move(answered));
-  }
+  FakeSink();
+  ~FakeSink() override;
+  void vote(ports::IncomingVote vote, ports::Answered answered) override;
+  void command(ports::IncomingCommand command, ports::Answered answered) override;
   core::Result<core::VoteView> view(ports::Account const& account, std::string const& request, std::string const&,
-                                    core::Verdict) override {
-    views.emplace_back(account.id, request);
-    return view_answer;
-  }
-  void connection(std::string const&, bool connected, std::string const& detail) override {
-    states.emplace_back(connected, detail);
-  }
-  void locked_out(std::string const&, std::string const& why) override { lockouts.push_back(why); }
+                                    core::Verdict) override;
+  void connection(std::string const&, bool connected, std::string const& detail) override;
+  void locked_out(std::string const&, std::string const& why) override;
   bool connected() const { return !states.empty() && states.back().first; }
 
   std::vector<ports::IncomingVote> votes;
@@ -42,21 +33,10 @@ struct FakeSink : ports::ChatSink {
   core::Result<core::VoteView> view_answer = core::VoteView{};
 
  private:
-  void take(ports::Answered answered) {
-    answers.push_back(answered);
-    if (at_once) answered({at_once->state, at_once->text});
-  }
+  void take(ports::Answered answered);
 };
 
 // A line each: the message, and the fields as name=JSON.
-inline std::string text_of(MemoryLog const& log) {
-  std::string text;
-  for (auto const& line : log.lines()) {
-    text += line.message;
-    for (auto const& [name, value] : line.fields) text += ' ' + name + '=' + core::dump(value);
-    text += '\n';
-  }
-  return text;
-}
+std::string text_of(MemoryLog const& log);
 
 }  // namespace support

@@ -22,78 +22,25 @@ class VirtualLoop : public ports::Loop {
  public:
   static constexpr ports::Time kStart{std::chrono::milliseconds(1'795'255'200'000)};  // 2026-11-21T10:00:00Z
 
-  explicit VirtualLoop(ports::Time start = kStart) : now_(start) {}
+  explicit VirtualLoop(ports::Time start = kStart);
+  ~VirtualLoop() override;
 
   ports::Time now() const override { return now_; }
-  void post(std::function<void()> work) override {
-    std::lock_guard lock(mutex_);
-    posted_.push_back(std::move(work));
-    arrived_.notify_all();
-  }
-  TimerId call_after(ports::Duration delay, std::function<void()> work) override {
-    auto const due = now_ + (delay < ports::Duration{0} ? ports::Duration{0} : delay);
-    timers_.emplace(std::pair{due, ++last_}, std::move(work));
-    due_of_.emplace(last_, due);
-    return last_;
-  }
-  void cancel(TimerId timer) override {
-    if (auto const at = due_of_.find(timer); at != due_of_.end()) {
-      timers_.erase({at->second, timer});
-      due_of_.erase(at);
-    }
-  }
+  void post(std::function<void()> work) override;
+  TimerId call_after(ports::Duration delay, std::function<void()> work) override;
+  void cancel(TimerId timer) override;
 
   // Runs what is posted, and what that posts, until nothing is left; returns how many.
-  std::size_t run_posted() {
-    std::size_t ran = 0;
-    for (;; ++ran) {
-      std::function<void()> work;
-      {
-        std::lock_guard lock(mutex_);
-        if (posted_.empty()) return ran;
-        work = std::move(posted_.front());
-        posted_.pop_front();
-      }
-      work();
-    }
-  }
+  std::size_t run_posted();
   // Moves the clock, running posted work and every timer that falls due on the way at its own time.
-  void advance(ports::Duration by) {
-    auto const until = now_ + by;
-    run_posted();
-    while (!timers_.empty() && timers_.begin()->first.first <= until) {
-      auto const timer = timers_.begin();
-      auto const work = std::move(timer->second);
-      now_ = timer->first.first;
-      due_of_.erase(timer->first.second);
-      timers_.erase(timer);
-      work();
-      run_posted();
-    }
-    now_ = until;
-  }
+  void advance(ports::Duration by);
   // Moves to the next timer, runs all that is due then; false when there is none.
-  bool advance_to_next() {
-    run_posted();
-    if (timers_.empty()) return false;
-    advance(timers_.begin()->first.first - now_);
-    return true;
-  }
+  bool advance_to_next();
   // For work done on real threads: runs posted work until `done()` holds; false when nothing was posted for `limit` of
   // real time. The virtual clock stands still.
-  bool run_until(std::function<bool()> const& done, std::chrono::milliseconds limit = std::chrono::seconds(20)) {
-    while (true) {
-      run_posted();
-      if (done()) return true;
-      std::unique_lock lock(mutex_);
-      if (!arrived_.wait_for(lock, limit, [this] { return !posted_.empty(); })) return false;
-    }
-  }
+  bool run_until(std::function<bool()> const& done, std::chrono::milliseconds limit = std::chrono::seconds(20));
   std::size_t timers() const noexcept { return timers_.size(); }
-  std::size_t posted() const {
-    std::lock_guard lock(mutex_);
-    return posted_.size();
-  }
+  std::size_t posted() const;
 
  private:
   ports::Time now_;
@@ -107,26 +54,16 @@ class VirtualLoop : public ports::Loop {
 
 // Does the work at once, on the caller's thread.
 struct InlineWorkers : ports::Workers {
-  void run(std::function<void()> work) override { work(); }
+  void run(std::function<void()> work) override;
 };
 
 // Keeps the work until the test runs it: a worker that is slow, or hangs for ever.
 class ManualWorkers : public ports::Workers {
  public:
-  void run(std::function<void()> work) override { waiting_.push_back(std::move(work)); }
+  void run(std::function<void()> work) override;
   std::size_t waiting() const noexcept { return waiting_.size(); }
-  bool run_one(std::size_t index = 0) {  // also out of order
-    if (index >= waiting_.size()) return false;
-    auto const work = std::move(waiting_[index]);
-    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(index));
-    work();
-    return true;
-  }
-  std::size_t run_all() {
-    std::size_t ran = 0;
-    while (run_one()) ++ran;
-    return ran;
-  }
+  bool run_one(std::size_t index = 0);  // also out of order
+  std::size_t run_all();
 
  private:
   std::vector<std::function<void()>> waiting_;
@@ -135,10 +72,8 @@ class ManualWorkers : public ports::Workers {
 // A real thread for each call, joined at the end: for what must be seen to work with threads.
 class ThreadWorkers : public ports::Workers {
  public:
-  ~ThreadWorkers() override {
-    for (auto& thread : threads_) thread.join();
-  }
-  void run(std::function<void()> work) override { threads_.emplace_back(std::move(work)); }
+  ~ThreadWorkers() override;
+  void run(std::function<void()> work) override;
 
  private:
   std::vector<std::thread> threads_;
@@ -147,14 +82,8 @@ class ThreadWorkers : public ports::Workers {
 // Notes in memory: a new adapter or engine on the same ones is a restart.
 class MemoryNotebook : public ports::Notebook {
  public:
-  core::Result<std::optional<std::string>> read(std::string const& name) override {
-    auto const found = notes.find(name);
-    return found == notes.end() ? std::nullopt : std::optional(found->second);
-  }
-  void write(std::string const& name, std::string bytes) override {
-    ++writes;
-    notes[name] = std::move(bytes);
-  }
+  core::Result<std::optional<std::string>> read(std::string const& name) override;
+  void write(std::string const& name, std::string bytes) override;
   std::map<std::string, std::string> notes;
   std::size_t writes = 0;
 };
@@ -167,21 +96,11 @@ class MemoryLog : public ports::Log {
     std::string message;
     Fields fields;
   };
-  void write(Level level, std::string_view message, Fields fields) override {
-    std::lock_guard lock(mutex_);
-    lines_.push_back({level, std::string(message), std::move(fields)});
-  }
-  std::vector<Line> lines() const {
-    std::lock_guard lock(mutex_);
-    return lines_;
-  }
-  bool has(std::string_view message) const {
-    std::lock_guard lock(mutex_);
-    for (auto const& line : lines_) {
-      if (line.message == message) return true;
-    }
-    return false;
-  }
+  MemoryLog();
+  ~MemoryLog() override;
+  void write(Level level, std::string_view message, Fields fields) override;
+  std::vector<Line> lines() const;
+  bool has(std::string_view message) const;
 
  private:
   mutable std::mutex mutex_;

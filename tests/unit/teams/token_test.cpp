@@ -1,4 +1,5 @@
 // Tokens as an attacker makes them, against the whole way in: relay, checks, keys, claims, activity.
+#include "adapters/teams/encoding.hpp"
 #include "adapters/teams/jwt.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/teams/bench.hpp"
