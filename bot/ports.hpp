@@ -39,6 +39,8 @@ struct Loop {
 
   virtual ~Loop() = default;
   virtual Time now() const = 0;
+  // What the host's clock shows, be it less than now() was: for times that others wrote by their clocks.
+  virtual Time wall() const { return now(); }
   virtual void post(std::function<void()> work) = 0;  // from any thread; runs later, in order of posting
   virtual TimerId call_after(Duration delay, std::function<void()> work) = 0;
   virtual void cancel(TimerId timer) = 0;  // the work never runs once this has returned; unknown ids are ignored

@@ -81,7 +81,7 @@ LoadOutcome load_text(std::string_view text, std::string file_name, Look look) {
   return outcome;
 }
 
-// What is there, but hardly more than kMaxConfigBytes: enough to see that it is too long. Why not, otherwise.
+// What is there, up to the piece in which it grows longer than kMaxConfigBytes. Why not, otherwise.
 core::Result<std::string> read_file(std::string const& path) {
   auto const failed = [&](std::string why) { return core::make_error(core::Errc::io, std::move(why)); };
   int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -93,7 +93,7 @@ core::Result<std::string> read_file(std::string const& path) {
   struct stat info {};
   if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return failed("this is no regular file");
   std::string bytes;
-  std::array<char, 16 * 1024> piece{};
+  std::array<char, 16 * 1024> piece;
   while (bytes.size() <= kMaxConfigBytes) {
     auto const got = ::read(fd, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;

@@ -199,8 +199,7 @@ std::size_t first_bad_byte(std::string_view text) {
 
 std::optional<Node> parse_yaml(std::string_view text, Problems& problems) {
   if (text.size() > kMaxConfigBytes) {
-    problems.error({}, "the file has " + std::to_string(text.size()) + " bytes; the limit is 1 MiB",
-                   "is this the right file?");
+    problems.error({}, "the file has more than 1 MiB, which is the limit", "is this the right file?");
     return std::nullopt;
   }
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark some editors write

@@ -20,7 +20,8 @@ constexpr int kPostBurst = 3;
 constexpr core::Duration kDoubt = 60s;
 constexpr core::Duration kLongestPause = 16s;  // between two looks; they begin at 1 s and double
 constexpr core::Duration kSearchMargin = 60s;  // our clock against Slack's
-constexpr unsigned kMaxPages = 50;             // of 200 messages
+constexpr core::Duration kLeadMargin = 1h;  // while now() leads the host's clock: nobody knows by how much it did then
+constexpr unsigned kMaxPages = 50;          // of 200 messages
 
 std::string member(std::optional<ports::MessageRef> const& ref, std::string_view name) {
   return ref ? (*ref)[name].text() : std::string{};
@@ -323,14 +324,20 @@ void Outbox::find(std::string channel, std::optional<ports::MessageRef> const& t
   search(search_for);
 }
 
+// By Slack's clock: from when on a message may stand there that was posted at `since` of ours.
+core::Time Outbox::oldest(core::Time since) const {
+  auto const wall = parts_.loop.wall();
+  bool const leads = parts_.loop.now() > wall + kSearchMargin;
+  return std::min(since, wall) - (leads ? kLeadMargin : kSearchMargin);
+}
+
 void Outbox::search(std::shared_ptr<Search> const& current) {
   WebApi::Call call;
   call.method = current->thread.empty() ? "conversations.history" : "conversations.replies";
   call.form = WebApi::Form::form;
   call.tries = WebApi::kForEver;
-  call.arguments = [current] {
-    auto const from =
-        std::chrono::duration_cast<std::chrono::seconds>((current->since - kSearchMargin).time_since_epoch());
+  call.arguments = [this, current] {
+    auto const from = std::chrono::duration_cast<std::chrono::seconds>(oldest(current->since).time_since_epoch());
     Json arguments = Json::object({{"channel", current->channel},
                                    {"oldest", std::to_string(std::max<std::int64_t>(from.count(), 0)) + ".000000"},
                                    {"inclusive", true},

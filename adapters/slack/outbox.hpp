@@ -70,6 +70,7 @@ class Outbox {
     Found done;
   };
 
+  core::Time oldest(core::Time since) const;
   void pump(std::string const& channel);
   void send(std::shared_ptr<Post> const& post);
   void posted(std::shared_ptr<Post> const& post, WebApi::Outcome const& outcome);

@@ -50,7 +50,7 @@ core::Result<Vouched> TokenCheck::judge(std::string const& token, Jwt const& jwt
     return make_error(Errc::forbidden, "The token is refused: its signature is wrong.");
   auto claims = parse_claims(jwt.payload);
   if (claims.has_error()) return no(claims.error());
-  if (auto const right = check_claims(*claims, settings_.issuer, settings_.app_id, parts_.loop.now());
+  if (auto const right = check_claims(*claims, settings_.issuer, settings_.app_id, parts_.loop.wall());
       right.has_error())
     return no(right.error());
   return Vouched{std::move(claims->service_url), key->endorsements};

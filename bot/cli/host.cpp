@@ -138,6 +138,8 @@ core::Time IoLoop::now() const {
   return last_;
 }
 
+core::Time IoLoop::wall() const { return wall_now(); }
+
 struct WorkerPool::Impl {
   std::mutex mutex;
   std::condition_variable wake;

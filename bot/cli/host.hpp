@@ -25,6 +25,7 @@ class IoLoop final : public ports::Loop {
   std::function<void(core::Duration by)> clock_was_set;
   void not_before(core::Time time);
   core::Time now() const override;
+  core::Time wall() const override;
   void post(std::function<void()> work) override { io_.post(std::move(work)); }
   TimerId call_after(core::Duration delay, std::function<void()> work) override {
     return io_.call_after(delay, std::move(work));

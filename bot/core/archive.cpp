@@ -257,12 +257,14 @@ class Bytes {
       if (!id) broken();
       return std::move(*id);
     } else if constexpr (std::same_as<T, Json>) {
-      auto json = parse_json(take<std::string>(), {.max_bytes = 8 << 20, .max_string = 4 << 20});
-      if (!json) broken();
-      return std::move(*json);
+      auto const text = take<std::string>();
+      auto json = parsed(text);
+      if (dump(json) != text) broken();
+      return json;
     } else if constexpr (std::same_as<T, Request>) {
-      auto request = request_from_json(take<Json>());
-      if (!request) broken();
+      auto const text = take<std::string>();
+      auto request = request_from_json(parsed(text));
+      if (!request || canonical(to_json(*request)) != text) broken();
       return std::move(*request);
     } else if constexpr (std::same_as<T, PackedJson>) {
       return take<bool>() ? T(take<Json>()) : T();
@@ -306,6 +308,11 @@ class Bytes {
     Shared<Policy> policy(take<Policy>());
     return policies_.try_emplace(before.substr(0, before.size() - rest_.size()), std::move(policy)).first->second;
   }
+  static Json parsed(std::string const& text) {
+    auto json = parse_json(text, {.max_bytes = 8 << 20, .max_string = 4 << 20});
+    if (!json) broken();
+    return std::move(*json);
+  }
   std::string_view raw(std::uint64_t length) {
     if (length > rest_.size()) broken();
     auto const piece = rest_.substr(0, length);
@@ -326,12 +333,12 @@ class Bytes {
     for (std::uint64_t i = 0; i < count; ++i) {
       auto item = take<typename T::value_type>();
       if constexpr (Keyed<T>) {
-        out.insert(out.end(), std::move(item));  // they come in order
+        if (!out.empty() && !out.value_comp()(*out.rbegin(), item)) broken();
+        out.insert(out.end(), std::move(item));
       } else {
         out.push_back(std::move(item));
       }
     }
-    if (out.size() != count) broken();
     return out;
   }
 

@@ -13,6 +13,7 @@ namespace core {
 
 struct JsonAccess {
   static auto const& value(Json const& json) { return json.value_; }
+  static_assert(std::is_nothrow_move_constructible_v<decltype(Json::value_)>);  // the header promises it
 };
 
 namespace {
@@ -67,9 +68,8 @@ void write(Writer& out, Json const& json, bool canonical_form) {
             return std::ranges::any_of(entry.first, [](char c) { return static_cast<unsigned char>(c) >= 0xEE; });
           };
           if (canonical_form && std::ranges::any_of(value, has_astral_or_private)) {
-            std::vector<std::pair<std::string, Json> const*> sorted;
-            std::vector<std::pair<std::string, Json>> copies(value.begin(), value.end());
-            for (auto const& entry : copies) sorted.push_back(&entry);
+            std::vector<Json::Object::value_type const*> sorted;
+            for (auto const& entry : value) sorted.push_back(&entry);
             std::ranges::sort(sorted, [](auto const* a, auto const* b) { return utf16_less(a->first, b->first); });
             for (auto const* entry : sorted) member(*entry);
           } else {

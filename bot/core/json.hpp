@@ -38,7 +38,7 @@ class Json {
   Json(std::string value) noexcept : value_(std::move(value)) {}
   Json(Array value) noexcept : value_(std::move(value)) {}
   Json(Object value) noexcept : value_(std::move(value)) {}
-  // Here and below: not in the header, where each file that copies one would compile all of them again.
+  // These and == stand in json.cpp: here, each file that copies a value would compile them again.
   Json(Json const&);
   Json(Json&&) noexcept;
   Json& operator=(Json const&);

@@ -260,7 +260,7 @@ Webhooks::Look Webhooks::look(std::string_view source, WebhookHeaders const& hea
   auto const found = all_.find(std::string(source));
   auto const& auth = found == all_.end() ? nobody() : found->second->auth();
   if (auth.token_sha256.empty()) return {};  // a signature is over the body
-  bool const fine = authentic(auth, headers, /*body=*/{}, loop_.now());
+  bool const fine = authentic(auth, headers, /*body=*/{}, loop_.wall());
   if (fine && found != all_.end()) return {.known = true};
   count(401);
   return {.refusal = not_authentic()};
@@ -286,7 +286,7 @@ void Webhooks::deliver(ports::Delivery delivery, std::function<void(ports::Deliv
   if (delivery.body.size() > kMaxWebhookBody) return done({.status = 413, .detail = "A delivery has at most 1 MiB."});
   auto const found = all_.find(delivery.source);
   auto const& auth = found == all_.end() ? nobody() : found->second->auth();
-  bool const fine = authentic(auth, delivery.headers, delivery.body, loop_.now());
+  bool const fine = authentic(auth, delivery.headers, delivery.body, loop_.wall());
   if (!fine || found == all_.end()) {
     desk_.refused({.platform = "api",
                    .account = "unknown",

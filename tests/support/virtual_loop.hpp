@@ -26,6 +26,7 @@ class VirtualLoop : public ports::Loop {
   ~VirtualLoop() override;
 
   ports::Time now() const override { return now_; }
+  ports::Time wall() const override { return now_ - lead; }
   void post(std::function<void()> work) override;
   TimerId call_after(ports::Duration delay, std::function<void()> work) override;
   void cancel(TimerId timer) override;
@@ -41,6 +42,7 @@ class VirtualLoop : public ports::Loop {
   bool run_until(std::function<bool()> const& done, std::chrono::milliseconds limit = std::chrono::seconds(20));
   std::size_t timers() const noexcept { return timers_.size(); }
   std::size_t posted() const;
+  ports::Duration lead{0};  // of now() over the host's clock, after that was set back
 
  private:
   ports::Time now_;

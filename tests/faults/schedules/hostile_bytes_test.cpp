@@ -101,7 +101,7 @@ TEST_CASE("F35 chats: no text, NUL or half a surrogate in any field: refused, or
   for (auto const at : strings) {
     for (auto const* bad : {"\xff", "\xc3", "\xed\xa0\x80", "\\u0000", "\\ud800", "\\udfffx", "\xf4\x90\x80\x80"}) {
       CAPTURE(click.substr(at, 24), bad);
-      fakes::Bench bench;
+      slack_fakes::Bench bench;
       bench.connected();
       auto frame = click;
       frame.insert(at, bad);

@@ -21,8 +21,8 @@ class Matrix final : public Floor, net::WebSocketDialer {
   Matrix(support::VirtualLoop& loop, bool websocket) : loop_(loop), hs_(loop), websocket_(websocket) {
     settings_.homeserver = "https://hs.example.org";
     settings_.transport = websocket ? matrix::Transport::websocket : matrix::Transport::sync;
-    settings_.user = fakes::kBot;
-    settings_.channels = {fakes::kRoom};
+    settings_.user = matrix_fakes::kBot;
+    settings_.channels = {matrix_fakes::kRoom};
     if (websocket) {
       settings_.as_token = hs_.token;
       settings_.proxy = "https://hs.example.org/proxy/";
@@ -30,9 +30,10 @@ class Matrix final : public Floor, net::WebSocketDialer {
       settings_.access_token = hs_.token;
     }
     hs_.say("@alice:example.org", "m.room.create", Json::object({{"room_version", "11"}, {"m.federate", false}}),
-            fakes::kRoom, "");
-    hs_.say("@alice:example.org", "m.room.join_rules", Json::object({{"join_rule", "invite"}}), fakes::kRoom, "");
-    hs_.join(fakes::kBot);
+            matrix_fakes::kRoom, "");
+    hs_.say("@alice:example.org", "m.room.join_rules", Json::object({{"join_rule", "invite"}}), matrix_fakes::kRoom,
+            "");
+    hs_.join(matrix_fakes::kBot);
     for (auto const* person : {"alice", "bob", "carol", "dave", "erin", "mallory"}) {
       settings_.people[person] = account(person);
       hs_.join(account(person));
@@ -41,7 +42,7 @@ class Matrix final : public Floor, net::WebSocketDialer {
 
   std::string platform() const override { return "matrix"; }
   std::string account(std::string const& person) const override { return "@" + person + ":example.org"; }
-  std::string address() const override { return fakes::kRoom; }
+  std::string address() const override { return matrix_fakes::kRoom; }
   ports::ChatAdapter& boot(bool stale) override {
     if (stale) notebook_.notes = earlier_;
     adapter_ = std::make_unique<matrix::Adapter>(
@@ -76,8 +77,8 @@ class Matrix final : public Floor, net::WebSocketDialer {
     return [this, act, event](How) {
       if (!*event) {
         act();
-        *event = hs_.rooms[fakes::kRoom].timeline.back();
-        (*event)->set("room_id", fakes::kRoom);
+        *event = hs_.rooms[matrix_fakes::kRoom].timeline.back();
+        (*event)->set("room_id", matrix_fakes::kRoom);
       }
       if (!adapter_) return false;
       if (!websocket_) return true;
@@ -94,9 +95,9 @@ class Matrix final : public Floor, net::WebSocketDialer {
     };
   }
   std::string card_of(std::string const& request) {
-    for (auto const& event : hs_.rooms[fakes::kRoom].timeline) {
+    for (auto const& event : hs_.rooms[matrix_fakes::kRoom].timeline) {
       auto const& content = event["content"];
-      if (event["sender"].text() == fakes::kBot && event["type"].text() == "m.room.message" &&
+      if (event["sender"].text() == matrix_fakes::kBot && event["type"].text() == "m.room.message" &&
           content["m.relates_to"].is_null() && content["body"].text().find(request) != std::string::npos)
         return event["event_id"].text();
     }
@@ -126,7 +127,7 @@ class Matrix final : public Floor, net::WebSocketDialer {
   }
 
   support::VirtualLoop& loop_;
-  fakes::Homeserver hs_;
+  matrix_fakes::Homeserver hs_;
   bool websocket_;
   support::MemoryLog log_;
   support::MemoryNotebook notebook_;

@@ -12,15 +12,11 @@
 #include "tests/integration/service/matrix_oracle.hpp"
 #include "tests/integration/service/service.hpp"
 
-namespace matrix {
+namespace cells {
 
 using namespace service;
 
 inline Json object() { return Json(Json::Object{}); }
-
-inline std::vector<std::string> const kDecisive{"request.approved",  "request.denied", "request.expired",
-                                                "request.cancelled", "request.voided", "run.started",
-                                                "run.finished"};
 
 // A channel gets a message a second, so that many channels get many.
 inline constexpr int kRooms = 24;
@@ -233,4 +229,4 @@ class House {
   int posts_ = 0;
 };
 
-}  // namespace matrix
+}  // namespace cells

@@ -9,7 +9,7 @@
 
 #include "bot/core/json.hpp"
 
-namespace matrix {
+namespace cells {
 
 using core::Json;
 
@@ -128,4 +128,4 @@ struct Oracle {
   }
 };
 
-}  // namespace matrix
+}  // namespace cells

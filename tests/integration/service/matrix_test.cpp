@@ -1,11 +1,23 @@
 // T1: every way in × every role × every state of a request, against an oracle. The cells are generated; what each must
 // answer and bring about follows from the few rules of `Oracle`, which are the design's and share no code with the
 // product. Whatever must change nothing is tried on one request a state; what may change something gets its own.
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "tests/integration/service/matrix_house.hpp"
 
 namespace {
 
-using namespace matrix;
+using namespace cells;
+
+constexpr std::array<std::string_view, 7> kDecisive{"request.approved",  "request.denied", "request.expired",
+                                                    "request.cancelled", "request.voided", "run.started",
+                                                    "run.finished"};
 
 // The decisive entries of each request, as the ledger tells them.
 std::map<std::string, std::vector<std::string>> decisive(std::vector<Json> const& entries) {

@@ -106,13 +106,13 @@ TEST_CASE("slack over real sockets: connect, click, acknowledge, refresh without
   auto const http = net::make_http_client(io);
   auto const dialer = net::make_websocket_dialer(io);
   support::MemoryLog log;
-  fakes::FakeSink sink;
+  slack_fakes::FakeSink sink;
   slack::Settings settings;
   settings.workspace = "T0WORKSPC";
   settings.api_url = peer.base() + "/api/";
   settings.app_token = "xapp-1-x";
   settings.bot_token = "xoxb-x";
-  settings.people = cards::people();
+  settings.people = slack_cards::people();
   settings.channels = {"C0INC"};
   slack::Adapter adapter(settings, {loop, *http, *dialer, log});
   auto const start = std::chrono::steady_clock::now();
@@ -150,7 +150,7 @@ TEST_CASE("slack over real sockets: connect, click, acknowledge, refresh without
   // Taken, but answered with 500: found, not posted twice.
   peer.fail_posts = 1;
   std::optional<core::Result<ports::MessageRef>> posted;
-  adapter.post("C0INC", std::nullopt, adapter.render(cards::waiting(), "key-1").body, "key-1", loop.now(),
+  adapter.post("C0INC", std::nullopt, adapter.render(slack_cards::waiting(), "key-1").body, "key-1", loop.now(),
                [&](auto const& result) { posted = result; });
   REQUIRE(io.run_until([&] { return posted.has_value(); }, 10s));
   CHECK(posted->has_value());

@@ -2,7 +2,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 namespace {
 
@@ -14,7 +14,7 @@ std::string const kAsk = "\u2753", kAgain = "\U0001f501";
 TEST_CASE("matrix acts: a question mark makes the bot ask, and the next words in the thread are the question") {
   Bench bench;
   bench.connected();
-  auto const card = cards::waiting();
+  auto const card = matrix_cards::waiting();
   auto const event = bench.post(card);
   auto const reaction = bench.hs.react(kBob, event, kAsk);
   auto const asked = bench.last();
@@ -59,14 +59,14 @@ TEST_CASE("matrix acts: a question mark makes the bot ask, and the next words in
 TEST_CASE("matrix acts: what ended without success has something to tap, which asks for it again") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const keys = [&] {
     std::vector<std::string> found;
     for (auto const& seed : bench.hs.sent("m.reaction")) found.push_back(seed["m.relates_to"]["key"].text());
     return found;
   };
   CHECK(keys() == std::vector<std::string>{"\u2705", "\u274c", kAsk});
-  bench.update(event, cards::Request().vote("carol", core::Verdict::deny, "not now").updated());
+  bench.update(event, matrix_cards::Request().vote("carol", core::Verdict::deny, "not now").updated());
   bench.loop.advance(1s);
   CHECK(keys().back() == kAgain);
   CHECK(bench.hs.calls("/redact/").size() == 3);  // the others go, it stays
@@ -74,7 +74,7 @@ TEST_CASE("matrix acts: what ended without success has something to tap, which a
   bench.loop.advance(1s);
   REQUIRE(bench.engine.commands.size() == 1);
   auto const& command = bench.engine.commands[0];
-  CHECK(command.words == std::vector<std::string>{"again", cards::waiting().request_id});
+  CHECK(command.words == std::vector<std::string>{"again", matrix_cards::waiting().request_id});
   CHECK(command.via == "button");
   CHECK(command.delivery == reaction);
   bench.engine.answers.at(0)({ports::Answer::State::recorded, "CS-2 is accepted"});
@@ -84,7 +84,7 @@ TEST_CASE("matrix acts: what ended without success has something to tap, which a
 TEST_CASE("matrix acts: T39 who is nobody in the configuration, or comes to a closed card, is asked nothing") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.hs.join("@local:example.org");
   bench.loop.advance(1s);
   auto const before = bench.hs.sent().size();
@@ -93,7 +93,8 @@ TEST_CASE("matrix acts: T39 who is nobody in the configuration, or comes to a cl
       auto const reaction = bench.hs.react("@local:example.org", event, kAsk);
       bench.loop.advance(1s);
       REQUIRE(bench.engine.commands.size() == static_cast<std::size_t>(n + 1));
-      CHECK(bench.engine.commands.back().words == std::vector<std::string>{"ask", cards::waiting().request_id, "?"});
+      CHECK(bench.engine.commands.back().words ==
+            std::vector<std::string>{"ask", matrix_cards::waiting().request_id, "?"});
       bench.engine.answers.back()({ports::Answer::State::refused, "You are not known here."});
       bench.hs.redact("@local:example.org", reaction);
       bench.loop.advance(1s);
@@ -108,13 +109,13 @@ TEST_CASE("matrix acts: T39 who is nobody in the configuration, or comes to a cl
     CHECK_THAT(bench.last()["body"].text(), Catch::Contains("what do you want to know"));
   }
   SECTION("a card that is closed swallows nobody's next words") {
-    bench.update(event, cards::Request().vote("carol", core::Verdict::deny, "not now").updated());
+    bench.update(event, matrix_cards::Request().vote("carol", core::Verdict::deny, "not now").updated());
     bench.loop.advance(1s);
     bench.engine.view_answer = core::make_error(core::Errc::conflict, "CS-1 is no longer open: it is denied.");
     bench.hs.react(kBob, event, kAsk);
     bench.loop.advance(1s);
     REQUIRE(bench.engine.commands.size() == 1);
-    CHECK(bench.engine.commands[0].words == std::vector<std::string>{"ask", cards::waiting().request_id, "?"});
+    CHECK(bench.engine.commands[0].words == std::vector<std::string>{"ask", matrix_cards::waiting().request_id, "?"});
     bench.engine.answers.at(0)({ports::Answer::State::refused, "It was already denied."});
     bench.hs.text(kBob, "I see", event);
     bench.loop.advance(1s);
@@ -125,7 +126,7 @@ TEST_CASE("matrix acts: T39 who is nobody in the configuration, or comes to a cl
 TEST_CASE("matrix acts: T39 who is not of the room or from elsewhere is handed over as such, and asked nothing") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const before = bench.hs.sent().size();
   for (auto const& [user, key] : {std::pair<std::string, std::string>{"@zoe:far.example", kAsk},
                                   {"@zoe:far.example", kAgain},

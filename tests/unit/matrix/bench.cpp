@@ -5,7 +5,7 @@
 
 #include "tests/support/catch.hpp"
 
-namespace fakes {
+namespace matrix_fakes {
 
 struct Proxy::Socket : net::WebSocket {
   explicit Socket(std::shared_ptr<Wire> to) : wire(std::move(to)) {}
@@ -30,7 +30,7 @@ Bench::Bench(matrix::Transport transport) : hs(loop), proxy(loop) {
   settings.homeserver = "https://hs.example.org";
   settings.transport = transport;
   settings.user = kBot;
-  settings.people = cards::people();
+  settings.people = matrix_cards::people();
   settings.channels = {kRoom};
   if (transport == matrix::Transport::websocket) {
     settings.as_token = hs.token;
@@ -135,4 +135,4 @@ Json Bench::last() {
 
 std::string Bench::log_text() const { return support::text_of(log); }
 
-}  // namespace fakes
+}  // namespace matrix_fakes

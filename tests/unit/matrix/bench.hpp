@@ -10,7 +10,7 @@
 #include "tests/unit/matrix/cards.hpp"
 #include "tests/unit/matrix/homeserver.hpp"
 
-namespace fakes {
+namespace matrix_fakes {
 
 // One dialled connection; the test plays the proxy. Outlives the adapter's end of it.
 struct Wire {
@@ -33,8 +33,7 @@ struct Proxy : net::WebSocketDialer {
   std::vector<std::shared_ptr<Wire>> wires;
 };
 
-// The engine: answers votes at once unless told to wait.
-// Records at once whatever it is told.
+// The engine: records at once whatever it is told.
 struct Engine : support::FakeSink {
   Engine();
   ~Engine() override;
@@ -80,4 +79,4 @@ struct Bench {
   std::unique_ptr<matrix::Adapter> adapter;
 };
 
-}  // namespace fakes
+}  // namespace matrix_fakes

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-namespace cards {
+namespace matrix_cards {
 
 matrix::People people() {
   return {{"alice", "@alice:example.org"},
@@ -50,4 +50,4 @@ std::map<std::string, core::Card> in_each_state() {
 
 core::Note note() { return {"CS-1 succeeded in 3 s.", {"alice"}, "restarting <web>\ndone & well"}; }
 
-}  // namespace cards
+}  // namespace matrix_cards

@@ -7,7 +7,7 @@
 #include "adapters/matrix/render.hpp"
 #include "tests/support/card_story.hpp"
 
-namespace cards {
+namespace matrix_cards {
 
 matrix::People people();
 
@@ -23,4 +23,4 @@ core::Card hostile();
 std::map<std::string, core::Card> in_each_state();
 core::Note note();
 
-}  // namespace cards
+}  // namespace matrix_cards

@@ -2,7 +2,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 namespace {
 
@@ -11,12 +11,12 @@ constexpr char const* kSend = "send/m.room.message";
 struct Edits {
   Edits() {
     bench.connected();
-    event = bench.post(cards::waiting());
+    event = bench.post(matrix_cards::waiting());
     before = bench.hs.calls(kSend).size();
   }
   using Result = std::shared_ptr<std::optional<core::Result<void>>>;
   Result edit(std::string const& status) {
-    auto card = cards::waiting();
+    auto card = matrix_cards::waiting();
     card.status = status;
     auto result = std::make_shared<std::optional<core::Result<void>>>();
     bench.adapter->update(Bench::matrix_ref(event), bench.adapter->render(card, "key-1").body,

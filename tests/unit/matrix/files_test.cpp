@@ -3,7 +3,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 namespace {
 
@@ -27,7 +27,7 @@ struct Attached {
 
 std::shared_ptr<Attached> attach(Bench& bench, ports::ChatFile what, std::string const& key = "key-1:file:1") {
   auto attached = std::make_shared<Attached>();
-  attached->card = bench.post(cards::waiting());
+  attached->card = bench.post(matrix_cards::waiting());
   bench.adapter->attach(kRoom, Bench::matrix_ref(attached->card), std::move(what), key, bench.loop.now(),
                         [attached](auto const& result) { attached->result = result; });
   bench.loop.advance(30s);
@@ -136,7 +136,7 @@ TEST_CASE("matrix files: bytes that are no text are uploaded as bytes, whatever 
 TEST_CASE("matrix files: a room that we don't work in gets no byte") {
   Bench bench;
   bench.connected();
-  auto const card = bench.post(cards::waiting());
+  auto const card = bench.post(matrix_cards::waiting());
   bench.hs.say("@alice:example.org", "m.room.encryption", Json::object({{"algorithm", "m.megolm.v1.aes-sha2"}}), kRoom,
                "");
   bench.loop.advance(5s);

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace fakes {
+namespace matrix_fakes {
 
 Homeserver::Homeserver(ports::Loop& to) : loop(to) {}
 Homeserver::~Homeserver() = default;
@@ -301,4 +301,4 @@ Json Homeserver::sync_answer(Poll const& poll, bool initial) const {
       {{"next_batch", 's' + std::to_string(stream)}, {"rooms", Json::object({{"join", std::move(joined)}})}});
 }
 
-}  // namespace fakes
+}  // namespace matrix_fakes

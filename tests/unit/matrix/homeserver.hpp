@@ -13,7 +13,7 @@
 #include "adapters/matrix/adapter.hpp"
 #include "tests/support/virtual_loop.hpp"
 
-namespace fakes {
+namespace matrix_fakes {
 
 using core::Json;
 using namespace std::chrono_literals;
@@ -108,4 +108,4 @@ struct Homeserver : net::HttpClient {
   Json sync_answer(Poll const& poll, bool initial) const;
 };
 
-}  // namespace fakes
+}  // namespace matrix_fakes

@@ -3,7 +3,7 @@
 #include "tests/support/hostile_bytes.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 TEST_CASE("F35 matrix: no text, NUL or half a surrogate in any field: refused, or nothing of it reaches the engine") {
   bool const reaction = GENERATE(true, false);
@@ -32,7 +32,7 @@ TEST_CASE("F35 matrix: no text, NUL or half a surrogate in any field: refused, o
     for (auto const* bad : support::kNoText) {
       Bench bench(matrix::Transport::websocket);
       bench.connected();
-      auto const card = bench.post(cards::waiting());
+      auto const card = bench.post(matrix_cards::waiting());
       auto frame = frame_of(card);
       auto const places = support::string_values(frame);
       strings = places.size();

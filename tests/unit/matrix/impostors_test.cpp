@@ -2,7 +2,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 namespace {
 
@@ -73,7 +73,7 @@ TEST_CASE("T38 matrix: twenty impostors, and none of their reactions votes, asks
       CAPTURE(name, key);
       Bench bench;
       bench.connected();
-      auto const card = bench.post(cards::waiting());
+      auto const card = bench.post(matrix_cards::waiting());
       auto const said = bench.hs.sent().size();
       act({bench, card, key, bench.hs.sent().at(0)});
       bench.loop.advance(2s);

@@ -2,7 +2,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 namespace {
 
@@ -13,15 +13,15 @@ struct Result {
 
 std::shared_ptr<Result> post(Bench& bench, std::string const& key = "key-1") {
   auto result = std::make_shared<Result>();
-  bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(cards::waiting(), key).body, key, bench.loop.now(),
-                      [result](auto const& posted) { result->posted = posted; });
+  bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(matrix_cards::waiting(), key).body, key,
+                      bench.loop.now(), [result](auto const& posted) { result->posted = posted; });
   return result;
 }
 
 std::shared_ptr<Result> update(Bench& bench, std::string const& event, std::string const& status,
                                ports::Urgency urgency = ports::Urgency::usual) {
   auto result = std::make_shared<Result>();
-  auto card = cards::waiting();
+  auto card = matrix_cards::waiting();
   card.status = status;
   bench.adapter->update(
       Bench::matrix_ref(event), bench.adapter->render(card, "key-1").body,
@@ -55,7 +55,7 @@ TEST_CASE("matrix outbox: a post carries its key, its transaction and no secret"
   CHECK_THAT(call.url, Catch::Contains("/rooms/%21inc%3Aexample.org/send/m.room.message/cs-post-"));
   CHECK(call.path.substr(call.path.rfind('/') + 1).size() <= 64);
 
-  bench.adapter->post(kRoom, **result->posted, bench.adapter->render(cards::note(), "key-2").body, "key-2",
+  bench.adapter->post(kRoom, **result->posted, bench.adapter->render(matrix_cards::note(), "key-2").body, "key-2",
                       bench.loop.now(), [](auto const&) {});
   auto const note = bench.last();
   CHECK(note["m.relates_to"]["rel_type"].text() == "m.thread");
@@ -105,7 +105,7 @@ TEST_CASE("matrix outbox: a post of which nothing is known is looked for, then s
 TEST_CASE("matrix outbox: T12 the same post after a restart is the same message") {
   Bench bench;
   bench.connected();
-  auto const body = bench.adapter->render(cards::waiting(), "key-1").body;
+  auto const body = bench.adapter->render(matrix_cards::waiting(), "key-1").body;
   auto const since = bench.loop.now();
   auto const again = [&](std::string const& key, core::Time at) {
     std::string event;
@@ -137,10 +137,10 @@ TEST_CASE("matrix outbox: a message of ours is known by sender and key, over pag
   Bench bench;
   bench.connected();
   auto const since = bench.loop.now();
-  auto const content = bench.adapter->render(cards::waiting(), "key-1").body;
+  auto const content = bench.adapter->render(matrix_cards::waiting(), "key-1").body;
   bench.hs.say("@eve:example.org", "m.room.message", content);
   CHECK_FALSE(find(bench, "key-1", since)->value().has_value());
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   update(bench, event, "edited");
   for (int i = 0; i < 250; ++i) bench.hs.text("@eve:example.org", "chatter");
   // A sender's claim about the time must not end the search.
@@ -160,7 +160,7 @@ TEST_CASE(
     "matrix outbox: of several updates of one message only the last is sent, each under a transaction of its own") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const one = update(bench, event, "one"), two = update(bench, event, "two"),
              three = update(bench, event, "three");
   bench.loop.advance(1s);
@@ -204,14 +204,14 @@ TEST_CASE(
 TEST_CASE("matrix outbox: a rate limit is learnt, and decisions go before what can wait") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const limit = [&] {
     bench.hs.fault(kSend, Homeserver::refusal(429, "M_LIMIT_EXCEEDED", Json::object({{"retry_after_ms", 4500}})));
   };
   limit();
   auto const since = bench.loop.now();
-  bench.adapter->post(kRoom, Bench::matrix_ref(event), bench.adapter->render(cards::note(), "note").body, "note", since,
-                      [](auto const&) {});
+  bench.adapter->post(kRoom, Bench::matrix_ref(event), bench.adapter->render(matrix_cards::note(), "note").body, "note",
+                      since, [](auto const&) {});
   bench.loop.run_posted();
   bench.adapter->whisper({"matrix", "@bob:example.org"}, kRoom, "words");
   auto const decided = update(bench, event, "decided", ports::Urgency::decision);
@@ -232,7 +232,7 @@ TEST_CASE("F20 matrix outbox: after a 429 a denial goes first, then an approval,
   Bench bench;
   bench.connected();
   std::vector<std::string> events;
-  for (int i = 0; i < 8; ++i) events.push_back(bench.post(cards::waiting()));
+  for (int i = 0; i < 8; ++i) events.push_back(bench.post(matrix_cards::waiting()));
   bench.loop.advance(30s);
   auto const before = bench.hs.sent().size();
   bench.hs.fault(kSend, Homeserver::refusal(429, "M_LIMIT_EXCEEDED", Json::object({{"retry_after_ms", 20'000}})));
@@ -288,8 +288,8 @@ TEST_CASE("matrix outbox: rooms don't wait for each other") {
   bench.random = 400;
   auto const first = post(bench);
   std::optional<core::Result<ports::MessageRef>> second;
-  bench.adapter->post("!two:example.org", std::nullopt, bench.adapter->render(cards::waiting(), "key-2").body, "key-2",
-                      bench.loop.now(), [&](auto const& posted) { second = posted; });
+  bench.adapter->post("!two:example.org", std::nullopt, bench.adapter->render(matrix_cards::waiting(), "key-2").body,
+                      "key-2", bench.loop.now(), [&](auto const& posted) { second = posted; });
   bench.loop.advance(100ms);
   CHECK(second);
   CHECK_FALSE(first->posted);
@@ -338,7 +338,7 @@ TEST_CASE("matrix outbox: references that are none") {
   std::optional<core::Result<void>> updated;
   bench.adapter->update(Json::object({{"ts", "1.2"}}), Json::object({}), [&](auto const& result) { updated = result; });
   std::optional<core::Result<ports::MessageRef>> posted;
-  bench.adapter->post(kRoom, Json::object({{"ts", "1.2"}}), bench.adapter->render(cards::note(), "k").body, "k",
+  bench.adapter->post(kRoom, Json::object({{"ts", "1.2"}}), bench.adapter->render(matrix_cards::note(), "k").body, "k",
                       bench.loop.now(), [&](auto const& result) { posted = result; });
   bench.loop.advance(1s);
   CHECK(updated->error().code == core::Errc::bad_input);

@@ -2,7 +2,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 namespace {
 
@@ -13,7 +13,7 @@ std::string const kBob = "@bob:example.org", kCarol = "@carol:example.org";
 TEST_CASE("matrix clicks: a required note is asked for in the thread, and the reply is the note") {
   Bench bench;
   bench.connected();
-  cards::Request const request("restart-why");
+  matrix_cards::Request const request("restart-why");
   bench.engine.view_answer = request.view();
   auto const event = bench.post(request.card());
   auto const reaction = bench.hs.react(kBob, event);
@@ -104,7 +104,7 @@ TEST_CASE("matrix clicks: who may not decide is refused before being asked") {
   bench.connected();
   bench.engine.view_answer = core::make_error(core::Errc::forbidden, "You asked for this yourself.");
   auto const which = GENERATE(as<std::string>(), "restart-why", "restart-long");
-  bench.hs.react(kBob, bench.post(cards::Request(which).card()));
+  bench.hs.react(kBob, bench.post(matrix_cards::Request(which).card()));
   bench.loop.advance(1s);
   REQUIRE(bench.engine.votes.size() == 1);
   CHECK(bench.engine.votes[0].foreign == "You asked for this yourself.");
@@ -116,7 +116,7 @@ TEST_CASE("matrix clicks: T4 what the card can't show is shown in the thread, an
   bench.connected();
   auto const which = GENERATE(as<std::string>(), "restart-long", "restart-long-why");
   bool const why = which == "restart-long-why";
-  cards::Request const request(which);
+  matrix_cards::Request const request(which);
   bench.engine.view_answer = request.view();
   auto const event = bench.post(request.card());
   bench.hs.react(kBob, event);
@@ -165,7 +165,7 @@ TEST_CASE("matrix clicks: T4 what the card can't show is shown in the thread, an
 TEST_CASE("matrix clicks: a deny needs no reading") {
   Bench bench;
   bench.connected();
-  bench.hs.react(kBob, bench.post(cards::Request("restart-long").card()), "\u274c");
+  bench.hs.react(kBob, bench.post(matrix_cards::Request("restart-long").card()), "\u274c");
   bench.loop.advance(1s);
   REQUIRE(bench.engine.votes.size() == 1);
   CHECK(bench.engine.votes[0].verdict == core::Verdict::deny);
@@ -175,8 +175,8 @@ TEST_CASE("matrix clicks: a deny needs no reading") {
 TEST_CASE("matrix clicks: a late tap is handed over, so that the engine says what became of it") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
-  bench.update(event, cards::Request().vote("bob").updated());
+  auto const event = bench.post(matrix_cards::waiting());
+  bench.update(event, matrix_cards::Request().vote("bob").updated());
   bench.refuse("CS-1: It was already approved by bob at 10:00:15 UTC.");
   bench.hs.react(kCarol, event);
   CHECK_THAT(bench.last()["body"].text(), Catch::Contains("already approved by bob"));
@@ -185,7 +185,7 @@ TEST_CASE("matrix clicks: a late tap is handed over, so that the engine says wha
 TEST_CASE("matrix clicks: only words for the bot are a note, and what replies to somebody else decides nothing") {
   Bench bench;
   bench.connected();
-  cards::Request const request("restart-why");
+  matrix_cards::Request const request("restart-why");
   bench.engine.view_answer = request.view();
   auto const event = bench.post(request.card());
   auto const deny = GENERATE(false, true);
@@ -215,7 +215,7 @@ TEST_CASE("matrix clicks: only words for the bot are a note, and what replies to
 TEST_CASE("matrix clicks: a note that was not recorded is asked for until it is") {
   Bench bench;
   bench.connected();
-  cards::Request const request("restart-why");
+  matrix_cards::Request const request("restart-why");
   bench.engine.view_answer = request.view();
   auto const event = bench.post(request.card());
   bench.hs.react(kBob, event);

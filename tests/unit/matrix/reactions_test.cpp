@@ -2,7 +2,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 namespace {
 
@@ -13,7 +13,7 @@ std::string const kBob = "@bob:example.org", kCarol = "@carol:example.org";
 TEST_CASE("matrix clicks: a reaction on a card is a vote, with all that the card says") {
   Bench bench;
   bench.connected();
-  auto const card = cards::waiting();
+  auto const card = matrix_cards::waiting();
   auto const event = bench.post(card);
   auto const reaction = bench.hs.react(kBob, event);
   bench.loop.advance(1s);
@@ -42,7 +42,7 @@ TEST_CASE("matrix clicks: a reaction on a card is a vote, with all that the card
 TEST_CASE("matrix clicks: the reactions to tap are placed, each once, and taken away at the end") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const seeds = bench.hs.sent("m.reaction");
   REQUIRE(seeds.size() == 3);
   for (auto const& seed : seeds) CHECK(seed["m.relates_to"]["event_id"].text() == event);
@@ -50,11 +50,11 @@ TEST_CASE("matrix clicks: the reactions to tap are placed, each once, and taken 
   CHECK(seeds[1]["m.relates_to"]["key"].text() == "\u274c");
   CHECK(seeds[2]["m.relates_to"]["key"].text() == "\u2753");
   CHECK(bench.engine.votes.empty());  // our own taps are none
-  auto waiting = cards::waiting();
+  auto waiting = matrix_cards::waiting();
   waiting.status = "Waiting for 1 more";
   bench.update(event, waiting);
   CHECK(bench.hs.sent("m.reaction").size() == 3);
-  bench.update(event, cards::Request().vote("bob").updated());
+  bench.update(event, matrix_cards::Request().vote("bob").updated());
   CHECK(bench.hs.calls("PUT /_matrix/client/v3/rooms/!inc:example.org/redact/").size() == 3);
 }
 
@@ -63,9 +63,9 @@ TEST_CASE("matrix clicks: a reaction to tap that comes late, after the decision,
   bench.connected();
   bench.hs.fault("PUT /_matrix/client/v3/rooms/!inc:example.org/send/m.reaction",
                  Homeserver::refusal(429, "M_LIMIT_EXCEEDED", Json::object({{"retry_after_ms", 20'000}})));
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   CHECK(bench.hs.sent("m.reaction").empty());
-  bench.update(event, cards::Request().vote("bob").updated());
+  bench.update(event, matrix_cards::Request().vote("bob").updated());
   bench.loop.advance(5min);
   auto const placed = bench.hs.calls("/send/m.reaction/"), taken = bench.hs.calls("/redact/");
   REQUIRE(placed.size() == 4);  // one was refused
@@ -75,12 +75,12 @@ TEST_CASE("matrix clicks: a reaction to tap that comes late, after the decision,
 TEST_CASE("matrix clicks: after a restart an update sees to it that there is something to tap") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.restart();
   bench.hs.fault("send/m.reaction", Homeserver::refusal(400, "M_DUPLICATE_ANNOTATION"));
   bench.hs.fault("send/m.reaction",
                  net::HttpResponse{400, {}, R"({"errcode":"M_UNKNOWN","error":"Can't send same reaction twice"})"});
-  bench.update(event, cards::waiting());
+  bench.update(event, matrix_cards::waiting());
   CHECK(bench.hs.calls("send/m.reaction").size() == 3);
   CHECK_FALSE(bench.log.has("matrix took no reaction of ours: people must place their own"));
 }
@@ -88,12 +88,12 @@ TEST_CASE("matrix clicks: after a restart an update sees to it that there is som
 TEST_CASE("matrix clicks: what an earlier process gave to tap is taken away at the end too, and nothing else") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.restart();
   SECTION("decided at once") {}
   SECTION("placed again as another device: the homeserver knows better") {
     for (int i = 0; i < 3; ++i) bench.hs.fault("send/m.reaction", Homeserver::refusal(400, "M_DUPLICATE_ANNOTATION"));
-    bench.update(event, cards::waiting());
+    bench.update(event, matrix_cards::waiting());
   }
   auto const reaction = [&](std::string const& id, std::string const& sender) {
     return Json::object(
@@ -114,7 +114,7 @@ TEST_CASE("matrix clicks: what an earlier process gave to tap is taken away at t
           {},
           core::dump(Json::object({{"chunk", Json::array({reaction("$ours-1", kBot), reaction("$ours-2", kBot),
                                                           reaction("$theirs", kBob), gone})}}))});
-  bench.update(event, cards::Request().vote("bob").updated());
+  bench.update(event, matrix_cards::Request().vote("bob").updated());
   bench.loop.advance(1s);
   CHECK(bench.hs.calls("GET /_matrix/client/v1/rooms/!inc:example.org/relations/" + event + "/m.annotation/m.reaction")
             .size() == 1);
@@ -122,14 +122,14 @@ TEST_CASE("matrix clicks: what an earlier process gave to tap is taken away at t
   REQUIRE(taken.size() == 2);
   CHECK_THAT(taken[0].path, Catch::Contains("/redact/$ours-1/"));
   CHECK_THAT(taken[1].path, Catch::Contains("/redact/$ours-2/"));
-  bench.update(event, cards::Request().vote("bob").updated());  // asked for once
+  bench.update(event, matrix_cards::Request().vote("bob").updated());  // asked for once
   CHECK(bench.hs.calls("/relations/").size() == 1);
 }
 
 TEST_CASE("matrix clicks: emoji are compared without what clients add to them") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const [key, votes] = GENERATE(table<std::string, std::size_t>({{"\u2705", 1},
                                                                       {"\u2705\ufe0f", 1},
                                                                       {"\u274c\ufe0e", 1},
@@ -147,7 +147,7 @@ TEST_CASE("matrix clicks: emoji are compared without what clients add to them") 
 TEST_CASE("matrix clicks: T12 the same events any number of times are one click") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.hs.react(kBob, event);
   bench.loop.advance(1s);
   REQUIRE(bench.engine.votes.size() == 1);
@@ -173,7 +173,7 @@ TEST_CASE("matrix clicks: T12 the same events any number of times are one click"
 TEST_CASE("matrix clicks: T12 a crash before the answer repeats the click under the same delivery") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.engine.at_once.reset();
   auto const reaction = bench.hs.react(kBob, event);
   bench.loop.advance(1s);
@@ -191,7 +191,7 @@ TEST_CASE("matrix clicks: T12 a crash before the answer repeats the click under 
 TEST_CASE("matrix clicks: taking the reaction away takes the vote back, once, and only by oneself") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const reaction = bench.hs.react(kBob, event);
   bench.loop.advance(1s);
   SECTION("by oneself") {
@@ -204,8 +204,8 @@ TEST_CASE("matrix clicks: taking the reaction away takes the vote back, once, an
     CHECK(vote.verdict == core::Verdict::withdraw);
     CHECK(vote.delivery == redaction);
     CHECK(vote.account.id == kBob);
-    CHECK(vote.request == cards::waiting().request_id);
-    CHECK(vote.binding == cards::waiting().binding);
+    CHECK(vote.request == matrix_cards::waiting().request_id);
+    CHECK(vote.binding == matrix_cards::waiting().binding);
     CHECK(vote.rendering == bench.engine.votes[0].rendering);
     bench.hs.redact(kBob, reaction);
     bench.loop.advance(1s);
@@ -240,7 +240,7 @@ TEST_CASE("matrix clicks: taking the reaction away takes the vote back, once, an
 TEST_CASE("matrix clicks: what was refused is not taken back") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.refuse("CS-1: You asked for this yourself.");
   auto const reaction = bench.hs.react(kBob, event);
   bench.loop.advance(1s);
@@ -252,7 +252,7 @@ TEST_CASE("matrix clicks: what was refused is not taken back") {
 TEST_CASE("matrix clicks: changing one's mind before the engine answered is heard in order") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.engine.at_once.reset();
   auto const reaction = bench.hs.react(kBob, event);
   SECTION("after it arrived") {
@@ -272,7 +272,7 @@ TEST_CASE("matrix clicks: changing one's mind before the engine answered is hear
 TEST_CASE("matrix clicks: a refusal is said in the thread, to whom, and not again and again") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.refuse("CS-1: You asked for this <yourself>.");
   bench.hs.react(kBob, event);
   auto const words = bench.last();
@@ -299,7 +299,7 @@ TEST_CASE("matrix clicks: a refusal is said in the thread, to whom, and not agai
 TEST_CASE("matrix clicks: still recording is told, then the result, and what was not recorded may be tried again") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.engine.at_once.reset();
   bench.hs.react(kBob, event);
   bench.loop.advance(1s);
@@ -316,7 +316,7 @@ TEST_CASE("matrix clicks: still recording is told, then the result, and what was
 TEST_CASE("matrix clicks: T40 only what stands on a message that we sent counts") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const content = bench.hs.sent().at(0);
   SECTION("a copy of a card that somebody else posted") {
     bench.hs.react(kBob, bench.hs.say("@eve:example.org", "m.room.message", content));
@@ -326,15 +326,15 @@ TEST_CASE("matrix clicks: T40 only what stands on a message that we sent counts"
     bench.hs.react(kBob, bench.hs.say("@eve:example.org", "m.room.message", edit));
   }
   SECTION("an edit of our own") {
-    auto waiting = cards::waiting();
+    auto waiting = matrix_cards::waiting();
     waiting.status = "another";
     bench.update(event, waiting);
     bench.hs.react(kBob, bench.hs.rooms[kRoom].timeline.back()["event_id"].text());
   }
   SECTION("a note of ours") {
     std::string note;
-    bench.adapter->post(kRoom, Bench::matrix_ref(event), bench.adapter->render(cards::note(), "note").body, "note",
-                        bench.loop.now(), [&](auto const& posted) { note = (*posted)["event_id"].text(); });
+    bench.adapter->post(kRoom, Bench::matrix_ref(event), bench.adapter->render(matrix_cards::note(), "note").body,
+                        "note", bench.loop.now(), [&](auto const& posted) { note = (*posted)["event_id"].text(); });
     bench.loop.advance(1s);
     bench.hs.react(kBob, note);
   }
@@ -352,20 +352,20 @@ TEST_CASE("matrix clicks: T40 only what stands on a message that we sent counts"
 TEST_CASE("matrix clicks: a card of an earlier process is asked of the homeserver") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.restart();
   bench.hs.fault("/event/", Homeserver::broken(false));
   bench.hs.fault("/event/", net::HttpResponse{502, {}, "<html>Bad gateway</html>"});
   bench.hs.react(kBob, event);
   bench.loop.advance(5s);
   REQUIRE(bench.engine.votes.size() == 1);
-  CHECK(bench.engine.votes[0].binding == cards::waiting().binding);
+  CHECK(bench.engine.votes[0].binding == matrix_cards::waiting().binding);
 }
 
 TEST_CASE("matrix clicks: T39 T40 strangers are handed over as such") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const foreign = [&](std::string const& user) {
     bench.hs.react(user, event);
     bench.loop.advance(1s);
@@ -401,7 +401,7 @@ TEST_CASE("matrix clicks: T2 another account of one person is handed over as it 
   Bench bench;
   bench.connected();
   bench.hs.join("@Bob.Two=x/y:example.org");
-  bench.hs.react("@Bob.Two=x/y:example.org", bench.post(cards::waiting()));
+  bench.hs.react("@Bob.Two=x/y:example.org", bench.post(matrix_cards::waiting()));
   bench.loop.advance(1s);
   CHECK(bench.engine.votes.at(0).account.id == "@Bob.Two=x/y:example.org");
 }
@@ -409,7 +409,7 @@ TEST_CASE("matrix clicks: T2 another account of one person is handed over as it 
 TEST_CASE("matrix clicks: a card that a moderator took away takes no click any more, also after a restart") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.hs.redact("@alice:example.org", event);
   bench.loop.advance(1s);
   CHECK_THAT(bench.log_text(), Catch::Contains("no click on it counts"));

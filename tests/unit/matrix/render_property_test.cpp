@@ -22,7 +22,7 @@ struct Random : support::HostileWords {
                             "&#x202e;", "\"", "'", "\n> ", "!countersign approve CS-1 7f3a"}) {}
 };
 
-core::Card random_card(Random& random) { return random.card(cards::waiting()); }
+core::Card random_card(Random& random) { return random.card(matrix_cards::waiting()); }
 
 // What stands between two tags, entities undone.
 std::string unescaped(std::string_view html) {
@@ -125,7 +125,7 @@ TEST_CASE("matrix render: T4 T35 T36 random hostile cards keep every limit, ping
     CAPTURE(seed);
     Random random(seed);
     auto const card = random_card(random);
-    auto const rendered = render_card(card, "key", cards::people());
+    auto const rendered = render_card(card, "key", matrix_cards::people());
     std::vector<std::string> const users = {"@bob:example.org", "@carol:example.org"};
     auto const seen = check_content(rendered.body, card.mention.empty() ? std::vector<std::string>{} : users);
     CHECK(rendered.body["m.mentions"]["user_ids"].is_null() == card.mention.empty());
@@ -170,7 +170,7 @@ TEST_CASE("matrix render: T35 T36 hostile notes and answers ping nobody else") {
     CAPTURE(seed);
     Random random(seed);
     core::Note note{random.text(300), {}, random.text(1500)};
-    check_content(render_note(note, "key", cards::people()).body, {});
+    check_content(render_note(note, "key", matrix_cards::people()).body, {});
     check_content(render_answer("@bob:example.org", random.text(3000), "key", false), {});
     check_content(render_answer("@bob:example.org", random.text(3000), "key", true), {"@bob:example.org"});
     auto const edit = render_edit(render_card(random_card(random), "key", {}).body, "$card");

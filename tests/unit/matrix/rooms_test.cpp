@@ -1,7 +1,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 namespace {
 
@@ -58,7 +58,7 @@ TEST_CASE("matrix rooms: in an encrypted room the bot refuses to work and says s
   bench.connected();
   std::string event = "$card";
   if (!from_start) {
-    event = bench.post(cards::waiting());
+    event = bench.post(matrix_cards::waiting());
     CHECK(problems(bench).empty());
     encrypt();
   }
@@ -73,13 +73,13 @@ TEST_CASE("matrix rooms: in an encrypted room the bot refuses to work and says s
   CHECK(lines == 1);
 
   std::optional<core::Result<ports::MessageRef>> posted;
-  bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(cards::waiting(), "k2").body, "k2", bench.loop.now(),
-                      [&](auto const& result) { posted = result; });
+  bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(matrix_cards::waiting(), "k2").body, "k2",
+                      bench.loop.now(), [&](auto const& result) { posted = result; });
   bench.loop.advance(1s);
   REQUIRE((posted && posted->has_error()));
   CHECK(posted->error().code == core::Errc::forbidden);
   CHECK_THAT(posted->error().message, Catch::Contains("is encrypted"));
-  auto const updated = bench.update(event, cards::waiting());
+  auto const updated = bench.update(event, matrix_cards::waiting());
   REQUIRE(updated);
   CHECK(updated->has_error());
   bench.hs.react("@bob:example.org", event);
@@ -180,8 +180,8 @@ TEST_CASE("matrix rooms: joins where it is invited, at the start and later, and 
     bench.connected();
     CHECK_THAT(problems(bench), Catch::Contains("invite @countersign:example.org there"));
     std::optional<core::Result<ports::MessageRef>> posted;
-    bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(cards::waiting(), "k").body, "k", bench.loop.now(),
-                        [&](auto const& result) { posted = result; });
+    bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(matrix_cards::waiting(), "k").body, "k",
+                        bench.loop.now(), [&](auto const& result) { posted = result; });
     bench.loop.advance(1s);
     CHECK_THAT(posted->error().message, Catch::Contains("invite"));
     bench.loop.advance(10min);
@@ -191,7 +191,7 @@ TEST_CASE("matrix rooms: joins where it is invited, at the start and later, and 
   if (!bench.adapter) bench.connected();
   bench.loop.advance(65s);
   CHECK(problems(bench).empty());
-  CHECK_FALSE(bench.post(cards::waiting(), "k2").empty());
+  CHECK_FALSE(bench.post(matrix_cards::waiting(), "k2").empty());
 }
 
 TEST_CASE("matrix rooms: removed from a room, and invited again") {
@@ -229,8 +229,8 @@ TEST_CASE("matrix rooms: T39 what could not be read is unknown, and unknown is n
                          : Homeserver::refusal(400, "M_UNKNOWN"));
   bench.connected();
   std::optional<core::Result<ports::MessageRef>> posted;
-  bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(cards::waiting(), "k").body, "k", bench.loop.now(),
-                      [&](auto const& result) { posted = result; });
+  bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(matrix_cards::waiting(), "k").body, "k",
+                      bench.loop.now(), [&](auto const& result) { posted = result; });
   bench.loop.advance(30s);
   INFO(bench.hs.calls("m.room.encryption").size());
   CHECK(bench.hs.sent().empty());
@@ -246,7 +246,7 @@ TEST_CASE("matrix rooms: a new configuration brings rooms and takes them away") 
   bench.connected();
   bench.adapter->set_people_and_channels(bench.settings.people, {"!two:example.org"});
   std::optional<core::Result<ports::MessageRef>> posted, elsewhere;
-  auto const body = bench.adapter->render(cards::waiting(), "k").body;
+  auto const body = bench.adapter->render(matrix_cards::waiting(), "k").body;
   bench.adapter->post("!two:example.org", std::nullopt, body, "k", bench.loop.now(),
                       [&](auto const& result) { posted = result; });
   bench.adapter->post(kRoom, std::nullopt, body, "k", bench.loop.now(),

@@ -1,7 +1,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 namespace {
 
@@ -38,7 +38,7 @@ TEST_CASE("matrix session: logs in once, as one device, and never again while th
 TEST_CASE("matrix session: a token that is refused is made anew, with the same device, and nothing is lost") {
   WithPassword bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.loop.advance(2min);
   bench.hs.token = "revoked on the server";
   bool const soft = GENERATE(true, false);
@@ -136,8 +136,8 @@ TEST_CASE("matrix session: an access token that is dead ends everything with the
   bench.connected();
   bench.hs.token = "another";
   std::optional<core::Result<ports::MessageRef>> posted;
-  bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(cards::waiting(), "k").body, "k", bench.loop.now(),
-                      [&](auto const& result) { posted = result; });
+  bench.adapter->post(kRoom, std::nullopt, bench.adapter->render(matrix_cards::waiting(), "k").body, "k",
+                      bench.loop.now(), [&](auto const& result) { posted = result; });
   bench.loop.advance(5s);
   REQUIRE((posted && posted->has_error()));
   CHECK(posted->error().code == core::Errc::forbidden);
@@ -160,7 +160,7 @@ TEST_CASE("matrix session: an access token that is dead ends everything with the
   (*take)();
   bench.loop.advance(5s);
   CHECK(bench.engine.connected());
-  bench.post(cards::waiting(), "k2");
+  bench.post(matrix_cards::waiting(), "k2");
 }
 
 TEST_CASE("matrix session: what can't work is said at the start") {

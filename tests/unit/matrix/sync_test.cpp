@@ -1,7 +1,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 namespace {
 
@@ -50,7 +50,7 @@ TEST_CASE("matrix sync: an idle homeserver is asked twice a minute, one that ans
 TEST_CASE("matrix sync: the position is noted only when everything up to it was answered") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.engine.at_once.reset();
   auto const before = noted_position(bench);
   bench.hs.react(kBob, event);
@@ -73,7 +73,7 @@ TEST_CASE("matrix sync: the position is noted only when everything up to it was 
 TEST_CASE("matrix sync: an answer that never comes holds nothing up for ever") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.engine.at_once.reset();
   auto const before = noted_position(bench);
   for (int i = 0; i < 40; ++i) {  // each in an answer of its own: more than may be unanswered
@@ -90,7 +90,7 @@ TEST_CASE("matrix sync: an answer that never comes holds nothing up for ever") {
 TEST_CASE("matrix sync: what came in while the bot was away is read back, in order and once") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.adapter.reset();
   auto const talk = GENERATE(0, 5, 250, 1200);
   CAPTURE(talk);
@@ -108,7 +108,7 @@ TEST_CASE("matrix sync: what came in while the bot was away is read back, in ord
 TEST_CASE("matrix sync: a gap that can't be read at first is read later, and nothing passes it") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.adapter.reset();
   bench.hs.react(kBob, event);
   for (int i = 0; i < 150; ++i) bench.hs.text("@eve:example.org", "chatter");
@@ -122,7 +122,7 @@ TEST_CASE("matrix sync: a gap that can't be read at first is read later, and not
 TEST_CASE("matrix sync: F25 a position that the homeserver forgot: each room goes on where it stood") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.hs.react(kBob, event);
   bench.loop.advance(1s);
   bench.adapter.reset();
@@ -147,7 +147,7 @@ TEST_CASE("matrix sync: F25 a position that the homeserver forgot: each room goe
 TEST_CASE("matrix sync: F25 T12 what can't be told from what was handled does not count") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const reaction = bench.hs.react(kBob, event);
   bench.loop.advance(1s);
   bench.adapter.reset();
@@ -191,7 +191,7 @@ TEST_CASE("matrix sync: T12 history from before we came into a room does not act
 TEST_CASE("matrix sync: failures are said, waited out, and lose nothing") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const answer = GENERATE(0, 1, 2, 3);
   auto const fault = [&] {
     switch (answer) {
@@ -233,7 +233,7 @@ TEST_CASE("matrix sync: an application service's own user is told what else ther
 TEST_CASE("matrix sync: a rate limit is waited out without a word") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.hs.fault("/sync", Homeserver::refusal(429, "M_LIMIT_EXCEEDED", Json::object({{"retry_after_ms", 4487}})));
   bench.hs.react(kBob, event);
   bench.hs.react(kCarol, event);
@@ -259,7 +259,7 @@ TEST_CASE("matrix sync: F20 a rate limit that lasts is not shown as being connec
 TEST_CASE("matrix sync: T63 an answer that is too large is asked for in smaller pieces") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   std::string huge = R"({"next_batch":"s9","rooms":{"join":{"!inc:example.org":{"timeline":{"events":[)";
   for (int i = 0; i < 600'000; ++i) huge += "0,";
   huge += "0]}}}}}";
@@ -279,7 +279,7 @@ TEST_CASE("matrix sync: T63 an answer that is too large is asked for in smaller 
 TEST_CASE("matrix sync: one hostile event costs the others nothing") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   std::string deep = R"({"msgtype":"m.text","body":"x","deep":)";
   for (int i = 0; i < 900; ++i) deep += '[';
   for (int i = 0; i < 900; ++i) deep += ']';

@@ -3,7 +3,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 namespace {
 
@@ -14,7 +14,7 @@ std::string const kBob = "@bob:example.org", kCarol = "@carol:example.org";
 TEST_CASE("matrix clicks: taking back is repeated until it is recorded, and the person is told that the vote counts") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const reaction = bench.hs.react(kBob, event);
   bench.loop.advance(1s);
   bench.engine.at_once = ports::Answer{ports::Answer::State::not_recorded, "Not recorded, try again."};
@@ -51,7 +51,7 @@ TEST_CASE("matrix clicks: taking back is repeated until it is recorded, and the 
 TEST_CASE("matrix clicks: taking back asks neither for the room's state nor for a membership") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const reaction = bench.hs.react(kBob, event);
   bench.loop.advance(1s);
   SECTION("a room that was encrypted since") {
@@ -102,7 +102,7 @@ TEST_CASE("matrix clicks: a click may be taken back after thirty days, and other
 TEST_CASE("matrix clicks: a look-up that fails silences no card") {
   Bench bench;
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.restart();
   SECTION("a proxy's word, or the homeserver's: it is asked again") {
     bench.hs.fault("/event/", GENERATE(Homeserver::Answer(net::HttpResponse{404, {}, "<html>"}),
@@ -142,7 +142,7 @@ TEST_CASE("matrix: a room that can't be read back after a gap loses nothing, and
   auto const transport = GENERATE(matrix::Transport::sync, matrix::Transport::websocket);
   Bench bench(transport);
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.hs.text(kCarol, "handled");
   if (transport == matrix::Transport::websocket) bench.transact("before", 1);
   bench.loop.advance(1s);

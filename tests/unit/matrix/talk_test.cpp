@@ -2,7 +2,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 using Words = std::vector<std::string>;
 
 TEST_CASE("matrix commands: the word, or a mention that is a mention") {

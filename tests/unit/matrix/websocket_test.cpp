@@ -2,7 +2,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/matrix/bench.hpp"
 
-using namespace fakes;
+using namespace matrix_fakes;
 
 namespace {
 
@@ -54,7 +54,7 @@ TEST_CASE("matrix websocket: dials as fi.mau.as_sync wants it") {
 TEST_CASE("matrix websocket: the same events to the same handler, acknowledged when they are answered") {
   Bench bench(kWebSocket);
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.engine.at_once.reset();
   auto const reaction = bench.hs.react(kBob, event);
   bench.transact("1", 1, 7);
@@ -80,7 +80,7 @@ TEST_CASE("matrix websocket: the same events to the same handler, acknowledged w
 TEST_CASE("matrix websocket: T12 replayed frames, in any order, are one click each") {
   Bench bench(kWebSocket);
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.hs.react(kBob, event);
   for (int i = 0; i < 1000; ++i) bench.transact(std::to_string(i % 7), 1 + static_cast<std::size_t>(i % 3));
   CHECK(bench.engine.votes.size() == 1);
@@ -92,7 +92,7 @@ TEST_CASE("matrix websocket: T12 replayed frames, in any order, are one click ea
 TEST_CASE("matrix websocket: what was lost in a broken link is read back after the next hello") {
   Bench bench(kWebSocket);
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   auto const talk = GENERATE(0, 350);
   for (int i = 0; i < talk; ++i) bench.hs.text("@eve:example.org", "chatter");
   auto const lost = bench.hs.react(kBob, event);  // the proxy said that all is well, and nobody was there
@@ -115,7 +115,7 @@ TEST_CASE("matrix websocket: what was lost in a broken link is read back after t
 TEST_CASE("matrix websocket: also across a restart, from the last handled event") {
   Bench bench(kWebSocket);
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.hs.react(kBob, event);
   bench.transact("1", 1);
   bench.adapter.reset();
@@ -128,7 +128,7 @@ TEST_CASE("matrix websocket: also across a restart, from the last handled event"
 TEST_CASE("matrix websocket: a homeserver that holds back is not waited for") {
   Bench bench(kWebSocket);
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.hs.react(kBob, event);  // no transaction comes: the homeserver thinks that nobody is there
   bench.loop.advance(20s);
   CHECK(bench.engine.votes.size() == 1);
@@ -245,7 +245,7 @@ TEST_CASE("matrix websocket: commands that it does not know are answered only wh
 TEST_CASE("matrix websocket: a frame that can't be read is not taken, and its room is read back") {
   Bench bench(kWebSocket);
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.transact("1", 1);
   bench.hs.react(kBob, event);
   auto const frame =
@@ -261,7 +261,7 @@ TEST_CASE("matrix websocket: a frame that can't be read is not taken, and its ro
 TEST_CASE("matrix websocket: T63 more than can be handled is left to be read back, not kept") {
   Bench bench(kWebSocket);
   bench.connected();
-  auto const event = bench.post(cards::waiting());
+  auto const event = bench.post(matrix_cards::waiting());
   bench.transact("0", 1);
   bench.hs.fault("/messages", net::HttpResponse{429, {{"Retry-After", "20"}}, R"({"errcode":"M_LIMIT_EXCEEDED"})"});
   end(bench, closed(1001));

@@ -4,7 +4,7 @@
 #include "tests/unit/slack/cards.hpp"
 #include "tests/unit/slack/fakes.hpp"
 
-using namespace fakes;
+using namespace slack_fakes;
 using State = ports::Answer::State;
 
 namespace {
@@ -393,13 +393,14 @@ TEST_CASE(
   std::optional<core::Result<ports::MessageRef>> posted;
   auto const post = [&] {
     posted.reset();
-    adapter.post("C0INC", std::nullopt, adapter.render(cards::waiting(), "key-1").body, "key-1", bench.loop.now(),
+    adapter.post("C0INC", std::nullopt, adapter.render(slack_cards::waiting(), "key-1").body, "key-1", bench.loop.now(),
                  [&](auto const& result) { posted = result; });
     bench.loop.advance(1s);
   };
   auto const ref = Json::object({{"channel", "C0INC"}, {"ts", "1764000000.001001"}});
   if (method == "chat.postMessage") post();
-  if (method == "chat.update") adapter.update(ref, adapter.render(cards::waiting(), "key-1").body, [](auto const&) {});
+  if (method == "chat.update")
+    adapter.update(ref, adapter.render(slack_cards::waiting(), "key-1").body, [](auto const&) {});
   if (method == "conversations.history")
     adapter.find("C0INC", std::nullopt, "key-1", bench.loop.now(), [](auto const&) {});
   if (method == "usergroups.users.list") static_cast<ports::Groups&>(adapter).members("S0SRE", [](auto const&) {});
@@ -458,7 +459,7 @@ TEST_CASE("F22 slack: an app token that is replaced costs nothing that is under 
   std::optional<core::Result<ports::MessageRef>> posted;
   std::optional<core::Result<std::optional<ports::MessageRef>>> found;
   auto const ref = Json::object({{"channel", "C0INC"}, {"ts", "1764000000.001001"}});
-  auto const body = bench.adapter->render(cards::waiting(), "key-1").body;
+  auto const body = bench.adapter->render(slack_cards::waiting(), "key-1").body;
   bench.adapter->update(ref, body, [&](auto const& result) { updated = result; });
   bench.adapter->post("C0INC", std::nullopt, body, "key-1", bench.loop.now(),
                       [&](auto const& result) { posted = result; });
@@ -493,7 +494,7 @@ TEST_CASE("F22 slack: with a new bot token what was under way with the dead one 
   bench.adapter->find("C0INC", ref, "key-2", bench.loop.now(), [&](auto const& result) { found = result; });
   bench.loop.advance(1s);
   bench.http.next["chat.update"] = {json(R"({"ok":false,"error":"token_revoked"})")};
-  bench.adapter->update(ref, bench.adapter->render(cards::waiting(), "key-1").body, [](auto const&) {});
+  bench.adapter->update(ref, bench.adapter->render(slack_cards::waiting(), "key-1").body, [](auto const&) {});
   bench.loop.advance(1s);
   REQUIRE(bench.sink.lockouts.size() == 1);
   REQUIRE(bench.http.held.size() == 1);
@@ -515,12 +516,12 @@ TEST_CASE("F22 slack: what waits for its turn when the token is revoked is answe
   int failed = 0;
   for (int i = 0; i < 3; ++i) {
     adapter.update(Json::object({{"channel", "C0INC"}, {"ts", "1." + std::to_string(i)}}),
-                   adapter.render(cards::waiting(), "key-1").body,
+                   adapter.render(slack_cards::waiting(), "key-1").body,
                    [&](auto const& result) { failed += result ? 0 : 1; });
     bench.loop.advance(1s);
   }
   bench.http.next["chat.postMessage"] = {json(R"({"ok":false,"error":"token_revoked"})")};
-  adapter.post("C0INC", std::nullopt, adapter.render(cards::waiting(), "key-1").body, "key-1", bench.loop.now(),
+  adapter.post("C0INC", std::nullopt, adapter.render(slack_cards::waiting(), "key-1").body, "key-1", bench.loop.now(),
                [](auto const&) {});
   bench.loop.advance(1s);
   auto const calls = bench.http.seen.size();

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-namespace cards {
+namespace slack_cards {
 
 slack::People people() { return {{"alice", "U0ALICE"}, {"bob", "U0BOB"}, {"carol", "U0CAROL"}, {"erin", "U0ERIN"}}; }
 
@@ -46,4 +46,4 @@ core::VoteView view() {
   return view;
 }
 
-}  // namespace cards
+}  // namespace slack_cards

@@ -7,7 +7,7 @@
 #include "adapters/slack/render.hpp"
 #include "tests/support/card_story.hpp"
 
-namespace cards {
+namespace slack_cards {
 
 slack::People people();
 
@@ -25,4 +25,4 @@ std::map<std::string, core::Card> in_each_state();
 core::Note note();
 core::VoteView view();
 
-}  // namespace cards
+}  // namespace slack_cards

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace fakes {
+namespace slack_fakes {
 
 FakeHttp::FakeHttp(ports::Loop& to) : loop(to) {}
 
@@ -154,4 +154,4 @@ void Bench::answer(std::size_t index, ports::Answer::State state, std::string te
 
 std::string Bench::log_text() const { return support::text_of(log); }
 
-}  // namespace fakes
+}  // namespace slack_fakes

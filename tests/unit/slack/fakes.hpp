@@ -13,7 +13,7 @@
 #include "tests/support/virtual_loop.hpp"
 #include "tests/unit/slack/frames.hpp"
 
-namespace fakes {
+namespace slack_fakes {
 
 using core::Json;
 using namespace std::chrono_literals;
@@ -113,4 +113,4 @@ struct Bench {
   std::unique_ptr<slack::Adapter> adapter;
 };
 
-}  // namespace fakes
+}  // namespace slack_fakes

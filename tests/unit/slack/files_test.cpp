@@ -4,7 +4,7 @@
 #include "tests/unit/slack/cards.hpp"
 #include "tests/unit/slack/fakes.hpp"
 
-using namespace fakes;
+using namespace slack_fakes;
 
 namespace {
 
@@ -156,7 +156,7 @@ TEST_CASE("slack files: a limit is waited out, and a card never waits behind a f
     auto at = std::make_shared<core::Time>();
     auto const done = [at, &bench](auto const&) { *at = bench.loop.now(); };
     if (card) {
-      bench.adapter->post("C0INC", std::nullopt, bench.adapter->render(cards::waiting(), "key-2").body, "key-2",
+      bench.adapter->post("C0INC", std::nullopt, bench.adapter->render(slack_cards::waiting(), "key-2").body, "key-2",
                           bench.loop.now(), done);
     } else {
       bench.adapter->attach("C0INC", Json::object({{"channel", "C0INC"}, {"ts", "7.8"}}), file(long_text()), "k",

@@ -3,7 +3,7 @@
 #include "tests/unit/slack/cards.hpp"
 #include "tests/unit/slack/fakes.hpp"
 
-using namespace fakes;
+using namespace slack_fakes;
 using State = ports::Answer::State;
 
 TEST_CASE("slack clicks: a vote is acknowledged when the engine answers, on the socket it came by") {
@@ -189,7 +189,7 @@ TEST_CASE("slack clicks: links, selects and unknown buttons are acknowledged and
 TEST_CASE("slack views: opened before anything else, and the submission votes") {
   Bench bench;
   bench.connected();
-  bench.sink.view_answer = cards::view();
+  bench.sink.view_answer = slack_cards::view();
   bench.receive(0, frames::click({.action = "approve_view"}));
   CHECK(bench.sent(0).size() == 1);  // at once
   CHECK(bench.sink.votes.empty());
@@ -236,7 +236,7 @@ TEST_CASE("slack views: refused ones are recorded and answered, failed ones ask 
     CHECK_THAT(bench.http.seen.back().body, Catch::Contains("yourself"));
   }
   SECTION("too late") {
-    bench.sink.view_answer = cards::view();
+    bench.sink.view_answer = slack_cards::view();
     bench.http.next["views.open"].push_back(json(R"({"ok":false,"error":"expired_trigger_id"})"));
     bench.receive(0, frames::click({.action = "deny_note"}));
     CHECK_THAT(bench.http.seen.back().body, Catch::Contains("click again"));

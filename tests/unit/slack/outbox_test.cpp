@@ -2,7 +2,7 @@
 #include "tests/unit/slack/cards.hpp"
 #include "tests/unit/slack/fakes.hpp"
 
-using namespace fakes;
+using namespace slack_fakes;
 
 namespace {
 
@@ -13,15 +13,15 @@ struct Result {
 
 std::shared_ptr<Result> post(Bench& bench, std::string const& key = "key-1") {
   auto result = std::make_shared<Result>();
-  bench.adapter->post("C0INC", std::nullopt, bench.adapter->render(cards::waiting(), key).body, key, bench.loop.now(),
-                      [result](auto const& posted) { result->posted = posted; });
+  bench.adapter->post("C0INC", std::nullopt, bench.adapter->render(slack_cards::waiting(), key).body, key,
+                      bench.loop.now(), [result](auto const& posted) { result->posted = posted; });
   return result;
 }
 
 std::shared_ptr<Result> update(Bench& bench, std::string const& status, std::string const& ts = "1.2",
                                ports::Urgency urgency = ports::Urgency::usual) {
   auto result = std::make_shared<Result>();
-  auto card = cards::waiting();
+  auto card = slack_cards::waiting();
   card.status = status;
   bench.adapter->update(
       Json::object({{"channel", "C0INC"}, {"ts", ts}}), bench.adapter->render(card, "key-1").body,
@@ -55,7 +55,7 @@ TEST_CASE("slack outbox: a post carries its channel, key and no secret") {
 
   bool threaded = false;
   bench.adapter->post("C0INC", Json::object({{"channel", "C0INC"}, {"ts", "7.8"}}),
-                      bench.adapter->render(cards::note(), "key-2").body, "key-2", bench.loop.now(),
+                      bench.adapter->render(slack_cards::note(), "key-2").body, "key-2", bench.loop.now(),
                       [&](auto const& posted) { threaded = posted.has_value(); });
   bench.loop.run_posted();
   CHECK(threaded);
@@ -168,6 +168,14 @@ TEST_CASE("slack outbox: a message of ours is known by bot and key, over pages a
   CHECK_THAT(bench.http.seen.back().body, Catch::Contains("cursor=page2") &&
                                               Catch::Contains("include_all_metadata=true") &&
                                               Catch::Contains("oldest=1795255"));
+  // The host's clock was set back by two hours: Slack's is of the same time again, and ours goes on.
+  bench.loop.lead = 2h;
+  bench.http.next["conversations.history"] = {json(history("key-1"))};
+  find(std::nullopt);
+  CHECK((*found)->has_value());
+  auto const an_hour_before = std::chrono::floor<std::chrono::seconds>(bench.loop.wall() - 1h - 1s).time_since_epoch();
+  CHECK_THAT(bench.http.seen.back().body, Catch::Contains("oldest=" + std::to_string(an_hour_before.count())));
+  bench.loop.lead = {};
   bench.http.next["conversations.replies"] = {json("", 502), json(history("key-1"))};
   find(Json::object({{"ts", "7.8"}}));
   CHECK((*found)->has_value());

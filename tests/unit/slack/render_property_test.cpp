@@ -29,7 +29,7 @@ struct Random : support::HostileWords {
                             ":bomb:", "|", "@channel"}) {}
 };
 
-core::Card random_card(Random& random) { return random.card(cards::waiting()); }
+core::Card random_card(Random& random) { return random.card(slack_cards::waiting()); }
 
 struct Seen {
   std::size_t total = 0;
@@ -126,7 +126,7 @@ TEST_CASE("slack render: T4 T36 random hostile cards keep every limit, ping nobo
     CAPTURE(seed);
     Random random(seed);
     auto const card = random_card(random);
-    auto const body = render_card(card, "key", cards::people()).body;
+    auto const body = render_card(card, "key", slack_cards::people()).body;
     Seen seen;
     auto const action = check_blocks(body, 50, seen);
     auto const text = body["text"].text();
@@ -150,7 +150,7 @@ TEST_CASE("slack render: T4 T36 random hostile cards keep every limit, ping nobo
       ++cut;
       CHECK_FALSE(direct);  // nobody approves what the message doesn't show
       CHECK(action.find(" more line") != std::string::npos);
-      core::VoteView view = cards::view();
+      core::VoteView view = slack_cards::view();
       view.action = card.action;
       Seen in_view;
       auto const shown = check_blocks(render_view(view, {}, true), 100, in_view);
@@ -167,7 +167,7 @@ TEST_CASE("slack render: T36 hostile notes and whispers ping nobody") {
     CAPTURE(seed);
     Random random(seed);
     core::Note note{random.text(300), {}, random.text(1500)};
-    auto const body = render_note(note, "key", cards::people()).body;
+    auto const body = render_note(note, "key", slack_cards::people()).body;
     Seen seen;
     check_blocks(body, 50, seen);
     check_text(body["text"].text(), 4000);

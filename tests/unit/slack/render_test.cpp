@@ -17,18 +17,18 @@ void check_golden(std::string const& name, Json const& body) { support::check_go
 }  // namespace
 
 TEST_CASE("slack render: the message in each state is as it was") {
-  for (auto const& [name, card] : cards::in_each_state()) {
+  for (auto const& [name, card] : slack_cards::in_each_state()) {
     CAPTURE(name);
-    check_golden(name, render_card(card, "key-1", cards::people()).body);
+    check_golden(name, render_card(card, "key-1", slack_cards::people()).body);
   }
-  check_golden("note", render_note(cards::note(), "key-2", cards::people()).body);
-  check_golden("view", render_view(cards::view(),
+  check_golden("note", render_note(slack_cards::note(), "key-2", slack_cards::people()).body);
+  check_golden("view", render_view(slack_cards::view(),
                                    {"CS-20261121-000042-R1", "sha256:b", "sha256:r", "approve", "C0INC", "1.2"}, true));
 }
 
 TEST_CASE("slack render: a waiting card says all that a tired approver needs") {
-  auto const card = cards::waiting();
-  auto const rendered = render_card(card, "key-1", cards::people());
+  auto const card = slack_cards::waiting();
+  auto const rendered = render_card(card, "key-1", slack_cards::people());
   auto const& body = rendered.body;
   CHECK_THAT(body["text"].text(),
              Catch::StartsWith("CS-2 Restart web") && Catch::EndsWith("<@U0BOB> <@U0CAROL> <@U0ERIN>"));
@@ -46,15 +46,16 @@ TEST_CASE("slack render: a waiting card says all that a tired approver needs") {
 }
 
 TEST_CASE("slack render: the digest covers all but the button values, which name it") {
-  auto const rendered = render_card(cards::waiting(), "key-1", cards::people());
-  auto const value = "v1|" + cards::waiting().request_id + "|" + cards::waiting().binding + "|" + rendered.digest;
+  auto const rendered = render_card(slack_cards::waiting(), "key-1", slack_cards::people());
+  auto const value =
+      "v1|" + slack_cards::waiting().request_id + "|" + slack_cards::waiting().binding + "|" + rendered.digest;
   CHECK_THAT(core::dump(rendered.body), Catch::Contains(value));
-  auto other = cards::waiting();
+  auto other = slack_cards::waiting();
   other.status = "Waiting: nobody";
-  auto const changed = render_card(other, "key-1", cards::people());
+  auto const changed = render_card(other, "key-1", slack_cards::people());
   CHECK(changed.digest != rendered.digest);
   CHECK(changed.body["blocks"].at_index(0)["block_id"] != rendered.body["blocks"].at_index(0)["block_id"]);
-  CHECK(render_card(cards::waiting(), "key-1", cards::people()).body == rendered.body);
+  CHECK(render_card(slack_cards::waiting(), "key-1", slack_cards::people()).body == rendered.body);
 }
 
 // The digests below were not computed by us, but by what follows, from the text of ledger/FORMAT.md alone:
@@ -74,9 +75,9 @@ TEST_CASE("the rendering digest is what the format says, as another program comp
   auto const digest = [](std::string const& body) {
     return core::rendering_digest("slack", core::parse_json(body).value());
   };
-  CHECK(render_card(cards::waiting(), "key-1", cards::people()).digest ==
+  CHECK(render_card(slack_cards::waiting(), "key-1", slack_cards::people()).digest ==
         "sha256:9c089f1ed13205d70293cbb5cfa606c2cfd5f42e4978692e9f865f3dba16a13d");
-  CHECK(render_note(cards::note(), "key-2", cards::people()).digest ==
+  CHECK(render_note(slack_cards::note(), "key-2", slack_cards::people()).digest ==
         "sha256:3e04d9029b952800faf15c07385c1fe84a11503efa1cc228ad7681b9a4de4fb8");
   // Objects without a type, values of what is no button, a button without a value, one whose value is an object.
   CHECK(
@@ -90,49 +91,49 @@ TEST_CASE("the rendering digest is what the format says, as another program comp
 }
 
 TEST_CASE("slack render: an action that does not fit is approved only where all of it stands") {
-  auto card = cards::waiting();
+  auto card = slack_cards::waiting();
   card.action.clear();
   for (int i = 0; i < 400; ++i)
     card.action.push_back(std::to_string(i) + ". step: /bin/true argument-" + std::to_string(i));
-  auto const rendered = render_card(card, "k", cards::people());
+  auto const rendered = render_card(card, "k", slack_cards::people());
   auto const bytes = core::dump(rendered.body);
   CHECK_THAT(bytes, Catch::Contains("more lines, press Approve to read it all before it counts"));
   CHECK_THAT(bytes, Catch::Contains(R"("action_id":"approve_view")"));
   CHECK_THAT(bytes, !Catch::Contains(R"("action_id":"approve")"));
   CHECK_THAT(bytes, Catch::Contains(R"("action_id":"deny")"));  // a no needs no reading
-  auto view = cards::view();
+  auto view = slack_cards::view();
   view.action = card.action;
   auto const shown = core::dump(render_view(view, {}, true));
   for (auto const& line : card.action) CHECK_THAT(shown, Catch::Contains(line));
 }
 
 TEST_CASE("slack render: mentions only where the card asks for them, each once") {
-  auto card = cards::waiting();
+  auto card = slack_cards::waiting();
   card.mention = {"bob", "bob", "nobody-we-know"};
-  auto const text = render_card(card, "k", cards::people()).body["text"].text();
+  auto const text = render_card(card, "k", slack_cards::people()).body["text"].text();
   CHECK(text.find("<@U0BOB>") == text.rfind("<@U0BOB>"));
   card.mention.clear();
-  CHECK_THAT(core::dump(render_card(card, "k", cards::people()).body), !Catch::Contains("<@"));
+  CHECK_THAT(core::dump(render_card(card, "k", slack_cards::people()).body), !Catch::Contains("<@"));
 }
 
 TEST_CASE("slack render: when blocks are refused the bare message still shows the action") {
-  auto card = cards::waiting();
+  auto card = slack_cards::waiting();
   card.action = {"1. restart: echo <!channel> & more"};
-  auto const plain = plain_fallback(render_card(card, "k", cards::people()).body);
+  auto const plain = plain_fallback(render_card(card, "k", slack_cards::people()).body);
   CHECK_THAT(plain["text"].text(),
              Catch::Contains("echo &lt;!channel&gt; &amp; more") && Catch::Contains(card.how_by_text));
   CHECK(plain["blocks"] == Json::array());
   card.action.assign(300, std::string(60, '&'));
-  auto const cut_text = plain_fallback(render_card(card, "k", cards::people()).body)["text"].text();
+  auto const cut_text = plain_fallback(render_card(card, "k", slack_cards::people()).body)["text"].text();
   CHECK(length_of(cut_text) <= kMaxMessageText);
   CHECK_THAT(cut_text, Catch::Contains("read it there before deciding"));
 }
 
 TEST_CASE("slack render: a card that can't be shown is refused, not shown without its action") {
-  auto card = cards::waiting();
+  auto card = slack_cards::waiting();
   card.binding = std::string(3000, 'x');
-  CHECK_THROWS_AS(render_card(card, "k", cards::people()), core::Failure);
-  auto view = cards::view();
+  CHECK_THROWS_AS(render_card(card, "k", slack_cards::people()), core::Failure);
+  auto view = slack_cards::view();
   view.action.assign(20'000, std::string(40, 'x'));
   CHECK_THROWS_AS(render_view(view, {}, true), core::Failure);
 }
@@ -168,13 +169,13 @@ TEST_CASE("T34 slack render: 200 texts that talk to the approver stay what they 
     // Button values name the digest of the whole.
     return rest;
   };
-  auto honest = cards::waiting();
-  auto const base = without(render_card(honest, "key-1", cards::people()).body, nullptr);
+  auto honest = slack_cards::waiting();
+  auto const base = without(render_card(honest, "key-1", slack_cards::people()).body, nullptr);
   std::size_t number = 0;
   Json shown = Json::array();
   for (auto const& card : support::talking_cards(honest)) {
     CAPTURE(number);
-    auto const body = render_card(card, "key-1", cards::people()).body;
+    auto const body = render_card(card, "key-1", slack_cards::people()).body;
     support::check_talking(core::dump(body["blocks"]), "systemctl restart web.service", number++);
     std::string evidence;
     auto const rest = without(body, &evidence);

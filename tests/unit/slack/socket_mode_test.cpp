@@ -1,7 +1,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/slack/fakes.hpp"
 
-using namespace fakes;
+using namespace slack_fakes;
 
 TEST_CASE("slack sockets: two standing connections, each with its own ticket") {
   Bench bench;

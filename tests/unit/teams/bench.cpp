@@ -11,7 +11,7 @@ Bench::Bench(unsigned listeners) : http(loop), dialer(loop) {
   settings.app_secret = "s3cr~t&more";
   settings.relay = teams::RelaySettings{"wss://ns.servicebus.windows.net", "approvals", "listen",
                                         "c2FtcGxlLWtleS1mb3ItdGVzdHM=", listeners};
-  settings.people = cards::people();
+  settings.people = teams_cards::people();
   settings.channels = {activities::kChannel};
   for (auto const& [person, object] : settings.people) http.people.push(member("29:1-" + person, object));
 }

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace cards {
+namespace teams_cards {
 
 teams::People people() {
   return {{"alice", "a11ce000-0000-4000-8000-000000000001"},
@@ -51,4 +51,4 @@ std::map<std::string, core::Card> in_each_state() {
   return states;
 }
 
-}  // namespace cards
+}  // namespace teams_cards

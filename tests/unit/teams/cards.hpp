@@ -7,7 +7,7 @@
 #include "adapters/teams/render.hpp"
 #include "tests/support/card_story.hpp"
 
-namespace cards {
+namespace teams_cards {
 
 using core::Json;
 using core::Verdict;
@@ -27,4 +27,4 @@ core::Card hostile();
 // Every state in which people see a message, and what makes a waiting one look different.
 std::map<std::string, core::Card> in_each_state();
 
-}  // namespace cards
+}  // namespace teams_cards

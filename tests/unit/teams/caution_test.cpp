@@ -36,7 +36,7 @@ std::string foreign(Bench& bench, std::string const& object = kBob) {
 TEST_CASE("teams views: T4 a page that could not be posted was not read, and its person hears how to go on") {
   Bench bench;
   bench.connected();
-  auto const scene = cards::Scene("restart-long");
+  auto const scene = teams_cards::Scene("restart-long");
   auto const body = bench.adapter->render(scene.card(), "key").body;
   post(bench, body);
   bench.loop.advance(1s);
@@ -92,7 +92,7 @@ TEST_CASE("teams outbox: what Teams took stands there once, even if nobody knows
   auto const answer = GENERATE(std::string("{}"), std::string("<html>"), std::string());
   bench.http.next[Door::create] = {says(201, answer)};
   bench.http.next[Door::send] = {says(200, answer)};
-  auto const card = post(bench, bench.adapter->render(cards::waiting(), "key").body);
+  auto const card = post(bench, bench.adapter->render(teams_cards::waiting(), "key").body);
   auto const thread = Json::object({{"channel", kChannel}, {"conversation", kThread}, {"activity", "1764000000123"}});
   auto const note = post(bench, bench.adapter->render(core::Note{"It ended.", {}, {}}, "key").body, thread);
   bench.loop.advance(1h);
@@ -152,7 +152,7 @@ TEST_CASE("teams guests: T39 a list that failed is asked for again soon, a new p
   CHECK(foreign(bench).empty());
   CHECK(bench.http.count(Door::members) <= 4);
   auto const zed = "99990000-0000-4000-8000-000000000009";
-  auto people = cards::people();
+  auto people = teams_cards::people();
   people["zed"] = zed;
   bench.http.next[Door::member] = {says(200, core::dump(Bench::member("29:1-zed", zed)))};
   bench.adapter->set_people_and_channels(people, {kChannel});
@@ -180,8 +180,8 @@ TEST_CASE("teams directory: five thousand strangers take no configured person's 
   bench.http.hold.clear();
   bench.http.release();
   bench.loop.advance(10s);
-  auto const body = bench.adapter->render(cards::waiting(), "k").body;
-  CHECK(teams::card_in(body)["refresh"]["userIds"].if_array()->size() == cards::people().size());
+  auto const body = bench.adapter->render(teams_cards::waiting(), "k").body;
+  CHECK(teams::card_in(body)["refresh"]["userIds"].if_array()->size() == teams_cards::people().size());
   CHECK(bench.notebook.notes.at("teams-directory").size() < 4'000);
 }
 
@@ -189,7 +189,7 @@ TEST_CASE("teams outbox: nothing is tried where the app was removed, until it is
   Bench bench;
   bench.connected();
   bench.ask(installed("remove", {.conversation = kChannel}));
-  auto const body = bench.adapter->render(cards::waiting(), "key").body;
+  auto const body = bench.adapter->render(teams_cards::waiting(), "key").body;
   auto const lost = post(bench, body);
   std::optional<core::Result<void>> updated;
   bench.adapter->update(Json::object({{"channel", kChannel}, {"conversation", kThread}, {"activity", "1"}}), body,
@@ -211,7 +211,7 @@ TEST_CASE("teams outbox: an update is sent as plain text only for its own refusa
   Bench bench;
   bench.connected();
   auto const update = [&](char const* status) {
-    auto card = cards::waiting();
+    auto card = teams_cards::waiting();
     card.status = status;
     bench.adapter->update(Json::object({{"channel", kChannel}, {"conversation", kThread}, {"activity", "1"}}),
                           bench.adapter->render(card, "key").body, [](auto const&) {});
@@ -236,7 +236,7 @@ TEST_CASE("teams outbox: a pause holds also what had its turn already") {
   for (int i = 0; i < 6; ++i) {
     bench.adapter->update(
         Json::object({{"channel", kChannel}, {"conversation", kThread}, {"activity", std::to_string(i)}}),
-        bench.adapter->render(cards::waiting(), "key").body, [](auto const&) {});
+        bench.adapter->render(teams_cards::waiting(), "key").body, [](auto const&) {});
   }
   for (int i = 0; i < 5; ++i)
     bench.http.next[Door::update].push_back(refuses(429, "Throttled", {{"Retry-After", "20"}}));
@@ -267,7 +267,7 @@ TEST_CASE("teams connection: a Connector that takes nothing for a minute is said
   for (int i = 0; i < 12; ++i) bench.http.next[Door::update].push_back(says(503));
   for (int i = 0; i < 3; ++i) bench.http.next[Door::members].push_back(says(503));
   bench.adapter->update(Json::object({{"channel", kChannel}, {"conversation", kThread}, {"activity", "1"}}),
-                        bench.adapter->render(cards::waiting(), "key").body, [](auto const&) {});
+                        bench.adapter->render(teams_cards::waiting(), "key").body, [](auto const&) {});
   bench.loop.advance(2min);
   CHECK_FALSE(bench.sink.states.back().first);
   CHECK_THAT(bench.sink.states.back().second, Catch::Contains("nothing can go out"));
@@ -293,7 +293,7 @@ TEST_CASE("teams connection: a refused login is asked again by itself, and at on
 }
 
 TEST_CASE("teams render: no two actions of a page have one id") {
-  auto const scene = cards::Scene("restart-long");
+  auto const scene = teams_cards::Scene("restart-long");
   auto view = scene.view();
   view.action.insert(view.action.end(), 2'000, "3. one more line of some length, so that there are pages between");
   REQUIRE(teams::page_count(view) > 3);

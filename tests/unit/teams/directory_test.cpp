@@ -13,7 +13,7 @@ TEST_CASE("teams directory: members over pages become watchers, those without ob
       says(200, core::dump(Json::object({{"members", Json::array({member("29:1-bob", kBob), member("29:1-zed", "z")})},
                                          {"continuationToken", "abc+/="}}))),
       says(200, core::dump(Json::object({{"members", Json::array({member("29:1-carol", "")})}})))};
-  auto const carol = cards::people().at("carol");
+  auto const carol = teams_cards::people().at("carol");
   bench.http.next[Door::member] = {refuses(404, "MemberNotFoundInConversation"),
                                    says(200, core::dump(member("29:1-carol", carol)))};
   bench.connected();
@@ -22,11 +22,11 @@ TEST_CASE("teams directory: members over pages become watchers, those without ob
   CHECK_THAT(bench.http.last(Door::members).url, Catch::Contains("pageSize=200&continuationToken=abc%2B%2F%3D"));
   CHECK(bench.http.count(Door::member) == 3);
   auto const watchers = [&] {
-    return teams::card_in(bench.adapter->render(cards::waiting(), "k").body)["refresh"]["userIds"];
+    return teams::card_in(bench.adapter->render(teams_cards::waiting(), "k").body)["refresh"]["userIds"];
   };
   CHECK(watchers() == Json::array({"29:1-bob", "29:1-carol"}));
   // Somebody who was no member acts: it is asked again who they are.
-  bench.http.next[Door::member] = {says(200, core::dump(member("29:1-alice", cards::people().at("alice"))))};
+  bench.http.next[Door::member] = {says(200, core::dump(member("29:1-alice", teams_cards::people().at("alice"))))};
   bench.send(message("list", "1", {"a11ce000-0000-4000-8000-000000000001", "29:1-alice"}));
   CHECK(watchers() == Json::array({"29:1-bob", "29:1-carol", "29:1-alice"}));  // who may vote, then who asked
   // Kept over a restart; asked again when the app comes to the team, but not with each event.

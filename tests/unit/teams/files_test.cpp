@@ -204,7 +204,7 @@ TEST_CASE("teams files: refusals end them, and a card never waits behind one") {
   SECTION("cards come first") {
     for (int i = 0; i < 3; ++i) attach(bench, file(long_text()));
     for (int i = 0; i < 3; ++i)
-      bench.adapter->post(kChannel, std::nullopt, bench.adapter->render(cards::waiting(), "key").body, "key",
+      bench.adapter->post(kChannel, std::nullopt, bench.adapter->render(teams_cards::waiting(), "key").body, "key",
                           bench.loop.now(), [](auto const&) {});
     bench.loop.advance(1s);
     CHECK(bench.http.count(Door::create) == 3);

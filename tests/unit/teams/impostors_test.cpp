@@ -65,7 +65,7 @@ TEST_CASE("T38 teams: twenty impostors, and none of their clicks votes, asks or 
       CAPTURE(name, verb);
       Bench bench;
       bench.connected();
-      auto const body = bench.adapter->render(cards::waiting(), "key").body;
+      auto const body = bench.adapter->render(teams_cards::waiting(), "key").body;
       bench.adapter->post(kChannel, std::nullopt, body, "key", bench.loop.now(), [](auto const&) {});
       bench.loop.advance(1s);
       auto origin = teams::origin_of(teams::card_in(body)).value();

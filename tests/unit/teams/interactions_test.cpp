@@ -88,7 +88,7 @@ TEST_CASE("teams clicks: the note of the card's input rides along") {
 TEST_CASE("teams acts: a question and asking again are commands by button, and their answers are shown to who acted") {
   Bench bench;
   bench.connected();
-  auto const origin = posted(bench, cards::waiting());
+  auto const origin = posted(bench, teams_cards::waiting());
   auto question = with(origin, "ask");
   question.set("question", "which host \u202e?").set("note", "not this");
   auto const asked = bench.send(execute(question));
@@ -120,7 +120,7 @@ TEST_CASE("teams acts: a question and asking again are commands by button, and t
 TEST_CASE("teams clicks: a refusal is the card again with the words on top") {
   Bench bench;
   bench.connected();
-  auto const origin = posted(bench, cards::waiting());
+  auto const origin = posted(bench, teams_cards::waiting());
   auto const id = bench.send(execute(with(origin, "approve")));
   bench.engine(0, State::refused, "CS-1: You asked for this yourself.");
   auto const body = bench.answer(id)->body;
@@ -163,7 +163,7 @@ TEST_CASE("teams clicks: still recording is said, then the result in the thread"
 TEST_CASE("teams clicks: T40 what this bot did not make is handed over as such") {
   Bench bench;
   bench.connected();
-  auto const origin = posted(bench, cards::waiting());
+  auto const origin = posted(bench, teams_cards::waiting());
   auto const foreign = [&](Json const& activity) {
     auto const before = bench.sink.votes.size();
     bench.send(activity);
@@ -188,7 +188,7 @@ TEST_CASE("teams clicks: T40 what this bot did not make is handed over as such")
   value_list.set("value", Json::array({1}));
   CHECK_THAT(foreign(value_list), Catch::Contains("does not carry"));
   // Posted in one channel, pressed in another that is configured too.
-  bench.adapter->set_people_and_channels(cards::people(), {kChannel, "19:second@thread.tacv2"});
+  bench.adapter->set_people_and_channels(teams_cards::people(), {kChannel, "19:second@thread.tacv2"});
   CHECK_THAT(foreign(execute(with(origin, "approve"), "t99", {}, {.conversation = "19:second@thread.tacv2"})),
              Catch::Contains("posted in another channel"));
 }
@@ -219,7 +219,7 @@ TEST_CASE("teams submits: answered with nothing, refusals told in the thread") {
 TEST_CASE("teams looks: the newest card, at once, from memory, and never a vote") {
   Bench bench;
   bench.connected();
-  auto scene = cards::Scene();
+  auto scene = teams_cards::Scene();
   ports::MessageRef ref;
   auto const origin = posted(bench, scene.card(), &ref);
   // Who may not decide sees why instead of buttons.
@@ -251,8 +251,8 @@ TEST_CASE("teams looks: the newest card, at once, from memory, and never a vote"
 TEST_CASE("teams views: the whole action page by page, and only who was shown all of it votes by it") {
   Bench bench;
   bench.connected();
-  auto const scene = cards::Scene("restart-long-why");
-  auto long_scene = cards::Scene("restart-long");
+  auto const scene = teams_cards::Scene("restart-long-why");
+  auto long_scene = teams_cards::Scene("restart-long");
   auto const origin = posted(bench, long_scene.card());
   bench.sink.view_answer = long_scene.view();
   auto page_data = [&](std::int64_t page) {
@@ -277,7 +277,7 @@ TEST_CASE("teams views: the whole action page by page, and only who was shown al
   CHECK(bench.sink.votes[0].via == "view");
   CHECK(bench.sink.votes[0].note == "read it");
   // Another person has seen nothing.
-  bench.ask(execute(with(in_view, "approve"), "v5", {cards::people().at("carol"), "29:1-carol"}));
+  bench.ask(execute(with(in_view, "approve"), "v5", {teams_cards::people().at("carol"), "29:1-carol"}));
   CHECK(bench.sink.votes.size() == 1);
   // And after an hour it is to be read again.
   bench.loop.advance(61min);
@@ -289,7 +289,7 @@ TEST_CASE("teams views: the whole action page by page, and only who was shown al
 TEST_CASE("teams views: a refusal is recorded like one, and a client that only submits gets the pages in the thread") {
   Bench bench;
   bench.connected();
-  auto const scene = cards::Scene("restart-long");
+  auto const scene = teams_cards::Scene("restart-long");
   auto const origin = posted(bench, scene.card());
   SECTION("refused") {
     bench.sink.view_answer = core::make_error(core::Errc::forbidden, "You asked for this yourself.");

@@ -11,7 +11,7 @@ namespace {
 std::shared_ptr<std::optional<core::Result<ports::MessageRef>>> post(Bench& bench,
                                                                      std::string const& channel = kChannel) {
   auto result = std::make_shared<std::optional<core::Result<ports::MessageRef>>>();
-  bench.adapter->post(channel, std::nullopt, bench.adapter->render(cards::waiting(), "key").body, "key",
+  bench.adapter->post(channel, std::nullopt, bench.adapter->render(teams_cards::waiting(), "key").body, "key",
                       bench.loop.now(), [result](auto const& posted) { *result = posted; });
   return result;
 }

@@ -16,7 +16,7 @@ using Ref = std::shared_ptr<Result>;
 
 Ref post(Bench& bench, std::string const& channel = kChannel, std::optional<ports::MessageRef> thread = {}) {
   auto result = std::make_shared<Result>();
-  bench.adapter->post(channel, std::move(thread), bench.adapter->render(cards::waiting(), "key").body, "key",
+  bench.adapter->post(channel, std::move(thread), bench.adapter->render(teams_cards::waiting(), "key").body, "key",
                       bench.loop.now(), [result, &bench](auto const& posted) {
                         result->posted = posted;
                         result->at = bench.loop.now();
@@ -31,7 +31,7 @@ Json message_ref(std::string const& activity = "1764000000123") {
 Ref update(Bench& bench, std::string const& status, std::string const& activity = "1764000000123",
            ports::Urgency urgency = ports::Urgency::usual) {
   auto result = std::make_shared<Result>();
-  auto card = cards::waiting();
+  auto card = teams_cards::waiting();
   card.status = status;
   bench.adapter->update(
       message_ref(activity), bench.adapter->render(card, "key").body,
@@ -55,7 +55,7 @@ TEST_CASE("teams outbox: a card is a new thread of its channel, a note a reply i
   CHECK(body["isGroup"] == Json(true));
   CHECK(body["channelData"] ==
         Json::object({{"channel", Json::object({{"id", kChannel}})}, {"tenant", Json::object({{"id", kTenant}})}}));
-  CHECK(body["activity"]["summary"].text() == cards::waiting().notification);
+  CHECK(body["activity"]["summary"].text() == teams_cards::waiting().notification);
   auto const ref = **card->posted;
   CHECK(ref["conversation"].text() == std::string(kChannel) + ";messageid=" + ref["activity"].text());
 

@@ -71,7 +71,7 @@ struct Dice {
 };
 
 core::Card random_card(Dice& dice) {
-  auto card = cards::waiting();
+  auto card = teams_cards::waiting();
   for (auto* field : {&card.title, &card.status, &card.notification, &card.reason, &card.if_unanswered,
                       &card.how_by_text, &card.ledger_path, &card.commit})
     *field = dice.text(dice.one_in(6) ? 1500 : 20);
@@ -99,7 +99,7 @@ core::Card random_card(Dice& dice) {
 }
 
 People many_people() {
-  auto people = cards::people();
+  auto people = teams_cards::people();
   for (int i = 0; i < 60; ++i)
     people["p" + std::to_string(i)] = "00000000-0000-4000-8000-0000000000" + std::to_string(10 + i);
   return people;
@@ -232,7 +232,7 @@ TEST_CASE("teams render: T4 T35 T36 random hostile cards keep every limit, ping 
     } else {
       ++paged;
       CHECK(reader.verbs.contains("show"));
-      core::VoteView view = cards::Scene("restart-why").view();
+      core::VoteView view = teams_cards::Scene("restart-why").view();
       view.action = card.action;
       view.title = dice.text(300);
       view.summary = dice.text(300);
@@ -259,12 +259,12 @@ TEST_CASE("teams render: T36 hostile notes, answers and words ping nobody but wh
     CAPTURE(seed);
     Dice dice{std::mt19937(seed)};
     core::Note const note{dice.text(400), {}, dice.text(2000)};
-    auto const body = render_note(note, cards::people()).body;
+    auto const body = render_note(note, teams_cards::people()).body;
     CHECK(core::dump(body).size() <= kMostBytes);
     Reader reader;
     reader.card(card_in(body));
     CHECK(reader.mentions.empty());
-    auto const answer = render_answer("bob", cards::people().at("bob"), dice.text(3000));
+    auto const answer = render_answer("bob", teams_cards::people().at("bob"), dice.text(3000));
     CHECK(core::dump(answer).size() <= kMostBytes);
     Reader told;
     told.card(card_in(answer));

@@ -14,7 +14,9 @@ namespace {
 
 void check_golden(std::string const& name, Json const& body) { support::check_golden(TEAMS_GOLDEN, name, body); }
 
-ports::Rendered render(core::Card const& card) { return render_card(card, cards::people(), cards::watchers()); }
+ports::Rendered render(core::Card const& card) {
+  return render_card(card, teams_cards::people(), teams_cards::watchers());
+}
 
 Json element(Json const& card, std::string_view id) {
   for (auto const& one : *card["body"].if_array()) {
@@ -34,24 +36,24 @@ Json action(Json const& card, std::string_view verb) {
 }  // namespace
 
 TEST_CASE("teams render: the message in each state is as it was") {
-  for (auto const& [name, card] : cards::in_each_state()) {
+  for (auto const& [name, card] : teams_cards::in_each_state()) {
     CAPTURE(name);
     check_golden(name, render(card).body);
   }
-  auto const succeeded = cards::Scene().vote("bob", core::Verdict::approve).start().end("succeeded");
-  check_golden("outcome", render_note(succeeded.outcome(), cards::people()).body);
-  auto const long_one = cards::Scene("restart-long-why");
+  auto const succeeded = teams_cards::Scene().vote("bob", core::Verdict::approve).start().end("succeeded");
+  check_golden("outcome", render_note(succeeded.outcome(), teams_cards::people()).body);
+  auto const long_one = teams_cards::Scene("restart-long-why");
   auto const from = origin_of(card_in(render(long_one.card()).body)).value();
   check_golden("page_last", render_page(long_one.view(), from, 9));
-  check_golden("answer", render_answer("bob", cards::people().at("bob"), "CS-1: one\n  CS-2: two"));
-  auto const base = card_in(render(cards::waiting()).body);
+  check_golden("answer", render_answer("bob", teams_cards::people().at("bob"), "CS-1: one\n  CS-2: two"));
+  auto const base = card_in(render(teams_cards::waiting()).body);
   check_golden("refused", with_words(base, "Not counted: you asked for this yourself."));
   check_golden("onlooker", for_onlooker(base, "You asked for this yourself."));
-  check_golden("plain", plain_fallback(render(cards::waiting()).body));
+  check_golden("plain", plain_fallback(render(teams_cards::waiting()).body));
 }
 
 TEST_CASE("teams render: a waiting card says all that a tired approver needs") {
-  auto const card = cards::waiting();
+  auto const card = teams_cards::waiting();
   auto const body = render(card).body;
   CHECK(body["type"].text() == "message");
   CHECK(body["summary"].text() == card.notification);
@@ -74,17 +76,17 @@ TEST_CASE("teams render: a waiting card says all that a tired approver needs") {
 }
 
 TEST_CASE("teams render: the digest covers all but what names it") {
-  auto const rendered = render(cards::waiting());
+  auto const rendered = render(teams_cards::waiting());
   CHECK(core::rendering_digest("teams", rendered.body).value() == rendered.digest);
   auto const& content = card_in(rendered.body);
   for (auto const& data : {action(content, "approve")["data"], action(content, "deny")["fallback"]["data"],
                            content["refresh"]["action"]["data"]}) {
     CHECK(data["v"] == Json(1));
-    CHECK(data["request"].text() == cards::waiting().request_id);
-    CHECK(data["binding"].text() == cards::waiting().binding);
+    CHECK(data["request"].text() == teams_cards::waiting().request_id);
+    CHECK(data["binding"].text() == teams_cards::waiting().binding);
     CHECK(data["rendering"].text() == rendered.digest);
   }
-  auto updated = cards::waiting();
+  auto updated = teams_cards::waiting();
   updated.rendering = "sha256:" + std::string(64, 'a');
   auto const later = render(updated);
   CHECK(later.digest == rendered.digest);
@@ -94,26 +96,26 @@ TEST_CASE("teams render: the digest covers all but what names it") {
 }
 
 TEST_CASE("teams render: the note is an input of the card, needed only where the policy needs it") {
-  auto const optional = card_in(render(cards::waiting()).body);
+  auto const optional = card_in(render(teams_cards::waiting()).body);
   auto const input = element(optional, "note");
   CHECK(input["type"].text() == "Input.Text");
   CHECK(input["isRequired"].is_null());
   CHECK(action(optional, "approve")["associatedInputs"].text() == "auto");
   CHECK(element(optional, "decide")["actions"].if_array()->size() == 2);  // no second pair "with a note"
 
-  auto const required = card_in(render(cards::Scene("restart-why").card()).body);
+  auto const required = card_in(render(teams_cards::Scene("restart-why").card()).body);
   CHECK_THAT(element(required, "note")["label"].text(), Catch::StartsWith("Why?"));
   CHECK(action(required, "deny")["associatedInputs"].text() == "auto");
   // A button sends all inputs of its card: the client must not ask for a vote's reason of who has a question.
   CHECK(element(required, "ask-set")["actions"].at_index(0)["associatedInputs"].text() == "auto");
   CHECK(element(required, "note")["isRequired"].is_null());
-  auto unasked = cards::Scene("restart-why").card();
+  auto unasked = teams_cards::Scene("restart-why").card();
   unasked.ask_question = false;
   auto const alone = card_in(render(unasked).body);
   CHECK(element(alone, "note")["isRequired"] == Json(true));
   CHECK_FALSE(element(alone, "note")["errorMessage"].text().empty());
 
-  auto silent = cards::waiting();
+  auto silent = teams_cards::waiting();
   std::erase_if(silent.buttons, [](auto const& button) { return button.form != core::Button::Form::direct; });
   auto const none = card_in(render(silent).body);
   CHECK(element(none, "note").is_null());
@@ -121,7 +123,7 @@ TEST_CASE("teams render: the note is an input of the card, needed only where the
 }
 
 TEST_CASE("teams render: T4 an action that does not fit is approved only on the last of its pages") {
-  auto const scene = cards::Scene("restart-long");
+  auto const scene = teams_cards::Scene("restart-long");
   auto const content = card_in(render(scene.card()).body);
   CHECK(action(content, "approve").is_null());
   CHECK(action(content, "show")["data"]["page"] == Json(1));
@@ -151,21 +153,21 @@ TEST_CASE("teams render: T4 an action that does not fit is approved only on the 
 }
 
 TEST_CASE("teams render: mentions only where the card asks for them, each once, with its entity") {
-  auto card = cards::waiting();
+  auto card = teams_cards::waiting();
   card.mention = {"bob", "bob", "nobody-we-know", "carol"};
   auto const content = card_in(render(card).body);
   CHECK(element(content, "notify")["text"].text() == "<at>bob</at> <at>carol</at>");
   auto const& entities = content["msteams"]["entities"];
   REQUIRE(entities.if_array()->size() == 2);
   CHECK(entities.at_index(0)["text"].text() == "<at>bob</at>");
-  CHECK(entities.at_index(0)["mentioned"]["id"].text() == cards::people().at("bob"));
+  CHECK(entities.at_index(0)["mentioned"]["id"].text() == teams_cards::people().at("bob"));
   card.mention.clear();
   auto const bytes = core::dump(render(card).body);
   CHECK_THAT(bytes, !Catch::Contains("<at>") && !Catch::Contains("entities"));
 }
 
 TEST_CASE("teams render: T35 blanks, dates and breaks look like what they are") {
-  auto card = cards::waiting();
+  auto card = teams_cards::waiting();
   card.action = {"1. x: echo a  b", "2. y: {{DATE(2017-02-14T06:08:39Z)}} {{Time(x)}}", "3. z: a\tb\nc"};
   auto const content = card_in(render(card).body);
   auto const runs = *element(content, "action")["items"].at_index(1)["inlines"].if_array();
@@ -179,7 +181,7 @@ TEST_CASE("teams render: T35 blanks, dates and breaks look like what they are") 
 }
 
 TEST_CASE("teams render: when the card is refused the bare message still shows the action") {
-  auto card = cards::waiting();
+  auto card = teams_cards::waiting();
   card.action = {"1. restart: echo <at>Everyone</at> & more"};
   auto const plain = plain_fallback(render(card).body);
   CHECK(plain["textFormat"].text() == "plain");
@@ -191,12 +193,12 @@ TEST_CASE("teams render: when the card is refused the bare message still shows t
   auto const cut_text = plain_fallback(render(card).body)["text"].text();
   CHECK(cut_text.size() <= 4000);
   CHECK_THAT(cut_text, Catch::Contains("in the ledger: read it there first"));
-  auto const note = plain_fallback(render_note({"CS-1 is over.", {}, ""}, cards::people()).body);
+  auto const note = plain_fallback(render_note({"CS-1 is over.", {}, ""}, teams_cards::people()).body);
   CHECK(note["text"].text() == "CS-1 is over.");
 }
 
 TEST_CASE("teams render: a card that can't be shown is refused, not shown without its action") {
-  auto card = cards::waiting();
+  auto card = teams_cards::waiting();
   card.binding = std::string(9000, 'x');
   CHECK_THROWS_AS(render(card), core::Failure);
 }
@@ -236,11 +238,11 @@ TEST_CASE("T34 teams render: 200 texts that talk to the approver stay what they 
     }
     return rest;
   };
-  auto const base = parts(render(cards::waiting()).body, nullptr);
-  auto const mentions = card_in(render(cards::waiting()).body)["msteams"];
+  auto const base = parts(render(teams_cards::waiting()).body, nullptr);
+  auto const mentions = card_in(render(teams_cards::waiting()).body)["msteams"];
   std::size_t number = 0;
   Json shown = Json::array();
-  for (auto const& card : support::talking_cards(cards::waiting())) {
+  for (auto const& card : support::talking_cards(teams_cards::waiting())) {
     CAPTURE(number);
     auto const body = render(card).body;
     support::check_talking(core::dump(card_in(body)["body"]), "systemctl restart web.service", number++);

@@ -329,6 +329,26 @@ TEST_CASE("teams tokens: T9 a serviceurl claim of somebody else's host gets noth
   CHECK(bench.sink.commands.empty());
 }
 
+TEST_CASE(
+    "teams tokens: F11 after the host's clock was set back, those of now are taken and those of the lead are not") {
+  Bench bench;
+  bench.connected();
+  bench.loop.lead = 2h;
+  auto const by = [&](core::Duration off, std::string const& id) {
+    auto claims = bench.claims();
+    std::int64_t const at =
+        std::chrono::floor<std::chrono::seconds>(bench.loop.wall() + off).time_since_epoch().count();
+    claims.set("nbf", at - 60).set("exp", at + 3600);
+    return answer_to(bench, Row{id,
+                                {"Bearer " + keys::signed_by(keys::connector(), bench.header(), core::dump(claims))},
+                                activities::message("list", id)})
+        ->status;
+  };
+  CHECK(by(0s, "now") == 200);
+  CHECK(by(2h, "lead") == 401);
+  CHECK(by(-2h, "past") == 401);
+}
+
 TEST_CASE("teams tokens: good ones are taken") {
   Bench bench;
   bench.connected();

@@ -144,6 +144,23 @@ TEST_CASE("T44 T71 webhook: no such source and a wrong sender are answered alike
   CHECK(house.cases() == 0);
 }
 
+TEST_CASE("F11 webhook: after the host's clock was set back, a time that is signed now is believed") {
+  House house(WebhookForm::Kind::json);
+  house.settings.auth.timestamp_header = "X-Time";
+  house.start();
+  house.loop.lead = 2h;
+  auto const body = R"({"state": "down", "host": {"name": "web-1"}})";
+  auto const signed_at = [&](core::Time time, std::string const& id) {
+    auto delivery = house.json(body, id);
+    auto const stamp = std::to_string(std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count());
+    delivery.headers[0].second = "sha256=" + support::hmac_sha256_hex(kSecret, stamp + "." + body);
+    delivery.headers.emplace_back("X-Time", stamp);
+    return house.answer(delivery).status;
+  };
+  CHECK(signed_at(house.loop.now(), "d-1") == 401);
+  CHECK(signed_at(house.loop.wall(), "d-2") == 202);
+}
+
 TEST_CASE("T12 webhook: a captured delivery is known by its signature, whatever name it is given") {
   House house(WebhookForm::Kind::json);
   auto const body = R"({"state": "down", "host": {"name": "web-1"}, "at": 1})";
