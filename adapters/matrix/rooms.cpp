@@ -17,6 +17,9 @@ constexpr core::Duration kJoinEvery = 60s;
 constexpr core::Duration kLookPatience = 14s;  // of the 15 s that ports::Accounts grants
 // Right after an invitation a homeserver may refuse the join for a while.
 constexpr unsigned kQuickJoins = 5;  // after 1, 2, 4, 8, 16 s
+// One room that is slow or broken holds the others up no longer than this.
+constexpr core::Duration kJoinPatience = 20s;
+constexpr unsigned kTries = 5;  // of a read, some 15 s apart in all; it is read again in a minute
 
 std::string shown(std::string_view id) { return core::printable_ascii(id, 255); }
 
@@ -47,7 +50,10 @@ void Rooms::stop() {
   alive_.end();
   for (auto const& [number, look] : looks_) parts_.loop.cancel(look.timer);
   parts_.loop.cancel(refresh_timer_);
-  for (auto const& [name, room] : rooms_) parts_.loop.cancel(room.timer);
+  for (auto const& [name, room] : rooms_) {
+    parts_.loop.cancel(room.timer);
+    parts_.loop.cancel(room.read_timer);
+  }
 }
 
 void Rooms::start(std::function<void()> done) {
@@ -92,16 +98,27 @@ void Rooms::look_for_joined(std::function<void()> done) {
       if (std::ranges::count(joined, name) > 0) {
         read(name, each);
       } else {
-        join(name, each);
+        join(name, within(kJoinPatience, each));
       }
     }
   }));
+}
+
+// `then` once: when called, or when the time is over.
+std::function<void()> Rooms::within(core::Duration limit, std::function<void()> then) {
+  auto const left = std::make_shared<std::function<void()>>(std::move(then));
+  auto const once = [left] {
+    if (auto const now = std::exchange(*left, {})) now();
+  };
+  parts_.loop.call_after(limit, alive_.guard(once));
+  return once;
 }
 
 void Rooms::configured() {
   std::erase_if(rooms_, [this](auto& item) {
     if (std::ranges::count(settings_.channels, item.first) > 0) return false;
     parts_.loop.cancel(item.second.timer);
+    parts_.loop.cancel(item.second.read_timer);
     return true;
   });
   for (auto const& name : settings_.channels) {
@@ -173,7 +190,7 @@ void Rooms::read_state(std::string const& name, std::string const& type,
   Client::Call call;
   call.path = room_path(name, {"state", type});  // the state key is empty
   if (type == "m.room.create") call.query = {{"format", "event"}};
-  call.tries = Client::kForEver;
+  call.tries = kTries;
   client_.call(std::move(call), alive_.guard([this, name, take = std::move(take),
                                               done = std::move(done)](Client::Outcome const& outcome) {
     if (!rooms_.contains(name)) return done();
@@ -210,7 +227,7 @@ void Rooms::read(std::string const& name, std::function<void()> done) {
       at->second.reading = false;
       if (at->second.partly) {
         parts_.log.warn("matrix room could not be read whole; it is read again in a minute", {{"room", shown(name)}});
-        parts_.loop.call_after(kJoinEvery, alive_.guard([this, name] { refresh(name); }));
+        read_later(name);
       }
       assess(name);
       if (!at->second.joined && at->second.timer == 0) join_later(name, kJoinEvery);
@@ -247,7 +264,7 @@ void Rooms::read(std::string const& name, std::function<void()> done) {
       all);
   Client::Call call;
   call.path = room_path(name, {"joined_members"});
-  call.tries = Client::kForEver;
+  call.tries = kTries;
   call.max_bytes = kMaxMembersBytes;
   client_.call(std::move(call), alive_.guard([this, name, all](Client::Outcome const& outcome) {
     if (auto const at = rooms_.find(name); at != rooms_.end()) {
@@ -260,9 +277,20 @@ void Rooms::read(std::string const& name, std::function<void()> done) {
         }
       } else if (outcome.error_class() == ErrorClass::forbidden) {
         at->second.joined = false;
+      } else {
+        at->second.partly = true;
       }
     }
     all();
+  }));
+}
+
+void Rooms::read_later(std::string const& name) {
+  auto& timer = rooms_.at(name).read_timer;
+  if (timer != 0) return;
+  timer = parts_.loop.call_after(kJoinEvery, alive_.guard([this, name] {
+    if (auto const at = rooms_.find(name); at != rooms_.end()) at->second.read_timer = 0;
+    refresh(name);
   }));
 }
 

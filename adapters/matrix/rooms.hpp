@@ -17,7 +17,7 @@ class Rooms {
   // `changed`: what problems() says is no longer what it was.
   Rooms(Parts const& parts, Settings const& settings, Client& client, std::function<void()> changed);
 
-  // Joins where we are invited and reads each room; `done` once every one is known.
+  // Joins where we are invited and reads each room; `done` once every one is known, or will not be for a while.
   void start(std::function<void()> done);
   // Nothing works any more: answers what waits, and whoever asks later.
   void give_up();
@@ -60,6 +60,7 @@ class Rooms {
     std::string problem_text;                       // as last told
     unsigned joins = 0;                             // failed tries
     ports::Loop::TimerId timer = 0;                 // of the next try
+    ports::Loop::TimerId read_timer = 0;            // of reading again what could not be read
     bool reading = false, again = false;
     bool partly = false;  // something of it could not be read: what is not known is no
   };
@@ -78,9 +79,11 @@ class Rooms {
   void finish(std::uint64_t look, core::Result<bool> const& said);
   void refresh_later();
   void look_for_joined(std::function<void()> done);
+  std::function<void()> within(core::Duration limit, std::function<void()> then);
   void join(std::string const& name, std::function<void()> done);
   void join_later(std::string const& name, core::Duration wait);
   void read(std::string const& name, std::function<void()> done);
+  void read_later(std::string const& name);
   void read_state(std::string const& name, std::string const& type,
                   std::function<void(core::Json content, std::string sender)> take, std::function<void()> done);
   void assess(std::string const& name);

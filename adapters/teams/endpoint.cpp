@@ -24,6 +24,7 @@ net::HttpServerOptions Endpoint::options() const {
   options.key_file = settings_.key_file;
   options.max_header_bytes = 40u << 10;  // a token has up to 16 KiB
   options.max_body_bytes = kMaxRequestBody;
+  options.admit = [this](net::HttpRequestIn const& head) { return inbound_.admit(head); };
   return options;
 }
 
@@ -39,8 +40,8 @@ core::Result<void> Endpoint::check_certificate() const {
 
 void Endpoint::reread_certificate() {
   if (settings_.certificate_file.empty() || !server_) return;  // else it is read when the port is free
-  server_.reset();
-  start();
+  if (auto const renewed = server_->renew_certificate(); renewed.has_error())
+    parts_.log.error("teams endpoint keeps its old certificate", {{"reason", renewed.error().text}});
 }
 
 void Endpoint::start() {

@@ -19,7 +19,7 @@ class Endpoint {
 
   void start();  // tries again while the port is taken
   // Certificate and key as the files hold them now: whether they fit, without a change; then from the next connection
-  // on. Requests under way are cut: Teams sends them again.
+  // on.
   core::Result<void> check_certificate() const;
   void reread_certificate();
   void stop();

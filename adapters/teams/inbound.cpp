@@ -18,6 +18,7 @@ constexpr core::Duration kLimit = 2500ms;        // after it: an error, and noth
 constexpr core::Duration kResultLimit = 2300ms;  // until then a result is waited for
 constexpr std::size_t kMaxBusy = 512;            // requests that wait for keys or for the engine
 constexpr std::size_t kMaxHeaders = 100;
+constexpr char const* kNoActivity = "It is no activity for the messaging endpoint.";
 
 std::vector<std::string> all_of(net::Headers const& headers, std::string_view name) {
   std::vector<std::string> values;
@@ -27,21 +28,26 @@ std::vector<std::string> all_of(net::Headers const& headers, std::string_view na
   return values;
 }
 
-// What can be told without reading anything of it: a status, or 0.
-unsigned cheap_refusal(InboundRequest const& request) {
-  if (request.path != kPath) return 404;
-  if (request.method != "POST") return request.method == "HEAD" ? 200 : 405;
-  if (request.headers.size() > kMaxHeaders) return 431;
-  if (request.body.size() > kMaxRequestBody) return 413;
-  if (request.body.empty()) return 400;
-  auto const types = all_of(request.headers, "content-type");
+// What can be told by the head alone: a status, or 0.
+unsigned refusal_of_head(std::string_view method, std::string_view path, net::Headers const& headers) {
+  if (path != kPath) return 404;
+  if (method != "POST") return method == "HEAD" ? 200 : 405;
+  if (headers.size() > kMaxHeaders) return 431;
+  auto const types = all_of(headers, "content-type");
   if (types.size() != 1) return 415;
   auto const type = to_lower(types.front().substr(0, types.front().find(';')));
   if (type != "application/json" && type != "application/json ") return 415;
-  for (auto const& encoding : all_of(request.headers, "content-encoding")) {
+  for (auto const& encoding : all_of(headers, "content-encoding")) {
     if (encoding != "identity") return 415;
   }
   return 0;
+}
+
+// What can be told without reading anything of it: a status, or 0.
+unsigned cheap_refusal(InboundRequest const& request) {
+  if (auto const status = refusal_of_head(request.method, request.path, request.headers); status != 0) return status;
+  if (request.body.size() > kMaxRequestBody) return 413;
+  return request.body.empty() ? 400 : 0;
 }
 
 }  // namespace
@@ -65,11 +71,29 @@ void Inbound::refuse(Answer const& answer, unsigned status, std::string const& w
   answer(std::move(response));
 }
 
+net::Admission Inbound::admit(net::HttpRequestIn const& head) {
+  net::Admission admission;
+  auto const no = [&](unsigned status, std::string const& why) {
+    ++counters_.requests;
+    refuse([&](net::HttpResponse response) { admission.refusal = std::move(response); }, status, why);
+    return admission;
+  };
+  if (auto const status = refusal_of_head(head.method, head.path, head.headers); status != 0)
+    return status == 200 ? admission : no(status, kNoActivity);
+  auto const known = tokens_.look(all_of(head.headers, "authorization"));
+  if (known.has_error() && known.error().code == Errc::forbidden) {
+    ++counters_.refused_tokens;
+    return no(401, known.error().message);
+  }
+  admission.stranger = known.has_error();
+  return admission;
+}
+
 void Inbound::handle(InboundRequest request, Answer answer) {
   ++counters_.requests;
   if (auto const status = cheap_refusal(request); status != 0) {
     if (status == 200) return answer({200, {}, {}});
-    return refuse(answer, status, "It is no activity for the messaging endpoint.");
+    return refuse(answer, status, kNoActivity);
   }
   if (busy_ >= kMaxBusy) return refuse(answer, 503, "Too many requests are being handled.");
   ++busy_;

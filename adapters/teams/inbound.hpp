@@ -10,6 +10,7 @@
 #include "adapters/teams/directory.hpp"
 #include "adapters/teams/interactions.hpp"
 #include "adapters/teams/token_check.hpp"
+#include "bot/net/http_server.hpp"
 
 namespace teams {
 
@@ -29,6 +30,9 @@ class Inbound {
   Inbound(Parts const& parts, Settings const& settings, TokenCheck& tokens, Directory& directory,
           Interactions& interactions, Counters& counters);
 
+  // What the head of a request decides before its body is read: refused, or a stranger's, which has room of its own,
+  // for as long as the keys at hand say that nobody vouches for it.
+  net::Admission admit(net::HttpRequestIn const& head);
   // `answer` runs once, at once or later.
   void handle(InboundRequest request, Answer answer);
   void stop() { alive_.end(); }

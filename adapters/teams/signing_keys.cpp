@@ -52,8 +52,13 @@ void SigningKeys::answer(std::string const& kid, Done const& done) const {
   done(Found::yes, &found->second);
 }
 
+SigningKeys::Key const* SigningKeys::at_hand(std::string const& kid) const {
+  auto const found = keys_.find(kid);
+  return usable() && found != keys_.end() ? &found->second : nullptr;
+}
+
 void SigningKeys::find(std::string const& kid, Done done) {
-  bool const there = usable() && keys_.contains(kid);
+  bool const there = at_hand(kid) != nullptr;
   bool const may_ask = !usable() || !asked_for_unknown_ || parts_.loop.now() - unknown_asked_ >= kUnknownKeyPause;
   if (there || (!fetching_ && !may_ask) || waiting_.size() >= kMaxWaiting) return answer(kid, done);
   // Without any key the back-off decides when the next fetch is; until then there is nothing to wait for.

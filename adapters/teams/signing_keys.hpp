@@ -35,6 +35,8 @@ class SigningKeys {
   void stop();
   // `done` runs at once when it can be told at once, else after a fetch.
   void find(std::string const& kid, Done done);
+  // Of those that count now; null: it is not among them. Nothing is fetched for it.
+  Key const* at_hand(std::string const& kid) const;
 
  private:
   struct Waiting {

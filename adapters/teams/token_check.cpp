@@ -26,19 +26,33 @@ void TokenCheck::stop() {
   keys_.stop();
 }
 
-void TokenCheck::check(std::vector<std::string> const& authorization, Done done) {
+core::Result<TokenCheck::Token> TokenCheck::read(std::vector<std::string> const& authorization) {
   if (authorization.size() != 1)
-    return done(make_error(Errc::forbidden, authorization.empty() ? "There is no Authorization header."
-                                                                  : "There is more than one Authorization header."));
+    return make_error(Errc::forbidden, authorization.empty() ? "There is no Authorization header."
+                                                             : "There is more than one Authorization header.");
   auto const bearer = bearer_token(authorization.front());
-  if (bearer.has_error()) return done(no(bearer.error()));
+  if (bearer.has_error()) return no(bearer.error());
   auto jwt = parse_jwt(*bearer);
-  if (jwt.has_error()) return done(no(jwt.error()));
-  auto const kid = jwt->kid;
-  keys_.find(kid, alive_.guard([this, token = std::string(*bearer), jwt = *std::move(jwt), done = std::move(done)](
-                                   SigningKeys::Found found, SigningKeys::Key const* key) {
-    done(judge(token, jwt, found, key));
+  if (jwt.has_error()) return no(jwt.error());
+  return Token{std::string(*bearer), *std::move(jwt)};
+}
+
+void TokenCheck::check(std::vector<std::string> const& authorization, Done done) {
+  auto token = read(authorization);
+  if (token.has_error()) return done(token.error());
+  auto const kid = token->jwt.kid;
+  keys_.find(kid, alive_.guard([this, token = *std::move(token), done = std::move(done)](SigningKeys::Found found,
+                                                                                         SigningKeys::Key const* key) {
+    done(judge(token.text, token.jwt, found, key));
   }));
+}
+
+core::Result<void> TokenCheck::look(std::vector<std::string> const& authorization) const {
+  auto const token = read(authorization);
+  if (token.has_error()) return token.error();
+  auto const* key = keys_.at_hand(token->jwt.kid);
+  if (key && judge(token->text, token->jwt, SigningKeys::Found::yes, key).has_value()) return {};
+  return make_error(Errc::unavailable, "Nobody vouches for the token yet.");
 }
 
 core::Result<Vouched> TokenCheck::judge(std::string const& token, Jwt const& jwt, SigningKeys::Found found,

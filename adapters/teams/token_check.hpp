@@ -31,8 +31,15 @@ class TokenCheck {
   void stop();
   // `authorization`: the values of all Authorization headers. `done` may run at once.
   void check(std::vector<std::string> const& authorization, Done done);
+  // At once, by the keys at hand. Forbidden: it is no token at all; unavailable: it may be one, and isn't known to be.
+  core::Result<void> look(std::vector<std::string> const& authorization) const;
 
  private:
+  struct Token {
+    std::string text;
+    Jwt jwt;
+  };
+  static core::Result<Token> read(std::vector<std::string> const& authorization);
   core::Result<Vouched> judge(std::string const& token, Jwt const& jwt, SigningKeys::Found found,
                               SigningKeys::Key const* key) const;
 

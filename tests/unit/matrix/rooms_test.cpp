@@ -47,6 +47,39 @@ TEST_CASE("matrix rooms: a room as it should be gives nothing to say") {
   CHECK(bench.engine.states.back().second.empty());
 }
 
+TEST_CASE("matrix rooms: one that can't be read, or joined, holds no other up") {
+  Bench bench;
+  std::string const other = "!other:example.org";
+  bench.settings.channels = {kRoom, other};
+  bench.make_room(other);
+  bool const joined = GENERATE(true, false);
+  CAPTURE(joined);
+  if (joined) {
+    bench.hs.join(kBot, other);
+    auto const* what = GENERATE("/state/m.room.power_levels", "/joined_members");
+    for (int i = 0; i < 1000; ++i) bench.hs.fault(other + what, net::HttpResponse{502, {}, "<html>"});
+  } else {
+    bench.hs.fault("/join/" + other, Homeserver::broken(true), false, 1h);
+  }
+  bench.start();
+  bench.loop.advance(1min);
+  CHECK(bench.engine.connected());
+  auto const event = bench.post(matrix_cards::waiting());
+  bench.hs.react("@bob:example.org", event);
+  bench.loop.advance(1s);
+  CHECK(bench.engine.votes.size() == 1);
+  // Nothing is said in the other before it is known.
+  std::optional<core::Result<ports::MessageRef>> posted;
+  bench.adapter->post(other, std::nullopt, bench.adapter->render(matrix_cards::waiting(), "k2").body, "k2",
+                      bench.loop.now(), [&](auto const& result) { posted = result; });
+  bench.loop.advance(1min);
+  CHECK_FALSE((posted && posted->has_value()));
+  bench.hs.faults.clear();
+  if (!joined) bench.hs.join(kBot, other);
+  bench.loop.advance(3min);
+  CHECK((posted && posted->has_value()));
+}
+
 TEST_CASE("matrix rooms: in an encrypted room the bot refuses to work and says so in plain words, once") {
   Bench bench;
   auto const encrypt = [&] {

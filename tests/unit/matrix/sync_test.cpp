@@ -119,6 +119,31 @@ TEST_CASE("matrix sync: a gap that can't be read at first is read later, and not
   CHECK(bench.hs.calls("/messages").size() >= 4);
 }
 
+TEST_CASE("matrix sync: a room that can't be read back holds no other up, and is told of") {
+  Bench bench;
+  std::string const broken = "!aaa:example.org";
+  bench.settings.channels = {broken, kRoom};
+  bench.make_room(broken);
+  for (auto const* user : {kBot, kBob}) bench.hs.join(user, broken);
+  bench.connected();
+  auto const event = bench.post(matrix_cards::waiting());
+  bench.adapter.reset();
+  for (int i = 0; i < 150; ++i) bench.hs.say("@eve:example.org", "m.room.message", Json::object({}), broken);
+  bench.hs.react(kBob, event);
+  for (int i = 0; i < 100; ++i) bench.hs.fault(broken + "/messages", net::HttpResponse{502, {}, "<html>"});
+  bench.start();
+  bench.loop.advance(1min);
+  CHECK(bench.engine.votes.size() == 1);
+  CHECK_FALSE(bench.engine.connected());
+  CHECK_THAT(bench.engine.states.back().second, Catch::Contains("can't be read back"));
+  bench.hs.react(kCarol, event);
+  bench.loop.advance(2min);
+  CHECK(bench.engine.votes.size() == 2);
+  bench.hs.faults.clear();
+  bench.loop.advance(2min);
+  CHECK(bench.engine.connected());
+}
+
 TEST_CASE("matrix sync: F25 a position that the homeserver forgot: each room goes on where it stood") {
   Bench bench;
   bench.connected();

@@ -2,12 +2,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "bot/net/http_client.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/unit/net/support.hpp"
 #include "tests/unit/teams/bench.hpp"
 
 using namespace cloud;
@@ -70,6 +75,41 @@ TEST_CASE("teams endpoint: leads into the same handler as the relay") {
   CHECK(caller.call(twice)->status == 400);  // no request at all: which of the two would count?
   CHECK(caller.call(caller.request("POST", "/api/messages", std::string(300'000, 'x')))->status == 413);
   CHECK(bench.sink.votes.size() == 1);
+}
+
+TEST_CASE("teams endpoint: strangers whose bodies never end take no room from those whom a token vouches for") {
+  Bench bench;
+  bench.settings.relay.reset();
+  bench.settings.endpoint = teams::EndpointSettings{.address = "127.0.0.1", .port = 0};
+  bench.start();
+  Caller caller(bench);
+  auto const activity = [&](std::string const& id) { return core::dump(execute(data("approve"), id)); };
+  REQUIRE(caller.call(caller.request("POST", "/api/messages", activity("f:1")))->status == 200);  // the keys are known
+  // Without a token a request is refused by its head; with one of nobody's it may send its body, in the strangers'
+  // room.
+  auto const stranger = keys::signed_by(keys::stranger(), bench.header(), core::dump(bench.claims()));
+  auto const hold = [&](std::string const& authorization) {
+    auto socket = net_test::connect_raw(bench.adapter->endpoint_port());
+    socket.write("POST /api/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + authorization +
+                 "Content-Length: 262144\r\n\r\n");
+    return socket;
+  };
+  std::vector<net_test::Socket> held;
+  std::optional<std::string> said;
+  for (int i = 0; i < 200; ++i) held.push_back(hold("Authorization: Bearer " + stranger + "\r\n"));
+  REQUIRE(bench.io.run_until(
+      [&] {
+        return std::ranges::any_of(held, [&](auto const& one) {
+          said = one.read_now();
+          return said && said->starts_with("HTTP/1.1 503 ");  // their room is full
+        });
+      },
+      net_test::kPatience));
+  CHECK(caller.call(caller.request("POST", "/api/messages", activity("f:2")))->status == 200);
+  auto const nobody = hold("");
+  REQUIRE(bench.io.run_until([&] { return !(said = nobody.read_now()) || !said->empty(); }, net_test::kPatience));
+  CHECK_THAT(said.value_or(""), Catch::StartsWith("HTTP/1.1 401 "));
+  CHECK(bench.sink.votes.size() == 2);
 }
 
 TEST_CASE("teams endpoint: a certificate that was renewed is taken over by a reload, one that does not fit is not") {
