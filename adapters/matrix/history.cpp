@@ -9,7 +9,7 @@ namespace matrix {
 
 namespace {
 
-constexpr unsigned kTries = 3;  // then the others go on without this room, until it is read again
+constexpr unsigned kTries = 2;  // then the others go on without this room, until it is read again
 constexpr unsigned kMaxPages = 100;
 constexpr std::size_t kMaxEvents = 5000;  // one gap; more is not a gap but a room that lived without us
 
@@ -45,7 +45,7 @@ void History::next(std::shared_ptr<Reading> const& reading) {
   if (!reading->gap.from.empty()) call.query.emplace_back("from", reading->gap.from);
   if (!reading->gap.to.empty()) call.query.emplace_back("to", reading->gap.to);
   call.tries = kTries;
-  call.timeout = std::chrono::seconds(60);
+  call.timeout = std::chrono::seconds(30);
   call.max_bytes = kMaxPageBytes;
   client_.call(std::move(call),
                alive_.guard([this, reading](Client::Outcome const& outcome) { answered(reading, outcome); }));

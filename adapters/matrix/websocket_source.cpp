@@ -67,7 +67,8 @@ void WebSocketSource::stop() {
   stopped_ = true;
   alive_.end();
   history_.stop();
-  for (auto const timer : {hello_timer_, ping_timer_, pong_timer_, fill_timer_, dial_timer_}) parts_.loop.cancel(timer);
+  for (auto const timer : {hello_timer_, ping_timer_, pong_timer_, fill_timer_, unread_timer_, dial_timer_})
+    parts_.loop.cancel(timer);
   socket_.reset();
   held_.clear();
 }
@@ -108,7 +109,7 @@ void WebSocketSource::dial() {
 }
 
 void WebSocketSource::drop(std::string const& why) {
-  for (auto* timer : {&hello_timer_, &ping_timer_, &pong_timer_, &fill_timer_}) {
+  for (auto* timer : {&hello_timer_, &ping_timer_, &pong_timer_, &fill_timer_, &unread_timer_}) {
     parts_.loop.cancel(*timer);
     *timer = 0;
   }
@@ -132,7 +133,7 @@ void WebSocketSource::ended(net::WebSocketEnd const& end) {
     std::string const why =
         "Another process has connected to the Matrix proxy with this as_token and taken this one's place: nothing "
         "arrives here any more. Stop one of the two, then restart this one.";
-    for (auto* timer : {&hello_timer_, &ping_timer_, &pong_timer_, &fill_timer_}) {
+    for (auto* timer : {&hello_timer_, &ping_timer_, &pong_timer_, &fill_timer_, &unread_timer_}) {
       parts_.loop.cancel(*timer);
       *timer = 0;
     }
@@ -225,7 +226,11 @@ void WebSocketSource::deliver(Transaction transaction) {
     if (id != 0 && link == link_ && socket_) socket_->send(transaction_ack(id, txn));
   });
   // What comes in there now must not pass what was not read: reading back gives it once more.
-  std::erase_if(transaction.events, [this](Event const& event) { return unread_.contains(event.room); });
+  std::erase_if(transaction.events, [this](Event const& event) {
+    auto const room = unread_.find(event.room);
+    if (room != unread_.end()) room->second = true;
+    return room != unread_.end();
+  });
   inbox_.take(std::move(transaction.events), acknowledge);
   if (inbox_.open() >= kMaxOpen && greeted_)
     drop("more events wait for an answer than may; connecting again when they have it");
@@ -263,20 +268,51 @@ void WebSocketSource::back_fill_room(std::shared_ptr<std::deque<std::string>> co
   }
   history_.read({room, {}, {}}, alive_.guard([this, rooms, room](std::vector<Event> events, History::End end) {
     if (end == History::End::failed) {
-      unread_.insert(room);
-    } else if (end == History::End::found) {
-      if (!events.empty()) ++counters_.gaps;
-      inbox_.take(std::move(events), {});
-    } else if (!events.empty()) {
-      parts_.log.error(
-          "matrix room: what came in meanwhile can't be told from what was handled; only what takes back counts",
-          {{"room", core::printable_ascii(room, 255)}});
-      auto redactions = take_out_redactions(events);
-      inbox_.skip(room, events);
-      inbox_.take(std::move(redactions), {});
+      unread_.emplace(room, false);
+    } else {
+      take_read(room, std::move(events), end);
     }
     back_fill_room(rooms);
   }));
+}
+
+void WebSocketSource::take_read(std::string const& room, std::vector<Event> events, History::End end) {
+  if (events.empty()) return;
+  if (end == History::End::found) {
+    ++counters_.gaps;
+    return inbox_.take(std::move(events), {});
+  }
+  parts_.log.error(
+      "matrix room: what came in meanwhile can't be told from what was handled; only what takes back counts",
+      {{"room", core::printable_ascii(room, 255)}});
+  auto redactions = take_out_redactions(events);
+  inbox_.skip(room, events);
+  inbox_.take(std::move(redactions), {});
+}
+
+// Each room for itself, while what comes in the others goes on.
+void WebSocketSource::read_unread() {
+  unread_timer_ = 0;
+  std::vector<std::string> rooms;
+  for (auto const& [room, missed] : unread_) rooms.push_back(room);
+  for (auto const& room : rooms) read_unread(room);
+}
+
+void WebSocketSource::read_unread(std::string const& room) {
+  unread_.at(room) = false;
+  history_.read({room, {}, {}},
+                alive_.guard([this, room, fill = counters_.back_fills](std::vector<Event> events, History::End end) {
+                  auto const at = unread_.find(room);
+                  if (fill != counters_.back_fills || at == unread_.end()) return;  // all were read anew since
+                  if (end == History::End::failed) return read_unread_later();
+                  take_read(room, std::move(events), end);
+                  if (at->second) return read_unread(room);  // more was said meanwhile
+                  unread_.erase(at);
+                }));
+}
+
+void WebSocketSource::read_unread_later() {
+  if (unread_timer_ == 0) unread_timer_ = parts_.loop.call_after(kFillEvery, alive_.guard([this] { read_unread(); }));
 }
 
 void WebSocketSource::filled() {
@@ -284,14 +320,7 @@ void WebSocketSource::filled() {
   if (std::exchange(fill_again_, false)) return back_fill();
   for (auto& transaction : std::exchange(held_, {})) deliver(std::move(transaction));
   if (!greeted_) return;
-  if (!unread_.empty()) {
-    parts_.loop.cancel(fill_timer_);
-    fill_timer_ = parts_.loop.call_after(kFillEvery, alive_.guard([this] {
-      fill_timer_ = 0;
-      back_fill();
-    }));
-    return;
-  }
+  if (!unread_.empty()) read_unread_later();
   if (noticed_ || parts_.loop.now() - greeted_at_ >= kFillFor) return;
   parts_.loop.cancel(fill_timer_);
   fill_timer_ = parts_.loop.call_after(kFillEvery, alive_.guard([this] {

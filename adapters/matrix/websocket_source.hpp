@@ -8,8 +8,8 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +46,10 @@ class WebSocketSource : public EventSource {
   void back_fill();
   void back_fill_room(std::shared_ptr<std::deque<std::string>> const& rooms);
   void filled();
+  void take_read(std::string const& room, std::vector<Event> events, History::End end);
+  void read_unread();
+  void read_unread(std::string const& room);
+  void read_unread_later();
 
   Parts parts_;
   Settings const& settings_;
@@ -59,8 +63,10 @@ class WebSocketSource : public EventSource {
   bool open_ = false, greeted_ = false, filling_ = false, fill_again_ = false, noticed_ = false, stopped_ = false;
   core::Time greeted_at_{};
   std::int64_t last_ping_ = 0, awaited_ping_ = 0;
-  ports::Loop::TimerId hello_timer_ = 0, ping_timer_ = 0, pong_timer_ = 0, fill_timer_ = 0, dial_timer_ = 0;
-  std::set<std::string> unread_;  // rooms that could not be read back: nothing of them counts until they are
+  ports::Loop::TimerId hello_timer_ = 0, ping_timer_ = 0, pong_timer_ = 0, fill_timer_ = 0, unread_timer_ = 0,
+                       dial_timer_ = 0;
+  // Rooms that could not be read back, and whether more was said there since: nothing of them counts until they are.
+  std::map<std::string, bool> unread_;
   std::deque<Transaction> held_;  // that came while rooms were read back
   Alive alive_;
 };

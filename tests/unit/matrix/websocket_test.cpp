@@ -112,6 +112,52 @@ TEST_CASE("matrix websocket: what was lost in a broken link is read back after t
   CHECK(bench.engine.connected());
 }
 
+TEST_CASE("matrix websocket: a room that can't be read back holds no other up, and loses nothing") {
+  Bench bench(kWebSocket);
+  std::string const broken = "!aaa:example.org";
+  bench.settings.channels = {broken, kRoom};
+  bench.make_room(broken);
+  for (auto const* user : {kBot, kBob.c_str()}) bench.hs.join(user, broken);
+  bench.connected();
+  auto const event = bench.post(matrix_cards::waiting());
+  bench.adapter.reset();
+  bool const slow = GENERATE(false, true);
+  auto const fails = [&] {
+    for (int i = 0; i < 30; ++i)
+      bench.hs.fault(broken + "/messages", net::HttpResponse{502, {}, ""}, false, slow ? core::Duration(30s) : 0s);
+  };
+  fails();
+  bench.connected();
+  auto const stay = [&](core::Duration time) {  // pings answered
+    for (; time > 0s; time -= 5s) {
+      bench.loop.advance(5s);
+      auto const& sent = bench.wire().sent;
+      if (std::ranges::any_of(sent, [](Json const& frame) { return frame["command"].text() == "ping"; })) bench.pong();
+    }
+  };
+  stay(90s);  // it was tried and given up
+  auto const transact = [&](std::string const& id, std::string const& room) {
+    auto said = bench.hs.rooms[room].timeline.back();
+    bench.receive(core::dump(Json::object({{"status", "ok"},
+                                           {"id", 7},
+                                           {"command", "transaction"},
+                                           {"txn_id", id},
+                                           {"events", Json::array({said.set("room_id", room)})}})));
+    stay(5s);
+  };
+  bench.hs.react(kBob, event);
+  transact("1", kRoom);
+  CHECK(bench.engine.votes.size() == 1);
+  bench.hs.say(kBob, "m.room.message", Json::object({{"msgtype", "m.text"}, {"body", "!countersign list"}}), broken);
+  transact("2", broken);
+  CHECK(bench.engine.commands.empty());
+  bench.hs.faults.clear();
+  stay(1min);
+  CHECK(bench.proxy.wires.size() == 1);
+  REQUIRE(bench.engine.commands.size() == 1);
+  CHECK(bench.engine.votes.size() == 1);
+}
+
 TEST_CASE("matrix websocket: also across a restart, from the last handled event") {
   Bench bench(kWebSocket);
   bench.connected();
