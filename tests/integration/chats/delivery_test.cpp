@@ -77,7 +77,12 @@ ON_EACH("T12 T13 duplicate: one click in many deliveries is one vote, across a k
   REQUIRE(chat.wait_connected());
   auto const id = kit.ask("witness-two");
   auto const notes = kit.state_dir() / "notes", kept = kit / "notes-of-before";
-  if (fs::exists(notes)) fs::copy(notes, kept, fs::copy_options::recursive);
+  REQUIRE(kit.wait([&] {  // a note is written beside itself and renamed, which a copy under way stumbles over
+    std::error_code missed;
+    fs::remove_all(kept);
+    if (fs::exists(notes)) fs::copy(notes, kept, fs::copy_options::recursive, missed);
+    return !missed;
+  }));
   chat.deliver_twice(1);
   auto const click = chat.click("bob", id);
   REQUIRE(click);
