@@ -22,13 +22,15 @@ void read_version(Map const& root) {
 }
 
 void warn_of_exposed_secrets(Config const& config, Places const& places, Problems& problems) {
-  auto const look = [&](Secret const& secret, std::string const& path) {
-    auto const why = secret.exposure();
+  using Readers = Secret::Readers;
+  auto const look = [&](Secret const& secret, std::string const& path, Readers readers = Readers::own_group) {
+    auto const why = secret.exposure(readers);
     if (!why) return;
     auto const found = places.find(path + "=");
-    problems.warning(found == places.end() ? Place{} : found->second, path + ": " + *why, "chmod 600");
+    problems.warning(found == places.end() ? Place{} : found->second, path + ": " + *why,
+                     readers == Readers::owner ? "chmod 600" : "chmod 600, or 640, root's, with the service's group");
   };
-  look(config.ledger.key, "ledger.key");
+  look(config.ledger.key, "ledger.key", Readers::owner);  // with another mode it is refused
   look(config.api.key, "api.key");
   for (auto const& [name, collector] : config.collectors) {
     auto const* http = std::get_if<HttpCollector>(&collector.source);

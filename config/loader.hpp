@@ -37,7 +37,7 @@ LoadOutcome load(std::string_view text, std::string file_name);
 
 // Reads the file (regular, at most kMaxConfigBytes) and loads it; what can't be read is a problem at 1:1
 // and `unreadable`, with path and reason.
-// Also warns of secret files that other users can read: the only look outside the text.
+// Also warns of secret files that others can read: the only look outside the text.
 LoadOutcome load_file(std::string const& path);
 
 // `countersign check`: a line a problem, "file:line:col: error: message (hint)", and one line that sums up.

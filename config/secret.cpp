@@ -113,10 +113,13 @@ core::Result<SecretValue> Secret::resolve() const {
   return value;
 }
 
-std::optional<std::string> Secret::exposure() const {
+std::optional<std::string> Secret::exposure(Readers readers) const {
   if (kind_ != Kind::file) return std::nullopt;
   struct stat info {};
-  if (::stat(name_.c_str(), &info) != 0 || (info.st_mode & (S_IRWXG | S_IRWXO)) == 0) return std::nullopt;
+  if (::stat(name_.c_str(), &info) != 0) return std::nullopt;
+  bool const handed_over =
+      readers == Readers::own_group && info.st_uid == 0 && (::geteuid() == 0 || info.st_gid == ::getegid());
+  if ((info.st_mode & (S_IRWXG | S_IRWXO) & ~(handed_over ? S_IRGRP : 0U)) == 0) return std::nullopt;
   char mode[8];
   std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(info.st_mode) & 07777U);
   return "the file " + name_ + " has mode " + mode + ": other users than its owner may read or change it";

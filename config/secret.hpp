@@ -50,9 +50,12 @@ class Secret {
   // message ever holds the value.
   core::Result<SecretValue> resolve() const;
 
-  // A sentence when the file could be read by other users (mode & 077), else nothing. A warning, because a mode can be
-  // right in ways that we can't see (a private mount, an ACL).
-  std::optional<std::string> exposure() const;
+  // Who may read a secret's file: its owner alone, or with a file of root's the group of this process too, which is how
+  // root hands it to an account (0640). Whose group it is that account alone can tell: root takes any.
+  enum class Readers { owner, own_group };
+  // A sentence when others could read or change the file, else nothing. A warning, because a mode can be right in ways
+  // that we can't see (a private mount, an ACL).
+  std::optional<std::string> exposure(Readers readers = Readers::own_group) const;
 
   friend bool operator==(Secret const&, Secret const&) = default;
 

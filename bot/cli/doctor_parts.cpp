@@ -96,11 +96,16 @@ std::optional<std::string> secret_of(config::Secret const& secret, std::string c
                                      SecretKind kind) {
   auto const value = secret.resolve();
   if (!value) {
-    findings.must_mend(about, "The secret can't be read: " + value.error().message + ".",
-                       "Put it into the " + secret.describe() + ", readable for the account that runs the service.");
+    // What systemd hands over is there only while the service runs.
+    findings.must_mend(
+        about, "The secret can't be read: " + value.error().message + ".",
+        secret.name().starts_with("/run/credentials/")
+            ? "Start the service first, and ask as its account or as root: systemd puts it there then."
+            : "Put it into the " + secret.describe() + ", readable for the account that runs the service.");
     return std::nullopt;
   }
-  if (auto const why = secret.exposure()) findings.advise(about, *why + ".", "chmod 600 it.");
+  if (auto const why = secret.exposure())
+    findings.advise(about, *why + ".", "chmod 600 it, or 640, root's, with the service's group.");
   auto const bytes = value->reveal();
   if (kind == SecretKind::token && std::ranges::any_of(bytes, [](char c) { return c <= 0x20 || c >= 0x7f; })) {
     findings.must_mend(about, "The secret holds a blank or a control character.",

@@ -91,11 +91,11 @@ TEST_CASE("a moved secret leaves nothing behind") {
   CHECK(third.reveal() == "token");
 }
 
-TEST_CASE("a secret file that others can read is a warning, a private or missing one is none") {
+TEST_CASE("a ledger key that others can read is a warning, a private or missing one is none") {
   TempFolder const folder;
   auto const key = folder.write("key", "x");
   auto const file = folder.write("countersign.yaml", config_test::replaced(std::string(config_test::kBase),
-                                                                           "/etc/countersign/ledger_ed25519", key));
+                                                                           "/var/lib/countersign/ledger_ed25519", key));
   auto const load_with_mode = [&](mode_t mode) {
     REQUIRE(::chmod(key.c_str(), mode) == 0);
     auto outcome = config::load_file(file);
@@ -114,6 +114,37 @@ TEST_CASE("a secret file that others can read is a warning, a private or missing
   }
   ::unlink(key.c_str());
   CHECK(config::load_file(file).problems.empty());
+}
+
+TEST_CASE("a token of root's that the service's group alone can read is no warning, any other reader is one") {
+  if (::geteuid() != 0) return;  // only root gives files away
+  TempFolder const folder;
+  REQUIRE(::chmod(folder.path.c_str(), 0755) == 0);
+  auto const token = folder.write("token", "x");
+  constexpr uid_t kAccount = 64201, kOther = 64202;
+  struct Row {
+    uid_t owner;
+    gid_t group;
+    mode_t mode;
+    bool fine_for_account, fine_for_root;
+  };
+  for (auto const& row :
+       {Row{0, kAccount, 0640, true, true}, Row{0, kAccount, 0440, true, true}, Row{0, kOther, 0640, false, true},
+        Row{0, kAccount, 0660, false, false}, Row{0, kAccount, 0644, false, false},
+        Row{kAccount, kAccount, 0640, false, false}, Row{kAccount, kAccount, 0600, true, true}}) {
+    CAPTURE(row.owner, row.group, row.mode);
+    REQUIRE(::chown(token.c_str(), row.owner, row.group) == 0);
+    REQUIRE(::chmod(token.c_str(), row.mode) == 0);
+    auto const secret = Secret::from_file(token);
+    CHECK(secret.exposure().has_value() != row.fine_for_root);
+    CHECK(secret.exposure(Secret::Readers::owner).has_value() == ((row.mode & 077) != 0));
+    REQUIRE(::setegid(kAccount) == 0);
+    REQUIRE(::seteuid(kAccount) == 0);
+    bool const said = secret.exposure().has_value();
+    REQUIRE(::seteuid(0) == 0);
+    REQUIRE(::setegid(0) == 0);
+    CHECK(said != row.fine_for_account);
+  }
 }
 
 TEST_CASE("a collector's token that others can read is a warning, too") {
