@@ -53,9 +53,14 @@ void read_guid(Map const& map, std::string_view key, std::string& out, std::stri
 
 Slack read_slack(Map const& map) {
   Slack slack;
-  if (map.text("workspace", slack.workspace) && !is_slack_id(slack.workspace, "TE"))
-    map.error("workspace", "is " + shown(slack.workspace) + ", which is no Slack team id",
-              "it looks like T0EX and stands in the URL of Slack in a browser");
+  if (map.text("workspace", slack.workspace) && !is_slack_id(slack.workspace, "T")) {
+    if (is_slack_id(slack.workspace, "E"))
+      map.error("workspace", "is " + shown(slack.workspace) + ", the id of an organisation, which is not served",
+                "install the app in one workspace and write the id of that, T…");
+    else
+      map.error("workspace", "is " + shown(slack.workspace) + ", which is no Slack team id",
+                "it looks like T0EX and stands in the URL of Slack in a browser");
+  }
   if (read_base_url(map, "api_url", slack.api_url)) end_with_slash(slack.api_url);
   map.secret("app_token", slack.app_token);
   map.secret("bot_token", slack.bot_token);

@@ -69,6 +69,7 @@ Row const kRows[] = {
     {"{slack: C0INC}", "{@@teams: \"19:inc@thread.tacv2\"}", "there is no chat.teams", kWarning},
     {"{slack: C0INC}", "{teams: \"19:inc@thread.tacv2\"}", "has no Slack id, so nothing is posted there", kWarning},
     {"workspace: T0EX", "workspace: @@example", "no Slack team id"},
+    {"workspace: T0EX", "workspace: @@E0ORG", "the id of an organisation, which is not served"},
     {"app_token: {env: SLACK_APP_TOKEN}", "app_token: @@xapp-1-SECRET", "{env: NAME} or {file: /path}"},
     {"app_token: {env: SLACK_APP_TOKEN}", "app_token: @@{evn: SLACK_APP_TOKEN}", "{env: NAME} or {file: /path}"},
     {"app_token: {env: SLACK_APP_TOKEN}", "app_token: @@{env: A, file: /b}", "give env or file, not both"},
@@ -237,7 +238,7 @@ Row const kRows[] = {
     {"expires: 30m", "expires: @@60d", "between 100ms and 30d"},
     // ledger, state, sandbox, api, redact
     {"path: /var/lib/countersign/ledger.git", "path: @@ledger.git", "no absolute path"},
-    {"key: {file: /etc/countersign/ledger_ed25519}", "key: @@{env: KEY}", "must be a file"},
+    {"key: {file: /var/lib/countersign/ledger_ed25519}", "key: @@{env: KEY}", "must be a file"},
     {"durability: local", "durability: @@remote", "not in this release"},
     {"remotes: []", "remotes: @@[origin]", "not in this release"},
     {"state: {path: /var/lib/countersign/state,", "state: {path: @@/var/lib/countersign/ledger.git,",
