@@ -26,7 +26,7 @@ void read_ledger(Map const& root, Config& config) {
     map.error("path", "makes the path of the state beside it too long for the runner's socket",
               "choose a shorter one, or give state.path with at most " + std::to_string(kMaxStatePath) + " bytes");
   if (map.secret("key", config.ledger.key) && config.ledger.key.kind() == Secret::Kind::env)
-    map.error("key", "must be a file", "write {file: /etc/countersign/ledger_ed25519}; keygen makes it");
+    map.error("key", "must be a file", "write {file: /var/lib/countersign/ledger_ed25519}; keygen makes it");
   std::string durability;
   if (map.text("durability", durability) && durability != "local")
     map.error("durability", "is " + shown(durability) + ", which is not in this release", "write local");

@@ -214,7 +214,7 @@ void add_ledger(CLI::App& app, Action& action) {
   init_command->add_flag("--json", making->json, "Print JSON");
   init_command->footer(
       "Example:\n  countersign ledger init --ledger /var/lib/countersign/ledger.git --key "
-      "/etc/countersign/ledger_ed25519\nExit code 0: done; 2: wrong use; 3: it could not be made.");
+      "/var/lib/countersign/ledger_ed25519\nExit code 0: done; 2: wrong use; 3: it could not be made.");
   init_command->callback(
       [&action, making] { action = [making] { return init(making->ledger, making->key, making->json); }; });
 

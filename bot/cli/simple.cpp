@@ -110,7 +110,8 @@ void add_keygen(CLI::App& app, Action& action) {
       ->type_name("FILE");
   command->add_flag("--json", *json, "Print JSON");
   command->footer(
-      "Examples:\n  countersign keygen --out /etc/countersign/ledger_ed25519\nGive the fingerprint to the auditor on "
+      "Examples:\n  countersign keygen --out /var/lib/countersign/ledger_ed25519\nGive the fingerprint to the auditor "
+      "on "
       "another way than the ledger itself.\nExit code 0: done; 2: wrong use; 3: it could not be written.");
   command->callback([&action, path, json] {
     action = [path, json] {

@@ -62,7 +62,7 @@ policies:
     self_approval: false
     justification: {approver: optional, requester: required}
     expires: 30m
-ledger: {path: /var/lib/countersign/ledger.git, key: {file: /etc/countersign/ledger_ed25519}, durability: local, remotes: []}
+ledger: {path: /var/lib/countersign/ledger.git, key: {file: /var/lib/countersign/ledger_ed25519}, durability: local, remotes: []}
 state: {path: /var/lib/countersign/state, side: /run/countersign}
 sandbox: {mode: basic, writable: []}
 api: {listen: "127.0.0.1:8080"}

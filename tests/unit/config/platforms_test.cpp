@@ -34,7 +34,7 @@ runbooks:
   uptime: {summary: Uptime, steps: [{name: show, run: [uptime]}], policy: one-sre}
 policies:
   one-sre: {request: [dev, sre], approve: [{group: sre}]}
-ledger: {path: /var/lib/countersign/ledger.git, key: {file: /etc/countersign/ledger_ed25519}}
+ledger: {path: /var/lib/countersign/ledger.git, key: {file: /var/lib/countersign/ledger_ed25519}}
 )";
 
 Config load_good(std::string_view text) {

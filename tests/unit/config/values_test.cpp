@@ -89,7 +89,7 @@ TEST_CASE("values: collectors, triggers, wiring") {
   CHECK(rule.cooldown == 10min);
   CHECK(rule.max_per_hour == 6);
   CHECK(config.ledger.path == "/var/lib/countersign/ledger.git");
-  CHECK(config.ledger.key == Secret::from_file("/etc/countersign/ledger_ed25519"));
+  CHECK(config.ledger.key == Secret::from_file("/var/lib/countersign/ledger_ed25519"));
   CHECK(config.state.path == "/var/lib/countersign/state");
   CHECK(config.state.side == "/run/countersign");
   CHECK(config.api.host == "127.0.0.1");
