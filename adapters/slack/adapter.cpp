@@ -246,7 +246,7 @@ std::vector<ports::Figure> Adapter::figures() const {
   };
   return {
       figure("connections", "Sockets to Slack that are open", c.connected),
-      figure("foreign_instance", "1 while another instance shares the app token: clicks are refused", c.foreign),
+      figure("foreign_instance", "1 while another instance shares the app token: approvals are refused", c.foreign),
       figure("dials_total", "Sockets dialled", c.dials),
       figure("connections_lost_total", "Sockets that broke without Slack's announcement", c.lost),
       figure("refreshes_total", "Sockets replaced because Slack announced their end", c.refreshes),

@@ -281,7 +281,7 @@ void SocketMode::disconnect(std::shared_ptr<Link> const& link, Disconnect const&
         suspicious_ = true;
         set_foreign(true,
                     "another instance is connected with this app token (Slack takes no more connections, and only " +
-                        std::to_string(ours()) + " are ours): stop it; no click counts until then");
+                        std::to_string(ours()) + " are ours): stop it; no approval counts until then");
         probe_later();
       }
       return drop(link, "the app has more than 10 connections: find who else uses its app token", kCrowdedRetry);
@@ -389,7 +389,7 @@ void SocketMode::look_for_strangers(std::shared_ptr<Link> const& link, std::int6
     if (more)
       set_foreign(true, "another instance is connected with this app token (" + std::to_string(counted) +
                             " connections, " + std::to_string(ours()) +
-                            " of ours): stop it; no click counts until then");
+                            " of ours): stop it; no approval counts until then");
     suspicious_ = foreign_;  // until it ends
     if (suspicious_) probe_later();
   } else if (more && !suspicious_) {
