@@ -13,6 +13,7 @@ namespace cli::doctor {
 namespace {
 
 constexpr int kSoonDays = 21;
+constexpr char const* kRenew = "Renew it and reload the service (SIGHUP).";
 constexpr std::size_t kMaxPemBytes = 1u << 20;
 
 template <auto Free>
@@ -65,11 +66,9 @@ void look_at_certificate(std::string const& certificate_file, std::string const&
     return findings.must_mend("endpoint", "The certificate is not in force yet.",
                               "See that this host's clock is right.");
   auto const days = days_until(X509_get0_notAfter(certificate.get()));
-  if (days < 0)
-    return findings.must_mend("endpoint", "The certificate has expired.", "Renew it and restart the service.");
+  if (days < 0) return findings.must_mend("endpoint", "The certificate has expired.", kRenew);
   if (days < kSoonDays)
-    findings.advise("endpoint", "The certificate expires in " + std::to_string(days) + " days.",
-                    "Renew it and restart the service.");
+    findings.advise("endpoint", "The certificate expires in " + std::to_string(days) + " days.", kRenew);
   if (X509_NAME_cmp(X509_get_subject_name(certificate.get()), X509_get_issuer_name(certificate.get())) == 0) {
     findings.advise("endpoint", "The certificate vouches for itself; Microsoft takes publicly trusted ones only.",
                     "Get one of a public authority, or put a proxy that has one before the bot.");

@@ -229,8 +229,8 @@ void Engine::locked_out(std::string const& platform, std::string const& why) {
       .text =
           name +
           " has locked the bot out: messages there are not brought up to date, and clicks there may not "
-          "arrive, until an operator mends it and, if the configuration was changed for it, has it reloaded. What is "
-          "pending stays pending, and can be decided here.",
+          "arrive, until an operator mends it and reloads the service (restarts it, where systemd hands it its secrets "
+          "or the section chat was changed). What is pending stays pending, and can be decided here.",
       .mention = {},
       .block = why,
       .block_label = "What is wrong there"};

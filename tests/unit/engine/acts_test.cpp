@@ -267,6 +267,8 @@ TEST_CASE("F22 a platform that refuses our credentials is told of on the others,
   }
   REQUIRE(notes(rig.other).size() == 1);
   CHECK_THAT(notes(rig.other)[0], Catch::StartsWith("!inc Slack has locked the bot out") &&
+                                      Catch::Contains("until an operator mends it and reloads the service") &&
+                                      Catch::Contains("restarts it, where systemd") &&
                                       Catch::EndsWith("token_revoked: install the app again"));
   CHECK(notes(rig.chat).empty());
   CHECK(rig.engine->platforms_locked_out() == std::set<std::string>{"slack"});
