@@ -75,6 +75,8 @@ def read_pages(program, sources):
             for command in re.findall(r"(?:^|[;&|] *|sudo |=\S* +|--rm .* countersign )countersign +(.*)", line):
                 check_command(program, f"{page}: {line}", shlex.split(command.replace("…", "x"), comments=True))
                 count += 1
+            for name in re.findall(r"(?:^|\s)(deploy/[\w./-]+)", line):
+                assert (sources / name).exists(), f"{page}: there is no {name}"
         for name in re.findall(r"`(?:sudo )?(deploy/[a-z/]+)[ `]", text):
             assert (sources / name).exists(), f"{page}: there is no {name}"
     assert count >= 12, count
@@ -89,8 +91,16 @@ def ten_minutes(program, sources):
     (folder / "var").mkdir()
     (block,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
     (folder / "etc/countersign.yaml").write_text(elsewhere(block))
+    # What the service's account needs for it: tokens that it can read, and polkit's word for the unit that it restarts.
+    lines = list(code_lines(text))
+    for token in re.findall(r"token: \{file: (\S+)\}", block):
+        assert f"sudo install -m 640 -g countersign /dev/stdin {token}" in lines, token
+    (unit,) = re.findall(r"run: \[systemctl, restart, (\S+)\]", block)
+    (rule,) = re.findall(r"(deploy/\S+\.rules) /etc/polkit-1/rules\.d/", text)
+    assert f'"{unit}"' in (sources / rule).read_text() and f"`{unit}`" in text, unit
+    assert any("systemd-sysusers" in line and "systemd-tmpfiles" in line for line in lines)
     ran = []
-    for line in code_lines(text):
+    for line in lines:
         if line.startswith("countersign ") and line.split()[1] in ("keygen", "ledger", "check", "explain"):
             run(elsewhere(line), folder, program)
             ran.append(line.split()[1])
