@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
@@ -11,6 +12,7 @@
 #include <optional>
 
 #include "bot/net/io.hpp"
+#include "bot/net/name_lookup.hpp"
 
 namespace net {
 
@@ -28,12 +30,14 @@ struct Io::Impl {
   std::optional<boost::asio::signal_set> signals{};
   std::function<void(int)> on_signal{};
   std::atomic<bool> stop_asked = false;
+  NameLookup names{[this](std::function<void()> work) { boost::asio::post(context, std::move(work)); }};
 
   void wait_for_signal();
 };
 
 namespace detail {
 inline boost::asio::io_context& context_of(Io& io) { return io.impl().context; }
+inline NameLookup& names_of(Io& io) { return io.impl().names; }
 }  // namespace detail
 
 }  // namespace net

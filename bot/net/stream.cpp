@@ -245,7 +245,6 @@ class Connector final : public Connecting, public std::enable_shared_from_this<C
         tls_(std::move(tls)),
         rules_(std::move(rules)),
         deadline_(std::chrono::steady_clock::now() + limit),
-        resolver_(context_of(io)),
         done_(std::move(done)) {}
 
   void start() {
@@ -257,31 +256,33 @@ class Connector final : public Connecting, public std::enable_shared_from_this<C
       return;
     }
     if (rules_.resolve) {
-      auto const found = rules_.resolve(url_.host);
-      for (auto const& text : found ? *found : std::vector<std::string>{}) {
-        if (auto const address = asio::ip::make_address(text, error); !error) offer(address);
-      }
+      if (auto const found = rules_.resolve(url_.host)) offer_all(*found);
       io_.post([self = shared_from_this()] { self->next_address(); });
       return;
     }
-    auto const found = [self = shared_from_this()](error_code failure, tcp::resolver::results_type const& results) {
+    names_of(io_).find(url_.host, [self = shared_from_this()](NameLookup::Found const& found) {
       if (!self->done_) return;
-      if (failure)
-        return self->fail(Errc::resolve_failed, "The name " + self->url_.host + " was not found: " + failure.message());
-      for (auto const& result : results) self->offer(result.endpoint().address());
+      if (!found.error.empty())
+        return self->fail(Errc::resolve_failed, "The name " + self->url_.host + " was not found: " + found.error);
+      self->offer_all(found.addresses);
       self->next_address();
-    };
-    resolver_.async_resolve(url_.host, std::to_string(url_.port), found);
+    });
   }
 
   void cancel() override {
     done_ = nullptr;
-    resolver_.cancel();
     io_.cancel(attempt_);
     if (stream_) stream_->close();
   }
 
  private:
+  void offer_all(std::vector<std::string> const& addresses) {
+    for (auto const& text : addresses) {
+      error_code error;
+      if (auto const address = asio::ip::make_address(text, error); !error) offer(address);
+    }
+  }
+
   // One of the peer's addresses, if it may be connected to.
   void offer(asio::ip::address const& address) {
     // A name that claims to be this machine must be it: plain text goes nowhere else.
@@ -349,7 +350,6 @@ class Connector final : public Connecting, public std::enable_shared_from_this<C
   std::shared_ptr<TlsContext> tls_;
   DialRules rules_;
   std::chrono::steady_clock::time_point deadline_;
-  tcp::resolver resolver_;
   std::function<void(Result<Stream>)> done_;
   std::vector<tcp::endpoint> addresses_{};
   std::size_t tried_ = 0;
