@@ -305,12 +305,15 @@ struct RunnerEvents {
   virtual void runner_ready(std::string const& run_as, core::Confinement const& can) = 0;
   // The socket of the runner for this `run_as` ended: its steps are being killed.
   virtual void runner_gone(std::string const& run_as, std::string const& why) = 0;
+  // What follows is this runner's word, and counts only for requests that are bound to its `run_as`.
   // Answer to check(): it would run this, confined so.
-  virtual void runner_accepted(std::string const& request, core::Confinement const& confinement) = 0;
-  virtual void runner_refused(std::string const& request, std::string const& why) = 0;  // answer to check()
-  virtual void runner_output(std::string const& request, std::string const& step,
+  virtual void runner_accepted(std::string const& run_as, std::string const& request,
+                               core::Confinement const& confinement) = 0;
+  virtual void runner_refused(std::string const& run_as, std::string const& request,
+                              std::string const& why) = 0;  // answer to check()
+  virtual void runner_output(std::string const& run_as, std::string const& request, std::string const& step,
                              std::string const& text) = 0;  // redacted
-  virtual void runner_finished(std::string const& request, core::Json const& result,
+  virtual void runner_finished(std::string const& run_as, std::string const& request, core::Json const& result,
                                std::string const& output) = 0;  // run.json's result part; also a refused run()
 };
 

@@ -27,17 +27,19 @@ class RunnerKeeper final : public ports::Runner, private ports::RunnerEvents {
 
   void runner_ready(std::string const& run_as, core::Confinement const& can) override;
   void runner_gone(std::string const& run_as, std::string const& why) override;
-  void runner_accepted(std::string const& request, core::Confinement const& how) override {
-    events_->runner_accepted(request, how);
+  void runner_accepted(std::string const& run_as, std::string const& request, core::Confinement const& how) override {
+    events_->runner_accepted(run_as, request, how);
   }
-  void runner_refused(std::string const& request, std::string const& why) override {
-    events_->runner_refused(request, why);
+  void runner_refused(std::string const& run_as, std::string const& request, std::string const& why) override {
+    events_->runner_refused(run_as, request, why);
   }
-  void runner_output(std::string const& request, std::string const& step, std::string const& text) override {
-    events_->runner_output(request, step, text);
+  void runner_output(std::string const& run_as, std::string const& request, std::string const& step,
+                     std::string const& text) override {
+    events_->runner_output(run_as, request, step, text);
   }
-  void runner_finished(std::string const& request, core::Json const& result, std::string const& output) override {
-    events_->runner_finished(request, result, output);
+  void runner_finished(std::string const& run_as, std::string const& request, core::Json const& result,
+                       std::string const& output) override {
+    events_->runner_finished(run_as, request, result, output);
   }
 
   net::Io& io_;

@@ -77,17 +77,19 @@ class Runners::Other final : private ports::RunnerEvents {
     if (std::exchange(was_ready_, false)) events_->runner_gone(run_as, why);
     if (events_ != nullptr) later(why);
   }
-  void runner_accepted(std::string const& request, core::Confinement const& how) override {
-    events_->runner_accepted(request, how);
+  void runner_accepted(std::string const& run_as, std::string const& request, core::Confinement const& how) override {
+    events_->runner_accepted(run_as, request, how);
   }
-  void runner_refused(std::string const& request, std::string const& why) override {
-    events_->runner_refused(request, why);
+  void runner_refused(std::string const& run_as, std::string const& request, std::string const& why) override {
+    events_->runner_refused(run_as, request, why);
   }
-  void runner_output(std::string const& request, std::string const& step, std::string const& text) override {
-    events_->runner_output(request, step, text);
+  void runner_output(std::string const& run_as, std::string const& request, std::string const& step,
+                     std::string const& text) override {
+    events_->runner_output(run_as, request, step, text);
   }
-  void runner_finished(std::string const& request, core::Json const& result, std::string const& output) override {
-    events_->runner_finished(request, result, output);
+  void runner_finished(std::string const& run_as, std::string const& request, core::Json const& result,
+                       std::string const& output) override {
+    events_->runner_finished(run_as, request, result, output);
   }
 
   net::Io& io_;
@@ -130,8 +132,9 @@ void Runners::check(std::string request, std::string run_as) {
 void Runners::run(std::string request, std::string run_as) {
   if (run_as.empty()) return own_.run(std::move(request), {});
   if (auto const found = others_.find(run_as); found != others_.end()) return found->second->run(request);
-  io_.post([this, request = std::move(request)] {
-    if (events_ != nullptr) events_->runner_finished(request, runbooks::refused_json("There is no such runner."), "");
+  io_.post([this, request = std::move(request), run_as = std::move(run_as)] {
+    if (events_ != nullptr)
+      events_->runner_finished(run_as, request, runbooks::refused_json("There is no such runner."), "");
   });
 }
 

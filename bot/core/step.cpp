@@ -317,8 +317,17 @@ void on(Stepper& step, Posted const& event) {
   step.effects.push_back(Refresh{event.request});  // what happened while it was being posted
 }
 
+// The request that a runner speaks of; nothing, and a warning, if it is not its own: another account's runner, which
+// may be anybody's there, has no say in it.
+RequestState const* of_runner(Stepper& step, RequestId const& id, std::string const& run_as) {
+  auto const* request = step.state.request(id);
+  if (!request || !request->bound || is_of_runner(*request, run_as)) return request;
+  step.effects.push_back(Warn{foreign_runner(*request, run_as)});
+  return nullptr;
+}
+
 void on(Stepper& step, RunnerAccepted const& event) {
-  auto const* request = step.state.request(event.request);
+  auto const* request = of_runner(step, event.request, event.run_as);
   if (!request || request->phase != Phase::approved) return;
   if (queue_place(step.state, *request)) return;  // its turn has not come: it is asked about again
   if (event.confinement.sandbox != request->bound->sandbox) {
@@ -364,14 +373,14 @@ void on(Stepper& step, RunnerAccepted const& event) {
 // An answer to check(). A refused order to run comes as RunEnded: here it could as well be a late answer to a check,
 // and the run that was ordered meanwhile would have an end on record while it goes on.
 void on(Stepper& step, RunnerRefused const& event) {
-  auto const* request = step.state.request(event.request);
+  auto const* request = of_runner(step, event.request, event.run_as);
   if (!request || request->phase != Phase::approved) return;
   step.end_run(*request, "failed", "refused_by_runner", visible_text(event.why));
   step.start_next();
 }
 
 void on(Stepper& step, RunEnded const& event) {
-  auto const* request = step.state.request(event.request);
+  auto const* request = of_runner(step, event.request, event.run_as);
   if (!request || request->phase != Phase::running) return;
   auto const id = request->id;
   // The report comes from another process, perhaps of another user: what does not apply is no reason to stop.
@@ -463,6 +472,18 @@ std::optional<Time> next_due(State const& state) {
   }
   for (auto const& [account, refusals] : state.refusals) consider(refusals.since + std::chrono::minutes(1));
   return due;
+}
+
+bool is_of_runner(RequestState const& request, std::string_view run_as) {
+  return request.bound && request.bound->run_as == run_as;
+}
+
+std::string foreign_runner(RequestState const& request, std::string_view run_as) {
+  auto const name = [](std::string_view of) {
+    return of.empty() ? std::string("the service's own runner") : "the runner of " + std::string(of);
+  };
+  return name(run_as) + " spoke of " + request.id.str() + ", which is for " + name(request.bound->run_as) +
+         ": ignored; find out what runs under that account";
 }
 
 bool stands_in(RequestState const& request, std::string_view platform, std::string_view address) {

@@ -116,18 +116,23 @@ struct Posted {
   std::uint32_t number = 0;  // of the intent
   Json ref;
 };
+// `run_as` of these three: whose runner says so; empty: the service's own. Of a request that is bound to another one it
+// changes nothing (is_of_runner).
 struct RunnerAccepted {
   RequestId request;
   Confinement confinement{};
+  std::string run_as{};
 };
 struct RunnerRefused {
   RequestId request;
   std::string why;
+  std::string run_as{};
 };
 struct RunEnded {
   RequestId request;
   Json result;         // the runner's result (bot/runbooks)
   std::string output;  // redacted
+  std::string run_as{};
 };
 struct RunLost {  // recorded as started, and nobody can say how it ended, or it was never ordered
   RequestId request;
@@ -213,6 +218,12 @@ std::optional<Time> next_due(State const& state);
 
 // The label that names those whose values came with a signal and not from the configuration.
 inline constexpr std::string_view kFromSignal = "from_signal";
+
+// Whether the request is bound to the runner of this account (empty: the service's own): no other one has a say in its
+// run. No before it is opened.
+bool is_of_runner(RequestState const& request, std::string_view run_as);
+// What the log says of a runner of another account that spoke of this request, which must be bound.
+std::string foreign_runner(RequestState const& request, std::string_view run_as);
 
 // Whether a message of this request was posted, or is about to be, at this address of this platform.
 bool stands_in(RequestState const& request, std::string_view platform, std::string_view address);

@@ -172,7 +172,8 @@ void Engine::pump() {
     }
     if (auto const* accepted = std::get_if<core::RunnerAccepted>(&waiting.event.what)) {
       auto const* request = state_.request(accepted->request);  // not its turn yet: it is asked about again
-      if (request && request->phase == core::Phase::approved) asked_runner_.erase(accepted->request);
+      if (request && request->phase == core::Phase::approved && core::is_of_runner(*request, accepted->run_as))
+        asked_runner_.erase(accepted->request);
     }
     batch_.push_back(std::move(waiting));
   }

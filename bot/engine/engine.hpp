@@ -79,10 +79,13 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   // RunnerEvents
   void runner_ready(std::string const& run_as = {}, core::Confinement const& can = {}) override;
   void runner_gone(std::string const& run_as, std::string const& why) override;
-  void runner_accepted(std::string const& request, core::Confinement const& confinement = {}) override;
-  void runner_refused(std::string const& request, std::string const& why) override;
-  void runner_output(std::string const& request, std::string const& step, std::string const& text) override;
-  void runner_finished(std::string const& request, core::Json const& result, std::string const& output) override;
+  void runner_accepted(std::string const& run_as, std::string const& request,
+                       core::Confinement const& confinement = {}) override;
+  void runner_refused(std::string const& run_as, std::string const& request, std::string const& why) override;
+  void runner_output(std::string const& run_as, std::string const& request, std::string const& step,
+                     std::string const& text) override;
+  void runner_finished(std::string const& run_as, std::string const& request, core::Json const& result,
+                       std::string const& output) override;
 
   // RequestDesk
   void ask(core::Asked ask, std::function<void(core::Reply)> done) override;

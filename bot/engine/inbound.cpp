@@ -304,34 +304,42 @@ void Engine::runner_gone(std::string const& run_as, std::string const& why) {
   }
 }
 
-void Engine::runner_accepted(std::string const& request, core::Confinement const& confinement) {
+void Engine::runner_accepted(std::string const& run_as, std::string const& request,
+                             core::Confinement const& confinement) {
   auto const id = core::RequestId::parse(request);
   auto const* approved = id ? state_.request(*id) : nullptr;
-  if (!approved || approved->phase != core::Phase::approved) {
-    if (id) enqueue(core::RunnerAccepted{*id, confinement});
+  // A stranger's word is the core's to refuse, and no reason to ask a platform.
+  if (!approved || approved->phase != core::Phase::approved || !core::is_of_runner(*approved, run_as)) {
+    if (id) enqueue(core::RunnerAccepted{*id, confinement, run_as});
     return;
   }
   // The last look at who approved it (T30, T38). A runner that ends meanwhile runs nothing: the next one is asked anew.
-  auto const& run_as = approved->bound->run_as;
   when_accounts_known(
       *approved, std::nullopt,
       [this, alive = std::weak_ptr<int>(alive_), id = *id, confinement, run_as, life = runner_lives_[run_as]] {
-        if (!alive.expired() && runner_lives_[run_as] == life) enqueue(core::RunnerAccepted{id, confinement});
+        if (!alive.expired() && runner_lives_[run_as] == life) enqueue(core::RunnerAccepted{id, confinement, run_as});
       });
 }
 
-void Engine::runner_refused(std::string const& request, std::string const& why) {
-  if (auto const id = core::RequestId::parse(request)) {
-    asked_runner_.erase(*id);
-    enqueue(core::RunnerRefused{*id, why});
-  }
+void Engine::runner_refused(std::string const& run_as, std::string const& request, std::string const& why) {
+  auto const id = core::RequestId::parse(request);
+  if (!id) return;
+  if (auto const* asked = state_.request(*id); !asked || core::is_of_runner(*asked, run_as)) asked_runner_.erase(*id);
+  enqueue(core::RunnerRefused{*id, why, run_as});
 }
 
-void Engine::runner_output(std::string const& request, std::string const& step, std::string const& text) {
-  if (auto const id = core::RequestId::parse(request)) live_.output(*id, step, text);
+void Engine::runner_output(std::string const& run_as, std::string const& request, std::string const& step,
+                           std::string const& text) {
+  auto const id = core::RequestId::parse(request);
+  auto const* running = id ? state_.request(*id) : nullptr;
+  if (!running || !running->bound) return;
+  if (!core::is_of_runner(*running, run_as))
+    return parts_.log.warn("refused", {{"why", core::foreign_runner(*running, run_as)}});
+  live_.output(*id, step, text);
 }
 
-void Engine::runner_finished(std::string const& request, core::Json const& result, std::string const& output) {
+void Engine::runner_finished(std::string const& run_as, std::string const& request, core::Json const& result,
+                             std::string const& output) {
   auto const id = core::RequestId::parse(request);
   if (!id) return;
   auto text = output;  // the runner knows the built-in kinds of secrets; the configured ones are ours
@@ -341,7 +349,7 @@ void Engine::runner_finished(std::string const& request, core::Json const& resul
     clean(explanation);
     report.set("explanation", std::move(explanation));
   }
-  enqueue(core::RunEnded{*id, std::move(report), std::move(text)});
+  enqueue(core::RunEnded{*id, std::move(report), std::move(text), run_as});
 }
 
 // --- desk -----------------------------------------------------------------------------------------------------------

@@ -184,10 +184,16 @@ struct RunnerClient::Impl {
         self.io.cancel(std::exchange(self.timer, 0));
         events.runner_ready(self.options.run_as, said.can);
       }
-      void operator()(Accepted const& said) const { events.runner_accepted(said.request, said.confinement); }
-      void operator()(Refused const& said) const { tell_refused(events, said.kind, said.request, said.why); }
-      void operator()(Output const& said) const { events.runner_output(said.request, said.step, said.text); }
-      void operator()(Finished const& said) const { events.runner_finished(said.request, said.result, said.output); }
+      void operator()(Accepted const& said) const {
+        events.runner_accepted(self.options.run_as, said.request, said.confinement);
+      }
+      void operator()(Refused const& said) const { self.tell_refused(said.kind, said.request, said.why); }
+      void operator()(Output const& said) const {
+        events.runner_output(self.options.run_as, said.request, said.step, said.text);
+      }
+      void operator()(Finished const& said) const {
+        events.runner_finished(self.options.run_as, said.request, said.result, said.output);
+      }
       void operator()(Ended const& said) const {
         self.last_words = core::one_line(said.why, kMaxWhy);
         self.gone(self.last_words);
@@ -201,14 +207,13 @@ struct RunnerClient::Impl {
     if (is_ready && id) return channel->send(encode(Order{kind, *id}));
     auto why = id ? std::string("The runner is not ready.") : id.error().message;
     io.post([weak = std::weak_ptr<int>(alive), this, kind, request, why = std::move(why)] {
-      if (weak.lock() && events != nullptr) tell_refused(*events, kind, request, why);
+      if (weak.lock() && events != nullptr) tell_refused(kind, request, why);
     });
   }
 
-  static void tell_refused(ports::RunnerEvents& events, Order::Kind kind, std::string const& request,
-                           std::string const& why) {
-    if (kind == Order::Kind::check) return events.runner_refused(request, why);
-    events.runner_finished(request, refused_json(why), "");
+  void tell_refused(Order::Kind kind, std::string const& request, std::string const& why) const {
+    if (kind == Order::Kind::check) return events->runner_refused(options.run_as, request, why);
+    events->runner_finished(options.run_as, request, refused_json(why), "");
   }
 
   void gone(std::string why) {

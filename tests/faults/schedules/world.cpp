@@ -69,12 +69,12 @@ struct Disk final : rig::FakeLedger {
 // The runner: says yes, runs for a moment, and remembers across restarts what it started.
 struct Runner final : rig::FakeRunner {
   void check(std::string request, std::string) override {
-    later(0s, [request](engine::Engine& engine) { engine.runner_accepted(request); });
+    later(0s, [request](engine::Engine& engine) { engine.runner_accepted("", request); });
   }
   void run(std::string request, std::string) override {
     if (!started.insert(request).second) again = request;
     later(2s, [request](engine::Engine& engine) {
-      engine.runner_finished(request, rig::Rig::result("succeeded", "", 0), "done\n");
+      engine.runner_finished("", request, rig::Rig::result("succeeded", "", 0), "done\n");
     });
   }
   std::function<void(core::Duration, std::function<void(engine::Engine&)>)> later;

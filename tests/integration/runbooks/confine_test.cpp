@@ -181,6 +181,7 @@ TEST_CASE("T46 run_as: the runner of an account carries out what names it, and n
   CHECK(rig.run(1).result["state"].text() == "succeeded");
   CHECK(rig.refusal(2).find("acts as deploy") != std::string::npos);
   CHECK(rig.refusal(3).find("to run as root") != std::string::npos);
+  CHECK(rig.events.speakers == std::set<std::string>{"deploy"});
   CHECK(runbooks::started_markers(rig.state) == std::vector<std::string>{id(1)});
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,17 +50,25 @@ struct Events : ports::RunnerEvents {
     can = how;
   }
   void runner_gone(std::string const&, std::string const& why) override { gone = why; }
-  void runner_accepted(std::string const& request, core::Confinement const& how) override {
+  void runner_accepted(std::string const& run_as, std::string const& request, core::Confinement const& how) override {
+    speakers.insert(run_as);
     accepted.push_back(request);
     confinement = how;
   }
-  void runner_refused(std::string const& request, std::string const& why) override { refused[request] = why; }
-  void runner_output(std::string const& request, std::string const& name, std::string const& text) override {
+  void runner_refused(std::string const& run_as, std::string const& request, std::string const& why) override {
+    speakers.insert(run_as);
+    refused[request] = why;
+  }
+  void runner_output(std::string const& run_as, std::string const& request, std::string const& name,
+                     std::string const& text) override {
+    speakers.insert(run_as);
     if (text.empty()) return begun.push_back(name);
     ++pieces;
     live[request + " " + name] += text;
   }
-  void runner_finished(std::string const& request, core::Json const& result, std::string const& output) override {
+  void runner_finished(std::string const& run_as, std::string const& request, core::Json const& result,
+                       std::string const& output) override {
+    speakers.insert(run_as);
     // An order to run that was refused: nothing began.
     if (result["cause"].text() == "refused_by_runner" && result["steps"].at_index(0).is_null()) {
       refused[request] = result["explanation"].text();
@@ -70,6 +79,7 @@ struct Events : ports::RunnerEvents {
   }
   int readies = 0, pieces = 0;
   std::optional<std::string> gone;
+  std::set<std::string> speakers;  // run_as of every runner that said something about a request
   std::vector<std::string> accepted, begun;
   core::Confinement confinement, can;  // of the last accepted; of the runner
   std::map<std::string, std::string> refused, live;

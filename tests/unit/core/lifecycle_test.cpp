@@ -31,6 +31,26 @@ TEST_CASE("T13 a run is started once, and one that a crash cut off is never repe
   check_same(story);
 }
 
+TEST_CASE("T46 a runner of another account than the request is bound to has no say in its run") {
+  Story story;
+  auto const id = story.open();
+  story.vote("bob", id);
+  auto const ignored = [&](auto event) {
+    event.run_as = "deploy";
+    story.send(std::move(event));
+    CHECK(story.kinds() == "");
+    CHECK(story.count<StartRun>() == 0);
+    CHECK(story.count<Warn>() == 1);
+  };
+  ignored(RunnerAccepted{id});
+  ignored(RunnerRefused{id, "no"});
+  CHECK(story.phase(id) == Phase::approved);
+  story.send(RunnerAccepted{id});
+  ignored(RunEnded{id, Json::object({{"state", "succeeded"}, {"cause", Json()}}), ""});
+  CHECK(story.phase(id) == Phase::running);
+  check_same(story);
+}
+
 TEST_CASE("restart: collecting collects again, approved starts only before it expires") {
   Story story;
   story.send(story.asked(Actor::person("alice"), "restart-service", {{"service", "web"}}));

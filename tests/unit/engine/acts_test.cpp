@@ -161,10 +161,10 @@ TEST_CASE("T67 a request that was forgotten is named as long over by whatever is
   auto const view = rig.engine->view({"slack", "U0CAROL"}, over.str(), vote.binding, core::Verdict::approve);
   REQUIRE(view.has_error());
   CHECK_THAT(view.error().message, Catch::Contains("is long over"));
-  rig.engine->runner_output(over.str(), "act", "late");
-  rig.engine->runner_accepted(over.str());
-  rig.engine->runner_refused(over.str(), "late");
-  rig.engine->runner_finished(over.str(), Rig::result("succeeded", "", 0), "");
+  rig.engine->runner_output("", over.str(), "act", "late");
+  rig.engine->runner_accepted("", over.str());
+  rig.engine->runner_refused("", over.str(), "late");
+  rig.engine->runner_finished("", over.str(), Rig::result("succeeded", "", 0), "");
   rig.loop.advance(11min);
   CHECK(rig.approve("bob", repeated)->at(0).state == State::recorded);  // it stands without what it repeats
   rig.start();

@@ -37,7 +37,7 @@ TEST_CASE("an approval reaches the runner only after its entry is durable, and a
   CHECK(rig.runner.checks == std::vector<std::string>{id.str()});
   if (rig.ledger.waiting) rig.ledger.finish();  // what the message's update brought
   rig.settle();
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   REQUIRE(rig.ledger.waiting);
   CHECK(rig.ledger.waiting->first.front().kind == "run.started");

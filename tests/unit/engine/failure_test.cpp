@@ -175,7 +175,7 @@ TEST_CASE("F2 a start is on record before anything goes by it: until then the ma
   Rig rig;
   auto const id = rig.open();
   rig.approve("bob", id);
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   REQUIRE(rig.phase(id) == Phase::running);
   std::optional<std::size_t> forgotten;
@@ -212,11 +212,11 @@ TEST_CASE("a full disk: what the runner reports meanwhile is recorded afterwards
   Rig rig;
   auto const id = rig.open();
   rig.approve("bob", id);
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   REQUIRE(rig.phase(id) == Phase::running);
   rig.ledger.fail_with = {core::Errc::no_space};
-  rig.engine->runner_finished(id.str(), Rig::result("succeeded", "", 0), "done\n");
+  rig.engine->runner_finished("", id.str(), Rig::result("succeeded", "", 0), "done\n");
   rig.settle();
   CHECK(rig.phase(id) == Phase::running);
   CHECK(rig.forgotten.empty());

@@ -117,7 +117,7 @@ TEST_CASE("T30 groups: who is taken out is out within 30 s, and a start waits fo
   CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
   rig.slack.accounts.erase("U0BOB");
   rig.loop.advance(30s);
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   CHECK(rig.runner.runs.empty());
   CHECK(rig.phase(id) == core::Phase::interrupted);
@@ -217,7 +217,7 @@ TEST_CASE("accounts: asked about every 30 s while a request waits for them, so t
   CHECK(rig.approve("carol", id)->at(0).state == State::recorded);
   CHECK(rig.phase(id) == core::Phase::approved);
   rig.slack.hang = false;
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   CHECK(rig.phase(id) == core::Phase::running);
   rig.loop.advance(35s);  // nobody waits for them any more
@@ -311,7 +311,7 @@ TEST_CASE("T30 T39 accounts: when Slack can't be asked, what it said counts for 
   REQUIRE(rig.phase(id) == core::Phase::approved);
   rig.slack.fails = true;
   rig.loop.advance(62s);
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   CHECK(rig.runner.runs.empty());
   CHECK(rig.phase(id) == core::Phase::approved);
@@ -319,7 +319,7 @@ TEST_CASE("T30 T39 accounts: when Slack can't be asked, what it said counts for 
   rig.slack.fails = false;
   rig.loop.advance(30s);
   REQUIRE_FALSE(rig.runner.checks.empty());
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   CHECK(rig.phase(id) == core::Phase::running);
   CHECK(rig.ledger.broken == "");
@@ -337,7 +337,7 @@ TEST_CASE("T38 accounts: a high risk has them asked for the very vote and start"
   REQUIRE(rig.phase(id) == core::Phase::approved);
   rig.loop.advance(10s);
   rig.slack.inactive = {"U0BOB"};
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   CHECK(rig.slack.askings("U0BOB") == 3);
   CHECK(rig.phase(id) == core::Phase::interrupted);
@@ -369,7 +369,7 @@ TEST_CASE("accounts: a start that waits for a group that can't be read goes roun
   std::size_t checks = 0;
   for (int i = 0; i < 3'000; ++i) {
     for (; checks < rig.runner.checks.size() && checks < 1'000; ++checks) {
-      rig.engine->runner_accepted(rig.runner.checks[checks]);
+      rig.engine->runner_accepted("", rig.runner.checks[checks]);
       rig.settle();
     }
     rig.loop.advance(100ms);
@@ -379,7 +379,7 @@ TEST_CASE("accounts: a start that waits for a group that can't be read goes roun
   CHECK(rig.slack.asked.size() - asked < 120);
   groups.fails = false;
   rig.loop.advance(31s);
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   CHECK(rig.phase(id) == core::Phase::running);
 }
@@ -430,7 +430,7 @@ TEST_CASE("accounts: a runner that ends while they are asked about has accepted 
   CHECK(rig.approve("bob", id)->at(0).state == State::recorded);
   REQUIRE(rig.phase(id) == core::Phase::approved);
   rig.slack.hang = true;
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   rig.runner.up = false;
   rig.engine->runner_gone({}, "killed");
@@ -441,7 +441,7 @@ TEST_CASE("accounts: a runner that ends while they are asked about has accepted 
   rig.settle();
   CHECK(rig.phase(id) == core::Phase::approved);
   CHECK(rig.runner.runs.empty());
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   CHECK(rig.phase(id) == core::Phase::running);
 }

@@ -9,18 +9,18 @@ using core::Phase;
 core::RequestId running(Rig& rig) {
   auto const id = rig.open();
   rig.approve("bob", id);
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   return id;
 }
 
 void ends(Rig& rig, core::RequestId const& id) {
-  rig.engine->runner_finished(id.str(), Rig::result("succeeded", "", 0), "done\n");
+  rig.engine->runner_finished("", id.str(), Rig::result("succeeded", "", 0), "done\n");
   rig.settle();
 }
 
 void say(Rig& rig, core::RequestId const& id, std::string const& text) {
-  rig.engine->runner_output(id.str(), "act", text);
+  rig.engine->runner_output("", id.str(), "act", text);
   rig.settle();
 }
 

@@ -251,7 +251,7 @@ TEST_CASE("an update that failed is made once the platform takes it, and a newer
   }
   SECTION("sooner, with news") {
     rig.chat.refuse_updates = false;
-    rig.engine->runner_refused(id.str(), "no");
+    rig.engine->runner_refused("", id.str(), "no");
     rig.settle();
     CHECK(rig.chat.messages[0].body["buttons"] == Json(0));
     auto const then = rig.chat.updates;

@@ -15,12 +15,12 @@ TEST_CASE("T13 an approved request is given to the runner once, and a second rep
   rig.approve("bob", id);
   rig.engine->runner_ready();  // the runner came back meanwhile: it is asked again, but
   rig.settle();
-  rig.engine->runner_accepted(id.str());
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   CHECK(rig.runner.runs == std::vector<std::string>{id.str()});
-  rig.engine->runner_finished(id.str(), Rig::result("succeeded", "", 0), "");
-  rig.engine->runner_finished(id.str(), Rig::result("failed", "exit", 1), "");
+  rig.engine->runner_finished("", id.str(), Rig::result("succeeded", "", 0), "");
+  rig.engine->runner_finished("", id.str(), Rig::result("failed", "exit", 1), "");
   rig.settle();
   CHECK(rig.phase(id) == Phase::succeeded);
   CHECK(rig.ledger.count("run.started") == 1);
@@ -32,7 +32,7 @@ TEST_CASE("T13 a run cut off by a crash is interrupted, one never started not_st
   Rig rig;
   auto const id = rig.open();
   rig.approve("bob", id);
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   REQUIRE(rig.phase(id) == Phase::running);
   bool const began = GENERATE(true, false);
@@ -82,22 +82,22 @@ TEST_CASE("the runner's refusal ends the request with its words, a runner that d
   auto const id = rig.open();
   rig.approve("bob", id);
   SECTION("refused") {
-    rig.engine->runner_refused(id.str(), "the program changed");
+    rig.engine->runner_refused("", id.str(), "the program changed");
     rig.settle();
     CHECK(rig.phase(id) == Phase::failed);
     CHECK(rig.ledger.folded.request(id)->run->cause == "refused_by_runner");
   }
   SECTION("gone") {
-    rig.engine->runner_accepted(id.str());
+    rig.engine->runner_accepted("", id.str());
     rig.settle();
     rig.engine->runner_gone({}, "it was killed");
     rig.settle();
     CHECK(rig.phase(id) == Phase::interrupted);
   }
   SECTION("a report that nobody can read") {
-    rig.engine->runner_accepted(id.str());
+    rig.engine->runner_accepted("", id.str());
     rig.settle();
-    rig.engine->runner_finished(id.str(), Json::object({{"state", "splendid"}}), "");
+    rig.engine->runner_finished("", id.str(), Json::object({{"state", "splendid"}}), "");
     rig.settle();
     CHECK(rig.phase(id) == Phase::interrupted);
   }
@@ -111,7 +111,7 @@ TEST_CASE("T13 a start that is on record but never reached the runner is not_sta
   auto const id = rig.open();
   rig.approve("bob", id);
   rig.ledger.held = true;
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("", id.str());
   rig.settle();
   rig.runner.up = false;  // it dies while run.started becomes durable
   rig.ledger.held = false;
@@ -146,18 +146,18 @@ TEST_CASE("two requests on one lock run one after the other") {
   auto const other = rig.open("vacuum", {{"database", "audit"}});
   for (auto const& id : {first, second, other}) rig.approve("bob", id);
   CHECK(rig.runner.checks == std::vector<std::string>{first.str(), other.str()});
-  rig.engine->runner_accepted(second.str());  // it was not even asked
-  rig.engine->runner_accepted(first.str());
+  rig.engine->runner_accepted("", second.str());  // it was not even asked
+  rig.engine->runner_accepted("", first.str());
   rig.settle();
   // Whichever the runner took first, the other waits for its end.
   auto const running = rig.phase(first) == Phase::running ? first : second;
   auto const waiting = running == first ? second : first;
   CHECK(rig.phase(running) == Phase::running);
   CHECK(rig.phase(waiting) == Phase::approved);
-  rig.engine->runner_finished(running.str(), Rig::result("failed", "exit", 1), "");
+  rig.engine->runner_finished("", running.str(), Rig::result("failed", "exit", 1), "");
   rig.settle();
   CHECK(std::ranges::find(rig.runner.checks, waiting.str()) != rig.runner.checks.end());
-  rig.engine->runner_accepted(waiting.str());
+  rig.engine->runner_accepted("", waiting.str());
   rig.settle();
   CHECK(rig.phase(waiting) == Phase::running);
 }

@@ -16,13 +16,13 @@ std::string status(Rig& rig, core::RequestId const& id) {
 }
 
 void starts(Rig& rig, core::RequestId const& id) {
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted(rig.engine->state().request(id)->bound->run_as, id.str());
   rig.settle();
   REQUIRE(rig.phase(id) == Phase::running);
 }
 
 void ends(Rig& rig, core::RequestId const& id) {
-  rig.engine->runner_finished(id.str(), Rig::result("succeeded", "", 0), "");
+  rig.engine->runner_finished("", id.str(), Rig::result("succeeded", "", 0), "");
   rig.settle();
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("queue: cancelling what waits is recorded with its actor, starts nothi
   CHECK(rig.cancel(first, core::Actor::person("alice"))->front().code == Errc::conflict);  // it runs
   ends(rig, first);
   CHECK(rig.runner.checks.back() == third.str());
-  rig.engine->runner_accepted(second.str());  // asked before it was cancelled
+  rig.engine->runner_accepted("", second.str());  // asked before it was cancelled
   rig.settle();
   CHECK(rig.phase(second) == Phase::interrupted);
   CHECK(rig.ledger.broken.empty());
@@ -109,7 +109,7 @@ TEST_CASE("queue: many on one lock, over restarts at every step, run one at a ti
     auto const turn = core::startable(rig.engine->state());
     REQUIRE(turn.size() == 1);
     ran.push_back(turn.front());
-    for (auto const& id : order) rig.engine->runner_accepted(id.str());  // a runner that says yes to all
+    for (auto const& id : order) rig.engine->runner_accepted("", id.str());  // a runner that says yes to all
     rig.settle();
     CHECK(std::ranges::count_if(order, [&](auto const& id) { return rig.phase(id) == Phase::running; }) == 1);
     ends(rig, *std::ranges::find_if(order, [&](auto const& id) { return rig.phase(id) == Phase::running; }));
@@ -141,8 +141,8 @@ TEST_CASE("T13 a late refusal to a check is no end of the run that was ordered m
   auto const id = rig.open();
   rig.approve("bob", id);
   rig.ledger.held = true;
-  rig.engine->runner_accepted(id.str());
-  rig.engine->runner_refused(id.str(), "busy");  // while run.started is being written
+  rig.engine->runner_accepted("", id.str());
+  rig.engine->runner_refused("", id.str(), "busy");  // while run.started is being written
   rig.settle();
   rig.ledger.held = false;
   rig.ledger.finish();
@@ -204,7 +204,7 @@ TEST_CASE("run_as: a start that becomes durable while the next runner comes is o
   rig.engine->runner_ready("deploy");
   rig.approve("bob", id);
   rig.ledger.held = true;
-  rig.engine->runner_accepted(id.str());
+  rig.engine->runner_accepted("deploy", id.str());
   rig.settle();
   rig.engine->runner_gone("deploy", "it was killed");
   rig.engine->runner_ready("deploy");
@@ -215,18 +215,63 @@ TEST_CASE("run_as: a start that becomes durable while the next runner comes is o
   CHECK(rig.phase(id) == Phase::running);
 }
 
+TEST_CASE("T46 run_as: what a runner says of a request that is another one's to run changes nothing, and is logged") {
+  auto rules = fixture::rules();
+  rules.runbooks["vacuum"].run_as = "deploy";
+  Rig rig(rules);
+  rig.runner.others = {"deploy"};
+  rig.engine->runner_ready("deploy");
+  auto const stranger = GENERATE(as<std::string>{}, "", "deploy", "web");
+  std::string const owner = stranger == "deploy" ? "" : "deploy";
+  CAPTURE(owner, stranger);
+  auto const id = owner.empty() ? rig.open() : vacuum(rig);
+  auto const warnings = [&] {
+    return std::ranges::count_if(rig.log.lines(), [&](auto const& line) {
+      return line.fields.size() == 1 &&
+             line.fields.front().second.text().find("spoke of " + id.str()) != std::string::npos;
+    });
+  };
+  rig.approve("bob", id);
+  auto const asked = std::ranges::count(rig.runner.checks, id.str());
+  REQUIRE(asked == 1);
+  rig.engine->runner_accepted(stranger, id.str());
+  rig.engine->runner_refused(stranger, id.str(), "no");
+  rig.settle();
+  CHECK(rig.phase(id) == Phase::approved);
+  CHECK(rig.ledger.count("run.started") == 0);
+  CHECK(rig.ledger.count("run.finished") == 0);
+  CHECK(std::ranges::count(rig.runner.checks, id.str()) == asked);  // its own one has still to answer
+  CHECK(warnings() == 2);
+
+  rig.engine->runner_accepted(owner, id.str());
+  rig.settle();
+  REQUIRE(rig.phase(id) == Phase::running);
+  rig.engine->runner_output(stranger, id.str(), "act", "planted\n");
+  rig.engine->runner_finished(stranger, id.str(), Rig::result("succeeded", "", 0), "planted\n");
+  rig.loop.advance(1min);
+  CHECK(rig.phase(id) == Phase::running);
+  CHECK(warnings() == 4);
+  REQUIRE(rig.chat.live(id).size() == 1);
+  CHECK(rig.chat.live(id)[0].find("planted") == std::string::npos);
+
+  rig.engine->runner_finished(owner, id.str(), Rig::result("failed", "exit", 1), "true words\n");
+  rig.settle();
+  CHECK(rig.phase(id) == Phase::failed);
+  CHECK(rig.ledger.files.at(id.folder() + "/output.txt") == "true words\n");
+}
+
 TEST_CASE("sandbox: what the runner would do must be what was approved, and started.json says what is done") {
   Rig rig;
   auto const id = rig.open();
   rig.approve("bob", id);
-  rig.engine->runner_accepted(id.str(), {.sandbox = "strict", .cgroup = "kill"});
+  rig.engine->runner_accepted("", id.str(), {.sandbox = "strict", .cgroup = "kill"});
   rig.settle();
   CHECK(rig.phase(id) == Phase::failed);
   CHECK(rig.ledger.folded.request(id)->run->cause == "refused_by_runner");
   CHECK_FALSE(rig.ledger.files.contains(id.folder() + "/started.json"));
   auto const fine = rig.open();
   rig.approve("bob", fine);
-  rig.engine->runner_accepted(fine.str(), {.sandbox = "basic", .cgroup = "limits"});
+  rig.engine->runner_accepted("", fine.str(), {.sandbox = "basic", .cgroup = "limits"});
   rig.settle();
   CHECK(rig.phase(fine) == Phase::running);
   auto const started = core::parse_json(rig.ledger.files.at(fine.folder() + "/started.json")).value();

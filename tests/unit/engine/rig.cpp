@@ -288,9 +288,9 @@ ports::Answer Rig::type(std::string const& account, std::string const& text, std
 }
 
 void Rig::run_through(core::RequestId const& id) {
-  engine->runner_accepted(id.str());
+  engine->runner_accepted("", id.str());
   settle();
-  engine->runner_finished(id.str(), result("succeeded", "", 0), "done\n");
+  engine->runner_finished("", id.str(), result("succeeded", "", 0), "done\n");
   settle();
 }
 
