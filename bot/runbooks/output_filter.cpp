@@ -13,35 +13,38 @@ constexpr std::string_view kEnd = "-----END";
 
 std::string left_out(std::uint64_t bytes) { return "[" + std::to_string(bytes) + " bytes left out]\n"; }
 
-}  // namespace
-
-void HeadTail::append(std::string_view text) {
-  total_ += text.size();
-  if (!head_full_) {
-    auto const part = core::utf8_prefix(text, head_max_ - head_.size());
-    head_ += part;
-    text.remove_prefix(part.size());
-    head_full_ = !text.empty();
-  }
-  if (text.empty()) return;
-  if (text.size() > tail_max_) {
-    tail_.clear();
-    text = core::utf8_suffix(text, tail_max_);
-  }
-  tail_ += text;
-  if (tail_.size() > 2 * tail_max_) tail_ = std::string(core::utf8_suffix(tail_, tail_max_));
+// The longest beginning and end of whole lines that have at most `max_bytes`.
+std::string_view first_lines(std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  auto const feed = max_bytes == 0 ? std::string_view::npos : text.rfind('\n', max_bytes - 1);
+  return feed == std::string_view::npos ? std::string_view() : text.substr(0, feed + 1);
+}
+std::string_view last_lines(std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  auto const feed = text.find('\n', text.size() - max_bytes - 1);
+  return feed == std::string_view::npos ? std::string_view() : text.substr(feed + 1);
 }
 
-std::string HeadTail::text() const {
-  auto const tail = core::utf8_suffix(tail_, tail_max_);
-  auto const missing = total_ - head_.size() - tail.size();
-  std::string text = head_;
-  if (missing > 0) {
-    if (!text.empty() && text.back() != '\n') text += '\n';
-    text += left_out(missing);
+}  // namespace
+
+void HeadTail::append(std::string_view lines) {
+  total_ += lines.size();
+  (cut_ ? tail_ : head_) += lines;
+  if (!cut_ && head_.size() > max_) {
+    cut_ = true;
+    auto const kept = first_lines(head_, max_ / 2).size();
+    tail_ = head_.substr(kept);
+    head_.resize(kept);
   }
-  text += tail;
-  return text;
+  if (tail_.size() > 2 * max_) tail_ = std::string(tail());
+}
+
+std::string_view HeadTail::tail() const { return last_lines(tail_, max_ - head_.size()); }
+
+std::string HeadTail::text() const {
+  if (!cut_) return head_;
+  auto const last = tail();
+  return head_ + left_out(total_ - head_.size() - last.size()) + std::string(last);
 }
 
 std::string cut_middle(std::string_view text, std::size_t max_bytes) {
@@ -66,13 +69,15 @@ void OutputFilter::note(std::string_view line) { clean(std::string(line) + "\n")
 
 void OutputFilter::flush() {
   for (auto& part : parts_) {
-    if (part.held.empty() && !part.dropping) continue;
+    if (part.held.empty() && !part.dropping && !part.skipping) continue;
     pass(part, /*all=*/true);
     part = Part{};
   }
 }
 
 void OutputFilter::pass(Part& part, bool all) {
+  if (part.skipping) skip(part);
+  if (part.skipping) return;  // it has not ended
   if (part.dropping) {
     auto const end = part.held.find(kEnd);
     if (end == std::string::npos) {
@@ -104,13 +109,27 @@ void OutputFilter::pass(Part& part, bool all) {
   }
   if (part.held.size() <= kMaxLineHeld) return;
   if (part.held.find(kBegin) != std::string::npos) return drop(part);
-  // A line without an end. What the redactor could not yet recognise as a whole lies in the overlap.
-  redactor_.redact(part.held);
-  if (part.held.size() <= kLineOverlap) return;
-  auto const piece = core::utf8_prefix(part.held, part.held.size() - kLineOverlap);
-  std::string ready{piece};
-  part.held.erase(0, ready.size());
-  clean(ready + "\n");
+  // Whatever part of it were shown could end in half a secret of a kind that only the service knows.
+  note("[a line of more than " + std::to_string(kMaxLineHeld >> 10) + " KiB left out]");
+  part.skipping = true;
+  skip(part);
+}
+
+// Leaves out the rest of a line, and with it a key block that begins there: its next lines alone look like none.
+void OutputFilter::skip(Part& part) {
+  auto const end = part.held.find('\n');
+  if (auto const begin = part.held.find(kBegin); begin < end) {
+    part.held.erase(0, begin);
+    part.skipping = false;
+    part.dropping = true;
+    return note("[redacted: a key block]");
+  }
+  if (end != std::string::npos) {
+    part.held.erase(0, end + 1);
+    part.skipping = false;
+  } else if (part.held.size() >= kBegin.size()) {
+    part.held.erase(0, part.held.size() - kBegin.size() + 1);  // enough to recognise a beginning in two pieces
+  }
 }
 
 // Keeps an unfinished key block behind.

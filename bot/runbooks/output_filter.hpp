@@ -1,5 +1,6 @@
 // A step's output on its way out: redacted and made visible before anything is cut, kept or shown, so that no cut can
-// halve a secret. Pure; private to runbooks.
+// halve a secret of a built-in kind. The configured kinds the service alone knows: every cut is between two lines, so
+// that it still sees them whole. Pure; private to runbooks.
 #pragma once
 
 #include <array>
@@ -14,32 +15,33 @@
 
 namespace runbooks {
 
-inline constexpr std::size_t kMaxLineHeld = 64u << 10;  // of an unfinished line or key block: more passes in pieces
-inline constexpr std::size_t kLineOverlap = 4u << 10;   // of such a piece stays behind: longer than any secret we know
+inline constexpr std::size_t kMaxLineHeld = 64u << 10;  // of an unfinished line or key block: more is left out
 
-// Keeps the beginning and the end of a text within a number of bytes. Cuts are said, and never inside a code point.
+// Keeps the first and the last lines of a text within a number of bytes. Never a part of a line: one that is too long
+// is left out.
 class HeadTail {
  public:
-  explicit HeadTail(std::size_t max_bytes) : head_max_(max_bytes / 2), tail_max_(max_bytes - max_bytes / 2) {}
-  void append(std::string_view text);
-  bool truncated() const noexcept { return total_ > head_.size() + tail_.size() || tail_.size() > tail_max_; }
+  explicit HeadTail(std::size_t max_bytes) : max_(max_bytes) {}
+  void append(std::string_view lines);  // whole ones; the last of all may lack its line feed
+  bool truncated() const noexcept { return cut_; }
   std::string text() const;  // with a line "[N bytes left out]" where it was cut
 
  private:
-  std::size_t head_max_, tail_max_;
+  std::string_view tail() const;
+  std::size_t max_;
   std::uint64_t total_ = 0;
-  std::string head_{}, tail_{};
-  bool head_full_ = false;
+  std::string head_{}, tail_{};  // before the first cut all of it is in the head
+  bool cut_ = false;
 };
 
-// Cuts `text` to `max_bytes`, the line that says so included.
+// Cuts `text` to `max_bytes` of whole lines, the line that says so included.
 std::string cut_middle(std::string_view text, std::size_t max_bytes);
 
 class OutputFilter {
  public:
   using Sink = std::function<void(std::string_view text)>;
 
-  // `sink` gets whole lines of clean text as soon as they are known.
+  // `sink` gets whole lines of clean text as soon as they are known; of one that is too long it is only told.
   OutputFilter(ports::Redactor const& redactor, std::size_t keep_bytes, Sink sink);
 
   enum class Stream { out = 0, err = 1 };
@@ -56,8 +58,10 @@ class OutputFilter {
   struct Part {
     std::string held{};
     bool dropping = false;  // inside a key block that was too long to hold: nothing passes before its last line
+    bool skipping = false;  // inside a line that was too long to hold: nothing passes before its end
   };
   void pass(Part& part, bool all);
+  void skip(Part& part);
   void clean(std::string text);
   static void hold(Part& part, std::string& ready);
   void drop(Part& part);

@@ -68,14 +68,74 @@ TEST_CASE("output: a cut to the kept size never halves a secret") {
   }
 }
 
-TEST_CASE("output: a line without an end passes in pieces, its secrets blanked, in bounded memory") {
-  Bench bench;
+TEST_CASE("output: the service finds each secret of a kind that only it knows whole, wherever this is cut") {
   std::string text;
-  while (text.size() < 5 * kMaxLineHeld) text += "0123456789 " + std::string(kSecret);
-  bench.feed(text, 1000);
-  CHECK(bench.live.size() > kMaxLineHeld);
+  for (int i = 0; i < 500; ++i) text += std::string(static_cast<std::size_t>(i % 37), 'x') + " corp-zebra-key y\n";
+  auto const check_whole = [](std::string left) {
+    static constexpr std::string_view kConfigured = "corp-zebra-key";
+    for (auto at = left.find(kConfigured); at != std::string::npos; at = left.find(kConfigured))
+      left.erase(at, kConfigured.size());
+    CHECK(left.find("corp") == std::string::npos);
+    CHECK(left.find("-key") == std::string::npos);
+  };
+  for (std::size_t keep = 100; keep < 400; ++keep) {
+    CAPTURE(keep);
+    Bench bench(keep);
+    bench.feed(text, 4096);
+    bench.filter.flush();
+    REQUIRE(bench.filter.truncated());
+    CHECK(bench.filter.text().size() > keep / 2);
+    check_whole(bench.filter.text());
+    check_whole(cut_middle(text, keep));
+  }
+  LiveView view([&](std::string const&, std::string const& piece) { check_whole(piece); });
+  auto const now = LiveView::Clock::now();
+  for (int i = 0; i < 20; ++i) view.add(text, now);
+  view.flush();
+}
+
+TEST_CASE("output: what fits as a whole is kept as a whole, and a line that does not fit is left out and said") {
+  HeadTail kept(100);
+  kept.append(std::string(60, 'a') + "\n");
+  kept.append(std::string(38, 'b') + "\n");
+  CHECK_FALSE(kept.truncated());
+  CHECK(kept.text() == std::string(60, 'a') + "\n" + std::string(38, 'b') + "\n");
+  kept.append("c\n");
+  CHECK(kept.truncated());
+  CHECK(kept.text() == "[61 bytes left out]\n" + std::string(38, 'b') + "\nc\n");
+  HeadTail long_line(100);
+  long_line.append("first\n");
+  long_line.append(std::string(500, 'x') + "\n");
+  long_line.append("last\n");
+  CHECK(long_line.text() == "first\n[501 bytes left out]\nlast\n");
+}
+
+TEST_CASE(
+    "output: a line that is too long to hold is left out, in bounded memory, with the key block that begins in it") {
+  std::string endless;
+  while (endless.size() < 5 * kMaxLineHeld) endless += "0123456789 corp-zebra-key";
+  std::string const left_out = "[a line of more than 64 KiB left out]\n";
+  auto const piece = GENERATE(std::size_t{61}, std::size_t{1000}, std::size_t{1} << 16);
+  CAPTURE(piece);
+  Bench bench;
+  bench.feed("before\n" + endless, piece);
+  CHECK(bench.live == "before\n" + left_out);
+  SECTION("it ends") {
+    bench.feed("\nafter\n", piece);
+    CHECK(bench.live == "before\n" + left_out + "after\n");
+  }
+  SECTION("it never ends") {
+    bench.filter.flush();
+    CHECK(bench.live == "before\n" + left_out);
+    bench.feed("next attempt\n", piece);
+    CHECK(bench.live == "before\n" + left_out + "next attempt\n");
+  }
+  SECTION("a key block begins in it") {
+    bench.feed("-----BEGIN KEY-----\nMIIEvQIBADANBg\n-----END KEY-----\nafter\n", 7);
+    CHECK(bench.live == "before\n" + left_out + "[redacted: a key block]\nafter\n");
+  }
   bench.filter.flush();
-  CHECK(bench.filter.text().find("horse") == std::string::npos);
+  CHECK(bench.filter.text() == bench.live);
 }
 
 TEST_CASE("output: a key block waits for its end, and an endless one never passes") {
