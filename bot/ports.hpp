@@ -333,6 +333,7 @@ struct Runner {
 // that are durable when append returns. Called on the loop: the file is small and the case is rare.
 struct SideFile {
   virtual ~SideFile() = default;
+  // fsync_failed: nobody knows whether the next start will find the line; any other error: it will not.
   virtual Result<void> append(std::string_view line) = 0;
   // The same without holding the loop up, for a disk that hangs: `done` on the loop.
   virtual void append_aside(std::string line, std::function<void(Result<void>)> done) = 0;

@@ -138,13 +138,19 @@ Result<void> StateDir::side_append(core::Json const& value) const {
   if (size > 0 && ::pread(fd.get(), &last, 1, size - 1) != 1) return disk::error_of(errno, "reading", file);
   auto const line = (last == '\n' ? "" : "\n") + core::dump(value) + "\n";
   auto done = disk::write_all(*files_, fd.get(), line, file);
-  if (!done) {
-    if (::ftruncate(fd.get(), size) != 0) return disk::error_of(errno, "truncating", file);
-    return done;
-  }
-  done = disk::sync(*files_, fd.get(), file);
+  if (done) done = disk::sync(*files_, fd.get(), file);
   if (done && size == 0) done = disk::sync_folder(*files_, side_);
-  return done;
+  if (done) return done;
+  // Whoever is told that it is not kept must not find it acted on by the next start.
+  auto error = done.error();
+  bool const gone = ::ftruncate(fd.get(), size) == 0 && disk::sync(*files_, fd.get(), file);
+  if (!gone) {
+    error.code = Errc::fsync_failed;
+    error.message += " (and the line could not be taken back: nobody knows whether it is kept)";
+  } else if (error.code == Errc::fsync_failed) {
+    error.code = Errc::io;
+  }
+  return error;
 }
 
 Result<std::vector<core::Json>> StateDir::side_read() const {

@@ -64,7 +64,8 @@ class StateDir {
   Result<void> clear_fsync_failed() const;
 
   // The side file: one JSON value a line. A torn last line (a kill during append) is left out by side_read.
-  Result<void> side_append(core::Json const& value) const;  // durable on return
+  // Durable on success. fsync_failed: nobody knows whether side_read will find it; any other error: it will not.
+  Result<void> side_append(core::Json const& value) const;
   Result<std::vector<core::Json>> side_read() const;
   Result<void> side_clear() const;
 

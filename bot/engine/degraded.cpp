@@ -36,6 +36,10 @@ char const* const kCantWrite =
     "cancelling work.";
 char const* const kEnding =
     "Not recorded: the ledger can't be written, and the service ends until it can. Try again in a moment.";
+char const* const kUnsure =
+    "Nobody knows whether this is recorded: the ledger can't be written, and the disk failed while it was kept aside. "
+    "It "
+    "does nothing now, and may count after the service's next start. Act by hand and tell the operator.";
 char const* const kKept =
     "Not recorded yet: the ledger can't be written at the moment. It is kept aside for the service's next start.";
 
@@ -104,7 +108,7 @@ void Engine::keep_blind(Waiting const& waiting) {
       write_side(waiting.event), [this, alive = std::weak_ptr<int>(alive_), tell](core::Result<void> const& done) {
         if (alive.expired()) return;
         if (!done) parts_.log.error("the side file can't be written either", {{"why", done.error().message}});
-        tell(done ? kKept : kEnding);
+        tell(done ? kKept : done.error().code == core::Errc::fsync_failed ? kUnsure : kEnding);
       });
 }
 
@@ -137,8 +141,10 @@ void Engine::act_aside(Waiting waiting) {
       for (auto const& earlier : aside_) static_cast<void>(core::step(state_, earlier.event));
       return reply({.ticket = waiting.ticket,
                     .code = core::Errc::unavailable,
-                    .text = "Not recorded: neither the ledger nor the side file can be written. Act by hand and tell "
-                            "the operator."});
+                    .text = kept.error().code == core::Errc::fsync_failed
+                                ? kUnsure
+                                : "Not recorded: neither the ledger nor the side file can be written. Act by hand and "
+                                  "tell the operator."});
     }
     waiting.from_side = true;
   }

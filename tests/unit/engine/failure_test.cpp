@@ -194,6 +194,31 @@ TEST_CASE("a full disk: with no side file either, the person hears that nothing 
   CHECK(rig.engine->state().request(rig.one)->phase == Phase::pending);
 }
 
+TEST_CASE("where nobody knows whether the side file kept a no, its person hears that, and not that it is lost") {
+  SECTION("a full disk") {
+    Full rig;
+    rig.side.broken = true;
+    rig.side.fails_with = Errc::fsync_failed;
+    auto const denied = rig.deny("bob", rig.one);
+    CHECK(denied->front().state == State::not_recorded);
+    CHECK_THAT(denied->front().text, Catch::Contains("Nobody knows whether this is recorded") &&
+                                         Catch::Contains("Act by hand") && !Catch::Contains("Not recorded"));
+    CHECK(rig.engine->state().request(rig.one)->phase == Phase::pending);
+  }
+  SECTION("the service ends") {
+    Rig rig;
+    auto const id = rig.open();
+    rig.ledger.held = true;
+    rig.approve("bob", id);
+    auto const denied = rig.deny("carol", id);
+    rig.side.broken = true;
+    rig.side.fails_with = Errc::fsync_failed;
+    rig.ledger.fail(Errc::fsync_failed);
+    rig.settle();
+    CHECK_THAT(denied->at(0).text, Catch::Contains("Nobody knows whether this is recorded"));
+  }
+}
+
 TEST_CASE("a full disk: time that passes doesn't keep the service busy, and expiry holds") {
   Full rig;
   rig.loop.advance(29min);

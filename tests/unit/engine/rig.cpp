@@ -127,7 +127,7 @@ void FakeSide::append_aside(std::string line, std::function<void(core::Result<vo
 }
 
 core::Result<void> FakeSide::append(std::string_view line) {
-  if (broken) return core::make_error(Errc::no_space, "the side file is at fault");
+  if (broken) return core::make_error(fails_with, "the side file is at fault");
   lines.emplace_back(line);
   return {};
 }

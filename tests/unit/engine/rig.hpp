@@ -97,6 +97,7 @@ struct FakeSide : ports::SideFile {
   std::vector<std::function<void()>> held;
   int cleared = 0;
   bool broken = false, unreadable = false, hang = false;
+  Errc fails_with = Errc::no_space;  // where it is broken
 };
 
 using Answers = std::shared_ptr<std::vector<ports::Answer>>;

@@ -1,5 +1,7 @@
 #include "ledger/state.hpp"
 
+#include <cerrno>
+
 #include "tests/support/catch.hpp"
 #include "tests/support/ledger_kit.hpp"
 #include "tests/support/result_text.hpp"
@@ -27,6 +29,45 @@ TEST_CASE("state directory: the service's lock, the marker of a failed fsync") {
   CHECK(state.fsync_failed().error().code == Errc::corrupt);
   REQUIRE(state.clear_fsync_failed());
   CHECK(!state.fsync_failed().value());
+}
+
+namespace {
+
+// After `good` calls fsync fails `bad` times.
+struct FailingSync final : ledger::FileOps {
+  int fsync(int fd) override {
+    if (good-- > 0 || bad-- <= 0) return FileOps::fsync(fd);
+    errno = error;
+    return -1;
+  }
+  int good = 1'000, bad = 0, error = EIO;
+};
+
+}  // namespace
+
+TEST_CASE("side file: a line that could not be synced is taken back, and where that fails too it is unknown") {
+  support::TempDir dir;
+  FailingSync files;
+  auto const state = ledger::StateDir::open(dir / "state", dir / "side", files).value();
+  auto const append = [&](int good, int bad, int error = EIO) {
+    files.good = good, files.bad = bad, files.error = error;
+    auto const done = state.side_append(Json::object({{"n", 2}}));
+    REQUIRE(done.has_error());
+    return done.error().code;
+  };
+  // The first line: its folder is synced too.
+  CHECK(append(0, 1) == Errc::io);
+  CHECK(append(1, 1) == Errc::io);
+  CHECK(state.side_read().value().empty());
+  files = {};
+  REQUIRE(state.side_append(Json::object({{"n", 1}})));
+  CHECK(append(0, 1) == Errc::io);
+  CHECK(append(0, 1, ENOSPC) == Errc::no_space);
+  auto const read = state.side_read().value();
+  REQUIRE(read.size() == 1);
+  CHECK(read[0]["n"].integer() == 1);
+  CHECK(append(0, 2) == Errc::fsync_failed);
+  CHECK(append(0, 2, ENOSPC) == Errc::fsync_failed);
 }
 
 TEST_CASE("side file: keeps every whole line, also around a torn one") {
