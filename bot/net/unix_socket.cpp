@@ -83,6 +83,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
     handler_ = std::make_shared<LineHandler>();
   }
 
+  std::size_t waiting() const { return writing_ + outbox_.size(); }
+
   bool is_open() const { return open_; }
 
   Result<PeerCredentials> peer() {
@@ -129,12 +131,12 @@ class Channel : public std::enable_shared_from_this<Channel> {
   }
 
   void write_next() {
-    if (!open_ || writing_ || outbox_.empty()) return;
-    writing_ = true;
+    if (!open_ || writing_ > 0 || outbox_.empty()) return;
+    writing_ = outbox_.size();
     auto chunk = std::make_shared<std::string>(std::exchange(outbox_, {}));
     auto const buffer = asio::buffer(*chunk);
     asio::async_write(socket_, buffer, [self = shared_from_this(), chunk](error_code error, std::size_t) {
-      self->writing_ = false;
+      self->writing_ = 0;
       if (self->ended_) return;
       // What the peer sent before it went away is still to be read; the read then says that it has gone.
       if (!error) self->write_next();
@@ -163,7 +165,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
   std::vector<char> buffer_;
   std::string line_{}, outbox_{};
   Io::TimerId timer_ = 0;
-  bool open_ = false, writing_ = false, ended_ = false, abandoned_ = false;
+  std::size_t writing_ = 0;  // bytes of the chunk that is being written
+  bool open_ = false, ended_ = false, abandoned_ = false;
 };
 
 class Handle final : public LineChannel {
@@ -174,6 +177,7 @@ class Handle final : public LineChannel {
   Handle& operator=(Handle const&) = delete;
 
   void send(std::string_view line) override { channel_->send(line); }
+  std::size_t waiting() const override { return channel_->waiting(); }
   bool is_open() const override { return channel_->is_open(); }
   Result<PeerCredentials> peer() const override { return channel_->peer(); }
 

@@ -12,8 +12,9 @@
 
 namespace net {
 
-inline constexpr std::size_t kMaxLineBytes = 1u << 20;        // of one message, both ways
-inline constexpr std::size_t kMaxLineOutboxBytes = 8u << 20;  // queued for a peer that doesn't read
+inline constexpr std::size_t kMaxLineBytes = 1u << 20;  // of one message, both ways
+// Queued for a peer that doesn't read: the results of all runs that a runner has at a time, at their largest.
+inline constexpr std::size_t kMaxLineOutboxBytes = 16u << 20;
 
 // Run on the loop's thread, never from inside a call of ours. The channel may be destroyed from within any of them.
 struct LineHandler {
@@ -34,6 +35,8 @@ struct LineChannel {
   // Queues one message, which must hold no newline. A longer one than kMaxLineBytes or with a newline throws
   // std::invalid_argument; a full queue ends the channel (Errc::outbox_full).
   virtual void send(std::string_view line) = 0;
+  // Bytes that were given to send and may not have left yet, for who sends what can as well be left out.
+  virtual std::size_t waiting() const = 0;
   virtual bool is_open() const = 0;
   virtual Result<PeerCredentials> peer() const = 0;  // as the kernel knew it when the connection was made (SO_PEERCRED)
 };

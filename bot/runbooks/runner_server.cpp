@@ -25,6 +25,8 @@ constexpr core::Duration kLastWords{1'000};  // for the client to read why the r
 constexpr core::Duration kRunsEnd{5'000};    // for run processes to kill their steps and clean up by themselves
 constexpr core::Duration kReadOn = std::chrono::minutes(10);
 constexpr core::Duration kSweep{10'000};  // for killing whatever is left then
+// Of messages to a client that does not read: beyond it live output is left out, so that there is room for the results.
+constexpr std::size_t kMaxLiveWaiting = 1u << 20;
 
 // A name for what belongs to this state directory, whose lock we hold.
 std::string owner_of(std::filesystem::path const& state_dir) {
@@ -232,8 +234,9 @@ core::Result<void> RunnerServer::start(RunOrder const& order) {
 void RunnerServer::run_said(std::string const& id, std::string const& line) {
   auto const run = runs_.find(id);
   if (run == runs_.end() || ended_) return;
-  auto const message = parse_message(line);
+  auto message = parse_message(line);
   if (!message) return;  // its end without a result follows
+  if (auto* piece = std::get_if<Output>(&*message)) return tell_live(run->second, std::move(*piece));
   if (auto const* finished = std::get_if<Finished>(&*message)) run->second.finished = finished->request == id;
   tell(*message);
 }
@@ -250,6 +253,17 @@ void RunnerServer::run_ended(std::string const& id) {
   // Somebody killed it from outside. What its steps did is unknown; our end says so in the protocol's own way.
   log("ends: the process of " + id + " ended without a result");
   end(core::make_error(core::Errc::io, "The process of " + id + " ended without a result."));
+}
+
+void RunnerServer::tell_live(Active& run, Output piece) {
+  if (!client_) return;
+  if (client_->waiting() > kMaxLiveWaiting) {
+    run.left_out = true;
+    return;
+  }
+  if (std::exchange(run.left_out, false))
+    piece.text.insert(0, "[live output was left out here: the service did not take it in time]\n");
+  tell(piece);
 }
 
 void RunnerServer::tell(Message const& message) {

@@ -30,6 +30,7 @@ class RunnerServer {
     pid_t pid = 0;
     std::string lock, target;
     bool finished = false;  // its steps are dead and its result is sent; the process itself may need a moment
+    bool left_out = false;  // live output was, since the last piece that was sent
     std::unique_ptr<net::LineChannel> channel;
   };
 
@@ -45,6 +46,7 @@ class RunnerServer {
   core::Result<void> start(RunOrder const& order);
   void run_said(std::string const& id, std::string const& line);
   void run_ended(std::string const& id);
+  void tell_live(Active& run, Output piece);
   void tell(Message const& message);
   void end(core::Result<void> how);
   void kill_all();

@@ -6,8 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <iostream>
 
 #include "bot/net/unix_socket.hpp"
@@ -56,6 +58,36 @@ TEST_CASE("socket: one client at a time, a second one is sent away and changes n
   REQUIRE(rig.wait([&] { return second.closed; }));
   CHECK(second.lines.empty());
   CHECK(rig.run().result["state"].text() == "succeeded");
+}
+
+TEST_CASE("socket: a client that does not read for a while loses live output, and no run and no result") {
+  Rig rig;
+  auto const talk = rig.dir / "talk", over = rig.dir / "over", heard = rig.dir / "heard";
+  {
+    std::ofstream file(talk);  // a piece of the largest size: each quote takes two bytes on the way
+    for (int i = 0; i < 160; ++i) file << std::string(99, '"') << '\n';
+  }
+  std::vector<core::BoundStep> steps;
+  for (int i = 0; i < 320; ++i) steps.push_back(step("talk-" + std::to_string(i), {"/bin/cat", talk.string()}));
+  steps.push_back(
+      shell("last", "touch " + over.string() + "; until test -e " + heard.string() + "; do echo on; sleep 0.05; done"));
+  rig.put(request(steps));
+  rig.start_raw_runner();
+  Raw raw(rig);
+  REQUIRE(rig.wait([&] { return !raw.lines.empty(); }));
+  raw.channel->send(R"({"v":1,"op":"run","request":"CS-20261121-000042-R1"})");
+  REQUIRE(rig.wait([&] { return raw.lines.size() > 1; }));
+  // Our loop stands still, while some 10 MB are said.
+  REQUIRE(eventually([&] { return fs::exists(over); }, 120s));
+  auto const count = [&](std::string_view words) {
+    return std::ranges::count_if(raw.lines, [&](auto const& line) { return line.find(words) != std::string::npos; });
+  };
+  REQUIRE(rig.wait([&] { return raw.closed || count("live output was left out") > 0; }));
+  REQUIRE_FALSE(raw.closed);
+  std::ofstream{heard};
+  REQUIRE(rig.wait([&] { return raw.closed || count(R"("op":"finished")") > 0; }));
+  CHECK(count("live output was left out") == 1);
+  CHECK(count(R"("state":"succeeded")") == 1);
 }
 
 TEST_CASE("T59 T60 socket: a line that is no order closes it and ends the runner and its steps") {

@@ -90,6 +90,17 @@ TEST_CASE("unix socket: an endless line and a peer that never reads end the chan
     REQUIRE(ended);
     CHECK(heard.end->code == net::Errc::too_large);
   }
+  SECTION("reads late") {
+    constexpr std::size_t kLines = 3;
+    for (std::size_t i = 0; i < kLines; ++i) channel->send(std::string(net::kMaxLineBytes, 'x'));
+    CHECK(channel->waiting() == kLines * (net::kMaxLineBytes + 1));
+    std::string buffer(1 << 16, '\0');
+    CHECK(run_until(io, [&] {
+      [[maybe_unused]] auto const got = ::recv(peer.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      return channel->waiting() == 0;
+    }));
+    CHECK_FALSE(heard.end);
+  }
   SECTION("never reads") {
     std::string const line(net::kMaxLineBytes, 'x');
     for (int i = 0; i < 20 && !heard.end; ++i) {
