@@ -46,7 +46,8 @@ struct Loop {
   virtual void cancel(TimerId timer) = 0;  // the work never runs once this has returned; unknown ids are ignored
 };
 
-// Threads for calls that block (files, child processes). `work` must end by itself within a bounded time.
+// Threads for calls that block (files, child processes). `work` that never ends by itself keeps a thread for good, so
+// whoever gives such work sees to it that there is little of it.
 struct Workers {
   virtual ~Workers() = default;
   virtual void run(std::function<void()> work) = 0;
@@ -110,7 +111,8 @@ struct Redactor {
   virtual std::uint32_t redact(std::string& text) const = 0;
 };
 
-// Identifies programs on this host: where a name leads and what is there. `done` runs on the loop.
+// Identifies programs on this host: where a name leads and what is there. `done` runs once on the loop, after 10 s at
+// the latest: of a program whose file has not answered by then it says timed_out.
 struct Programs {
   using Found = std::map<std::string, Result<core::ProgramIdentity>>;
   virtual ~Programs() = default;

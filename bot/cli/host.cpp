@@ -5,15 +5,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <deque>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "bot/core/log_line.hpp"
-#include "bot/core/text.hpp"
-#include "bot/process/program.hpp"
 
 namespace cli {
 
@@ -49,41 +44,6 @@ class JsonLog final : public ports::Log {
   std::function<void(std::string&)> redact_;
   std::shared_ptr<spdlog::details::thread_pool> pool_;
   std::shared_ptr<spdlog::async_logger> logger_;
-};
-
-core::Result<core::ProgramIdentity> identify(std::string const& name, ports::Log& log) {
-  auto const opened = process::open_program(name);
-  if (!opened)
-    return core::make_error(core::Errc::not_found,
-                            "the program " + core::printable_ascii(name, 200) + ": " + opened.error().text);
-  auto const& found = opened->identity();
-  if (opened->writable_by_others())
-    log.warn("another account can change a program that a runbook runs: give it and the folders above it to root",
-             {{"program", found.path}});
-  core::ProgramIdentity identity{.path = found.path, .sha256 = found.sha256};
-  if (found.interpreter)
-    identity.interpreter = core::ProgramIdentity::Interpreter{found.interpreter->path, found.interpreter->sha256,
-                                                              found.interpreter->argument.value_or("")};
-  return identity;
-}
-
-class HostPrograms final : public ports::Programs {
- public:
-  HostPrograms(ports::Loop& loop, ports::Workers& workers, ports::Log& log)
-      : loop_(loop), workers_(workers), log_(log) {}
-
-  void identify(std::vector<std::string> names, std::function<void(Found)> done) override {
-    workers_.run([&loop = loop_, &log = log_, names = std::move(names), done = std::move(done)] {
-      Found found;
-      for (auto const& name : names) found.emplace(name, cli::identify(name, log));
-      loop.post([done, found = std::move(found)]() mutable { done(std::move(found)); });
-    });
-  }
-
- private:
-  ports::Loop& loop_;
-  ports::Workers& workers_;
-  ports::Log& log_;
 };
 
 class StateSideFile final : public ports::SideFile {
@@ -140,55 +100,8 @@ core::Time IoLoop::now() const {
 
 core::Time IoLoop::wall() const { return wall_now(); }
 
-struct WorkerPool::Impl {
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::deque<std::function<void()>> queue;
-  bool ending = false;
-  std::vector<std::thread> threads;
-
-  void serve() {
-    std::unique_lock lock(mutex);
-    for (;;) {
-      wake.wait(lock, [&] { return ending || !queue.empty(); });
-      if (queue.empty()) return;
-      auto work = std::move(queue.front());
-      queue.pop_front();
-      lock.unlock();
-      work();
-      work = nullptr;
-      lock.lock();
-    }
-  }
-};
-
-WorkerPool::WorkerPool(unsigned threads) : impl_(std::make_unique<Impl>()) {
-  for (unsigned i = 0; i < threads; ++i) impl_->threads.emplace_back([this] { impl_->serve(); });
-}
-
-WorkerPool::~WorkerPool() {
-  {
-    std::lock_guard const lock(impl_->mutex);
-    impl_->ending = true;
-  }
-  impl_->wake.notify_all();
-  for (auto& thread : impl_->threads) thread.join();
-}
-
-void WorkerPool::run(std::function<void()> work) {
-  {
-    std::lock_guard const lock(impl_->mutex);
-    impl_->queue.push_back(std::move(work));
-  }
-  impl_->wake.notify_one();
-}
-
 std::unique_ptr<ports::Log> make_log(std::string const& level, std::shared_ptr<ports::Redactor const> redactor) {
   return std::make_unique<JsonLog>(level, std::move(redactor));
-}
-
-std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers& workers, ports::Log& log) {
-  return std::make_unique<HostPrograms>(loop, workers, log);
 }
 
 std::unique_ptr<ports::SideFile> make_side_file(ledger::StateDir const& state, ports::Loop& loop,

@@ -1,6 +1,5 @@
-// What the host gives to the parts: loop and clock, threads, log, programs, papers, side
-// file, notes. Adapters of ports.hpp to
-// net, process and ledger; only this folder knows both sides.
+// What the host gives to the parts: loop and clock, threads, log, programs, papers, side file, notes. Adapters of
+// ports.hpp to net, process and ledger; only this folder knows both sides.
 #pragma once
 
 #include <chrono>
@@ -38,22 +37,39 @@ class IoLoop final : public ports::Loop {
   mutable std::chrono::steady_clock::time_point last_steady_;
 };
 
-// A fixed number of threads; what they were given is finished before the object goes.
+// At most so many threads, each started when there is work and none is free: what nobody needs costs nothing.
 class WorkerPool final : public ports::Workers {
  public:
-  explicit WorkerPool(unsigned threads);
+  explicit WorkerPool(unsigned most);  // at least one
+  // Finishes what it was given, and waits for that without end: whoever can't, asks finish() first.
   ~WorkerPool() override;
   void run(std::function<void()> work) override;
+  // Takes nothing more from now on; true once all that it was given is done. False: some of it is not after `limit`,
+  // and may never be; what that work uses must not go then.
+  bool finish(std::chrono::milliseconds limit);
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
+// The service's threads, by what they may have to wait for: what hangs holds up its own kind alone.
+struct Threads {
+  WorkerPool evidence{8}, programs{4}, probes{8};  // others' files, of which any may be on a dead network file system
+  WorkerPool ledger{4};                            // reads of the ledger
+  WorkerPool side{1};                              // writes one line after the other
+  WorkerPool files{2};                             // notes, snapshots, names of deliveries: in the state folder
+
+  // WorkerPool::finish of all of them, within one limit.
+  bool finish(std::chrono::milliseconds limit);
+};
+
 // JSON lines on standard error: {"time", "level", "message", facts…}. Written by a thread of its own; text is made
 // visible first, so no line can be forged (T73).
 std::unique_ptr<ports::Log> make_log(std::string const& level, std::shared_ptr<ports::Redactor const> redactor);
 
+// A look at a program's file may never come back (a dead network file system): after ten seconds it is an error,
+// timed_out, and keeps one worker, however often that program is asked about. Loop and log must outlive the workers.
 std::unique_ptr<ports::Programs> make_programs(ports::Loop& loop, ports::Workers& workers, ports::Log& log);
 
 // Each read opens the ledger anew on a worker: it is rare, and what a writer merges meanwhile is found all the same.

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <list>
 #include <memory>
@@ -45,7 +46,8 @@ namespace cli {
 namespace {
 
 constexpr std::size_t kFilesForTheRest = 256;  // ledger, chats, children: what is open besides the API's connections
-constexpr auto kLockLimit = std::chrono::seconds(20);  // for a killed service's runner to end its steps
+constexpr auto kThreadsLimit = std::chrono::seconds(5);  // at the end: for what is under way
+constexpr auto kLockLimit = std::chrono::seconds(20);    // for a killed service's runner to end its steps
 
 template <class T>
 T or_throw(core::Result<T> result) {
@@ -125,7 +127,6 @@ class Service {
         state_dir_(or_throw(ledger::StateDir::open(config_.state.path, config_.state.side))),
         serve_lock_(or_throw(state_dir_.lock_serve())),
         loop_(io_),
-        workers_(8),
         keeper_(io_, *log_, std::move(spawn), runner),
         runners_(io_, *log_, keeper_, config_.runners) {}
 
@@ -135,13 +136,13 @@ class Service {
     open_ledger();
     http_ = net::make_http_client(io_);
     dialer_ = net::make_websocket_dialer(io_);
-    programs_ = make_programs(loop_, workers_, *log_);
-    papers_ = make_papers(config_.ledger.path, loop_, workers_);
-    side_ = make_side_file(state_dir_, loop_, workers_);
+    programs_ = make_programs(loop_, threads_.programs, *log_);
+    papers_ = make_papers(config_.ledger.path, loop_, threads_.ledger);
+    side_ = make_side_file(state_dir_, loop_, threads_.side);
     collectors::RoomSettings const room_settings{.overall = config_.evidence_deadline};
-    room_ = std::make_unique<collectors::Room>(loop_, workers_, redactor_, make_collectors(config_, good_versions_),
-                                               room_settings);
-    notebook_ = or_throw(make_notebook(state_dir_.path(), workers_, *log_));
+    room_ = std::make_unique<collectors::Room>(loop_, threads_.evidence, redactor_,
+                                               make_collectors(config_, good_versions_), room_settings);
+    notebook_ = or_throw(make_notebook(state_dir_.path(), threads_.files, *log_));
     chats_.emplace(
         config_,
         ChatParts{.io = io_, .loop = loop_, .http = *http_, .dialer = *dialer_, .log = *log_, .notebook = *notebook_});
@@ -179,7 +180,8 @@ class Service {
                       .accounts = chats_->accounts()},
         std::move(folded_));
     sources_.emplace(SourceParts{.loop = loop_,
-                                 .workers = workers_,
+                                 .files = threads_.files,
+                                 .probes = threads_.probes,
                                  .http = *http_,
                                  .log = *log_,
                                  .notebook = *notebook_,
@@ -194,7 +196,7 @@ class Service {
                    .redactor = *redactor_,
                    .log = *log_,
                    .configured = [this]() -> core::Rules const& { return config_.rules; },
-                   .history = make_history(config_.ledger.path, loop_, workers_),
+                   .history = make_history(config_.ledger.path, loop_, threads_.ledger),
                    .papers = *papers_,
                    .signals = &sources_->signals(),
                    .sender =
@@ -213,7 +215,7 @@ class Service {
     chats_->start(*engine_);
     sources_->use(config_, std::move(auths));
     config_watch_.emplace(ConfigWatch::Parts{.loop = loop_,
-                                             .workers = workers_,
+                                             .workers = threads_.evidence,
                                              .log = *log_,
                                              .redactor = redactor_,
                                              .state = [this]() -> core::State const& { return engine_->state(); }},
@@ -246,7 +248,7 @@ class Service {
     auto store = or_throw(ledger::Store::open(config_.ledger.path, std::move(key)));
     folded_ = or_throw(refold());
     snapshots_.emplace(snapshot_file(), or_throw(ledger::SigningKey::read(config_.ledger.key.name())),
-                       folded_.entries - folded_tail_, loop_, workers_, *log_);
+                       folded_.entries - folded_tail_, loop_, threads_.files, *log_);
     loop_.not_before(folded_.now);
     ledger_ = std::make_unique<ledger::AsyncLedger>(std::move(store), loop_,
                                                     ledger::AsyncOptions{.state = &state_dir_, .before_batch = {}});
@@ -412,6 +414,20 @@ class Service {
     io_.call_after(std::chrono::milliseconds(500), [this] { io_.stop(); });  // lets answers and notices leave
   }
 
+  // What a thread uses must outlive it, and one that hangs never ends: then the process ends here, when everything else
+  // (ledger, runner, connections) has ended in order.
+  void leave() {
+    if (threads_.finish(std::chrono::seconds(1))) return;
+    log_->warn("some files do not answer: the service ends without them");  // its thread has time to write that
+    if (threads_.finish(kThreadsLimit)) return;
+    std::_Exit(std::uncaught_exceptions() > 0 ? kFailed : exit_);
+  }
+  struct Leaving {
+    Service& service;
+    ~Leaving() { service.leave(); }
+  };
+
+  int exit_ = kDone;
   config::Config config_;
   std::string config_file_;
   std::shared_ptr<CurrentRedactor> redactor_;
@@ -429,8 +445,9 @@ class Service {
   core::Noise noise_;
   std::unique_ptr<net::HttpClient> http_;
   std::unique_ptr<net::WebSocketDialer> dialer_;
-  std::unique_ptr<ports::SideFile> side_;  // before the workers, which write it
-  WorkerPool workers_;
+  std::unique_ptr<ports::SideFile> side_;  // before the threads, which write it
+  Threads threads_;
+  Leaving leaving_{*this};
   std::unique_ptr<ports::Programs> programs_;
   std::unique_ptr<ports::Papers> papers_;
   std::shared_ptr<collectors::GoodVersions> const good_versions_ =
@@ -448,7 +465,6 @@ class Service {
   std::optional<ConfigWatch> config_watch_;
   std::uint64_t entries_seen_ = 0, entries_trimmed_ = 0;
   bool stopping_ = false;
-  int exit_ = kDone;
 };
 
 // Ours alone whatever the umask is: the runner refuses a state directory that others may write.

@@ -24,8 +24,7 @@ struct SnapshotKeeper::Shared {
   std::mutex writing;  // the worker's writes and the one at the end
   bool busy = false;   // loop only
 
-  void write(ledger::Snapshot const& snapshot) {
-    std::lock_guard const lock(writing);
+  void write(ledger::Snapshot const& snapshot) {  // `writing` is held
     if (auto const written = ledger::write_snapshot(file, snapshot, &key); !written)
       log.warn("the snapshot could not be written, so the next start takes longer", {{"why", written.error().message}});
   }
@@ -49,7 +48,10 @@ void SnapshotKeeper::recorded(core::State const& state, core::Receipt const& hea
       ledger::Snapshot{.head = head, .pin = state.first_key, .state = core::encode_state(state)});
   every_ = std::max(kEvery, std::uint64_t{snapshot->state.size()} / kBytesAnEntry);
   workers_.run([shared = shared_, snapshot = std::move(snapshot), &loop = loop_]() mutable {
-    shared->write(*snapshot);
+    {
+      std::lock_guard const lock(shared->writing);
+      shared->write(*snapshot);
+    }
     snapshot.reset();
     loop.post([shared] { shared->busy = false; });
   });
@@ -57,6 +59,9 @@ void SnapshotKeeper::recorded(core::State const& state, core::Receipt const& hea
 
 void SnapshotKeeper::stopping(core::State const& state, core::Receipt const& head) {
   if (head.seq < last_ + kAtStop) return;
+  // A worker that is still at it writes hardly less, and may hang: nobody waits for it.
+  std::unique_lock const lock(shared_->writing, std::try_to_lock);
+  if (!lock) return;
   last_ = head.seq;
   shared_->write({.head = head, .pin = state.first_key, .state = core::encode_state(state)});
 }

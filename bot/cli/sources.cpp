@@ -115,7 +115,7 @@ void Sources::use(config::Config const& config, std::map<std::string, triggers::
 }
 
 void Sources::add_probe(config::Config const& config, std::string const& name, config::ProbeTrigger const& source) {
-  auto prober = triggers::make_prober(source.probe, parts_.loop, parts_.workers, parts_.http);
+  auto prober = triggers::make_prober(source.probe, parts_.loop, parts_.probes, parts_.http);
   if (!prober) return parts_.log.error("a trigger can't probe", {{"trigger", name}, {"why", prober.error().message}});
   auto const& rule = config.rules.triggers.at(name);
   auto& made = probes_.emplace_back();
@@ -154,7 +154,7 @@ void Sources::add_webhook(core::TriggerRule const& rule, config::WebhookTrigger 
   std::filesystem::create_directory(folder, error);
   std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
   triggers::WebhookParts const parts{.loop = parts_.loop,
-                                     .workers = parts_.workers,
+                                     .workers = parts_.files,
                                      .log = parts_.log,
                                      .redactor = *parts_.redactor,
                                      .file = folder / rule.name};

@@ -27,7 +27,8 @@ triggers::ProbeSettings probe_settings(std::string const& name, config::ProbeTri
 
 struct SourceParts {
   ports::Loop& loop;
-  ports::Workers& workers;
+  ports::Workers& files;   // write down the names of deliveries
+  ports::Workers& probes;  // apart: a probe may hang
   net::HttpClient& http;
   ports::Log& log;
   ports::Notebook& notebook;
