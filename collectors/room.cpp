@@ -1,7 +1,10 @@
 #include "collectors/room.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <deque>
 #include <exception>
+#include <mutex>
 #include <set>
 #include <utility>
 #include <vector>
@@ -16,6 +19,8 @@ namespace {
 // So much of an order's attachments is redacted at once, workers or not: on the event loop, which waits for it.
 constexpr std::size_t kInlineBytes = 64u << 10;
 constexpr std::size_t kMaxError = 1000;
+constexpr char const* kHangs =
+    "Not collected: this collector's look for an earlier case has given no answer yet. Is its file system dead?";
 constexpr auto kRecentTime = std::chrono::minutes(15);  // highlights look at first, whenever the case was opened
 
 struct Produced {
@@ -88,6 +93,61 @@ void add_timeline(core::Evidence& evidence, std::vector<Digested> const& digeste
 
 }  // namespace
 
+// The looks of one collector, one after the other.
+struct Room::Line {
+  struct Look {
+    enum State { waiting, begun, dropped };
+    std::atomic<State> state = waiting;
+    // Exactly one of the two is true: the worker begins it, or nobody waits for it any more.
+    bool begin() { return leave_waiting(begun); }
+    bool drop() {
+      bool const before = leave_waiting(dropped);
+      if (before) work = nullptr;  // and the order with it: behind one that hangs it may stand for ever
+      return before;
+    }
+    std::function<void()> work;
+
+   private:
+    bool leave_waiting(State to) {
+      auto from = waiting;
+      return state.compare_exchange_strong(from, to);
+    }
+  };
+
+  bool hangs = false;  // one has begun, was given up and is not back; loop only
+
+  // Of several that wait a worker does one after the other: the loop, which may be busy, is not needed between them.
+  static void add(std::shared_ptr<Line> const& line, std::shared_ptr<Look> look, ports::Workers& workers) {
+    {
+      std::lock_guard const lock(line->mutex_);
+      line->looks_.push_back(std::move(look));
+      if (std::exchange(line->busy_, true)) return;
+    }
+    workers.run([line] { line->serve(); });
+  }
+
+ private:
+  void serve() {
+    for (;;) {
+      std::shared_ptr<Look> look;
+      {
+        std::lock_guard const lock(mutex_);
+        if (looks_.empty()) {
+          busy_ = false;
+          return;
+        }
+        look = std::move(looks_.front());
+        looks_.pop_front();
+      }
+      if (look->begin()) look->work();
+    }
+  }
+
+  std::mutex mutex_;
+  std::deque<std::shared_ptr<Look>> looks_;
+  bool busy_ = false;
+};
+
 struct Room::Order {
   Context context;
   std::shared_ptr<ports::Redactor const> redactor;
@@ -97,6 +157,8 @@ struct Room::Order {
     Digested digested;
     bool open = true;
     ports::Loop::TimerId timer = 0;
+    std::shared_ptr<Line> line;
+    std::shared_ptr<Line::Look> look;
   };
   std::vector<Slot> slots;
   std::size_t waiting = 0;
@@ -125,7 +187,10 @@ Room::Room(ports::Loop& loop, ports::Workers& workers, std::shared_ptr<ports::Re
 Room::~Room() {
   *alive_ = false;
   for (auto const& [key, order] : orders_) {
-    for (auto const& slot : order->slots) loop_.cancel(slot.timer);
+    for (auto& slot : order->slots) {
+      loop_.cancel(slot.timer);
+      slot.look.reset();  // which holds the order
+    }
   }
 }
 
@@ -133,6 +198,13 @@ void Room::replace(Collectors collectors, RoomSettings settings, std::shared_ptr
   collectors_ = std::move(collectors);
   settings_ = settings;
   redactor_ = std::move(redactor);
+  lines_.clear();
+}
+
+std::shared_ptr<Room::Line> Room::line_of(Collector const& collector) {
+  auto& line = lines_[&collector];
+  if (!line) line = std::make_shared<Line>();
+  return line;
 }
 
 void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence)> done) {
@@ -165,7 +237,12 @@ void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence
   core::Exhibit const plain;
 
   // Every exhibit has its place before anybody starts: a worker may be done at once.
-  std::vector<std::pair<std::size_t, Place>> starting;
+  struct Start {
+    std::size_t index;
+    Place place;
+    std::shared_ptr<Line> line;
+  };
+  std::vector<Start> starting;
   std::vector<std::pair<std::size_t, std::string>> refused;
   auto at_once = kInlineBytes;
   for (auto& given : asked.attachments) {
@@ -178,7 +255,7 @@ void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence
       order->put(index, run_collector(*attachment, order->context));
       refused.emplace_back(index, "");
     } else {
-      starting.emplace_back(index, Place{std::move(attachment)});
+      starting.push_back({index, Place{std::move(attachment)}, std::make_shared<Line>()});
     }
   }
   std::set<std::string> seen;
@@ -192,8 +269,10 @@ void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence
     } else if (known == collectors_.end() || !known->second.collector) {
       refused.emplace_back(
           index, "There is no collector named '" + core::printable_ascii(key, 64) + "' in the configuration.");
+    } else if (auto line = line_of(*known->second.collector); line->hangs) {
+      refused.emplace_back(index, kHangs);
     } else {
-      starting.emplace_back(index, known->second);
+      starting.push_back({index, known->second, std::move(line)});
     }
   }
   for (auto& [index, why] : refused) {
@@ -206,24 +285,30 @@ void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence
       if (*alive) finish(order);
     });
   }
-  for (auto& [index, place] : starting) start(order, index, std::move(place));
+  for (auto& one : starting) start(order, one.index, std::move(one.place), std::move(one.line));
 }
 
-void Room::start(std::shared_ptr<Order> const& order, std::size_t index, Place place) {
+void Room::start(std::shared_ptr<Order> const& order, std::size_t index, Place place, std::shared_ptr<Line> line) {
   auto limit = place.timeout.count() > 0 ? place.timeout : order->settings.each;
   limit = std::min(limit, order->settings.overall);
-  order->slots[index].timer = loop_.call_after(limit, [this, order, index, limit] { give_up(order, index, limit); });
+  auto& slot = order->slots[index];
+  slot.timer = loop_.call_after(limit, [this, order, index, limit] { give_up(order, index, limit); });
   auto context = order->context;
   context.deadline = limit;
-  workers_.run(
-      [this, &loop = loop_, order, index, context = std::move(context), place = std::move(place), alive = alive_] {
-        auto produced = std::make_shared<Produced>(run_collector(*place.collector, context));
-        loop.post([this, order, index, produced, alive] {
-          if (!*alive || !order->slots[index].open) return;  // too late: it has been reported as missing
-          order->put(index, std::move(*produced));
-          close(order, index);
-        });
-      });
+  auto look = std::make_shared<Line::Look>();
+  look->work = [this, &loop = loop_, order, index, context = std::move(context), place = std::move(place),
+                line = std::weak_ptr(line), alive = alive_] {
+    auto produced = std::make_shared<Produced>(run_collector(*place.collector, context));
+    loop.post([this, order, index, produced, line, alive] {
+      if (auto const back = line.lock()) back->hangs = false;
+      if (!*alive || !order->slots[index].open) return;  // too late: it has been reported as missing
+      order->put(index, std::move(*produced));
+      close(order, index);
+    });
+  };
+  slot.line = line;
+  slot.look = look;
+  Line::add(line, std::move(look), workers_);
 }
 
 void Room::give_up(std::shared_ptr<Order> const& order, std::size_t index, core::Duration after) {
@@ -231,6 +316,11 @@ void Room::give_up(std::shared_ptr<Order> const& order, std::size_t index, core:
   if (!slot.open) return;
   slot.exhibit.duration = after;
   slot.exhibit.error = "No answer within " + core::format_duration(after) + ": this evidence is missing.";
+  if (!slot.look->drop()) {
+    slot.line->hangs = true;
+  } else if (slot.line->hangs) {
+    slot.exhibit.error = kHangs;
+  }
   close(order, index);
 }
 
@@ -238,6 +328,8 @@ void Room::close(std::shared_ptr<Order> const& order, std::size_t index) {
   auto& slot = order->slots[index];
   loop_.cancel(slot.timer);
   slot.timer = 0;
+  slot.line.reset();
+  slot.look.reset();  // which holds the order
   slot.open = false;
   if (--order->waiting == 0) finish(order);
 }

@@ -27,8 +27,9 @@ struct Place {
 
 // The deadlines are the loop's timers and don't depend on a worker coming back: an exhibit that isn't there in time is
 // replaced by one that says so (F29), and what comes later is let go. A worker that never comes back (a read from a
-// dead network file system) stays occupied and takes nothing else with it; files are regular and bounded, commands are
-// killed, so that is the only way to lose one. Everything that leaves is redacted, visible UTF-8 and bounded (F30).
+// dead network file system) stays occupied; files are regular and bounded, commands are killed, so that is the only way
+// to lose one. A collector looks once at a time, so it can lose no second one (but after a reload: it may be mended).
+// Everything that leaves is redacted, visible UTF-8 and bounded (F30).
 //
 // Loop, workers and redactor must outlive it and the work it has given away. When it dies, nothing is called any more.
 class Room final : public ports::EvidenceRoom {
@@ -47,7 +48,9 @@ class Room final : public ports::EvidenceRoom {
 
  private:
   struct Order;
-  void start(std::shared_ptr<Order> const& order, std::size_t index, Place place);
+  struct Line;
+  std::shared_ptr<Line> line_of(Collector const& collector);
+  void start(std::shared_ptr<Order> const& order, std::size_t index, Place place, std::shared_ptr<Line> line);
   void close(std::shared_ptr<Order> const& order, std::size_t index);
   void give_up(std::shared_ptr<Order> const& order, std::size_t index, core::Duration after);
   void finish(std::shared_ptr<Order> const& order);
@@ -59,6 +62,7 @@ class Room final : public ports::EvidenceRoom {
   RoomSettings settings_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::map<Order*, std::shared_ptr<Order>> orders_;
+  std::map<Collector const*, std::shared_ptr<Line>> lines_;  // of collectors_
 };
 
 }  // namespace collectors

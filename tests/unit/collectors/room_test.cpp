@@ -1,5 +1,7 @@
 #include "collectors/room.hpp"
 
+#include <semaphore>
+
 #include "bot/core/ids.hpp"
 #include "bot/core/text.hpp"
 #include "collectors/command.hpp"
@@ -112,6 +114,55 @@ TEST_CASE("F29 room: a collector that hangs yields an exhibit that says so, and 
   house.loop.advance(1h);
   CHECK(house.answers == 1);
   CHECK(house.evidence->exhibits[0].bytes.empty());
+}
+
+TEST_CASE(
+    "F29 room: a collector that hangs keeps one worker, however often it is asked, and looks again once it is back") {
+  struct Hanging final : Collector {
+    mutable std::counting_semaphore<> begun{0}, go{0};
+    core::Exhibit collect(Context const&) const override {
+      begun.release();
+      go.acquire();
+      core::Exhibit exhibit;
+      exhibit.bytes = "here";
+      return exhibit;
+    }
+  };
+  auto const hanging = std::make_shared<Hanging>();
+  support::VirtualLoop loop;
+  support::ThreadWorkers workers;
+  Room room(loop, workers, Redactor::make().value(), {{"dead", {hanging}}});
+  struct Free {  // before the threads are joined, however the test ends
+    Hanging const& all;
+    ~Free() { all.go.release(1000); }
+  } const free{*hanging};
+  std::vector<core::Exhibit> got;
+  auto const ask = [&] {
+    ports::EvidenceOrder order;
+    order.collectors = {"dead"};
+    room.collect(std::move(order), [&](core::Evidence evidence) { got.push_back(evidence.exhibits.at(0)); });
+  };
+  ask();
+  hanging->begun.acquire();
+  loop.advance(1s);
+  ask();  // waits for the first
+  loop.advance(10s);
+  REQUIRE(got.size() == 2);
+  ask();
+  loop.run_posted();  // at once: no time passes
+  REQUIRE(got.size() == 3);
+  std::string const earlier = "Not collected: this collector's look for an earlier case has given no answer yet.";
+  CHECK(got[0].error == "No answer within 10s: this evidence is missing.");
+  CHECK_THAT(got[1].error, Catch::StartsWith(earlier));
+  CHECK_THAT(got[2].error, Catch::StartsWith(earlier));
+  CHECK_FALSE(hanging->begun.try_acquire());
+  hanging->go.release(2);  // for the first, and for one more: those that were given up are not looked for
+  REQUIRE(loop.run_until([&] {
+    if (room.under_way() == 0 && got.back().bytes.empty()) ask();
+    return !got.back().bytes.empty();
+  }));
+  CHECK(got.back().bytes == "here");
+  CHECK(got.back().error.empty());
 }
 
 TEST_CASE("room: own limits, within the overall one") {
