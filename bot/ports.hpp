@@ -93,7 +93,7 @@ struct EvidenceOrder {
   std::map<std::string, std::string> labels;  // of the case, and the request's parameters: what {{name}} may stand for
   std::vector<core::Exhibit>
       attachments;  // already given (the triggering lines, files of the caller): redacted like the rest
-  Time opened;      // the case: what collectors look back from; the epoch when unknown
+  Time opened;      // the case, by Loop::now(): what collectors look back from; the epoch when unknown
 };
 
 // Runs collectors side by side, each with its own time and byte limits, all within one overall deadline; redacts; picks

@@ -13,7 +13,7 @@ namespace collectors {
 
 struct Context {
   ports::Redactor const* redactor = nullptr;  // required
-  core::Time now;                             // when collecting began
+  core::Time now;                             // when collecting began, as are the others by the host's clock
   core::Time opened;                          // the case: what `since` is told from; the epoch when unknown: now
   core::Time window_from;                     // where the highlights' recent time begins; the epoch when unknown
   std::map<std::string, std::string> labels;  // what {{name}} may stand for

@@ -150,6 +150,7 @@ struct Room::Line {
 
 struct Room::Order {
   Context context;
+  core::Time began;  // by the loop's clock
   std::shared_ptr<ports::Redactor const> redactor;
   RoomSettings settings;
   struct Slot {
@@ -211,10 +212,13 @@ void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence
   auto const order = std::make_shared<Order>();
   order->redactor = redactor_;
   order->settings = settings_;
-  auto const now = loop_.now();
+  order->began = loop_.now();
+  // Collectors compare with what others wrote by the host's clock, which may have been set back behind ours.
+  auto const now = loop_.wall();
+  auto const lead = order->began - now;
   order->context = {.redactor = redactor_.get(),
                     .now = now,
-                    .opened = asked.opened,
+                    .opened = asked.opened == core::Time{} ? asked.opened : asked.opened - lead,
                     .window_from = now - kRecentTime,
                     .labels = std::move(asked.labels),
                     .deadline = settings_.each};
@@ -230,7 +234,7 @@ void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence
     slot.exhibit.name = std::move(unique);
     slot.exhibit.collector = collector;
     slot.exhibit.media_type = media_type;
-    slot.exhibit.started = order->context.now;
+    slot.exhibit.started = order->began;
     ++order->waiting;
     return order->slots.size() - 1;
   };
@@ -353,7 +357,7 @@ void Room::finish(std::shared_ptr<Order> const& order) {
   }
   evidence.highlights =
       pick_highlights(evidence.exhibits, digested, window_of(order->context.window_from, order->context.now));
-  add_timeline(evidence, digested, order->context.now, left);
+  add_timeline(evidence, digested, order->began, left);
   auto const done = std::move(order->done);
   done(std::move(evidence));
 }

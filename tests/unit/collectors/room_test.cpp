@@ -5,8 +5,10 @@
 #include "bot/core/ids.hpp"
 #include "bot/core/text.hpp"
 #include "collectors/command.hpp"
+#include "collectors/file.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/virtual_loop.hpp"
+#include "tests/unit/collectors/place.hpp"
 
 using namespace collectors;
 using namespace std::chrono_literals;
@@ -73,6 +75,27 @@ TEST_CASE("room: collectors look back from the case's opening, highlights from n
   REQUIRE(house.evidence);
   CHECK(house.evidence->exhibits[0].bytes ==
         "opened " + core::format_time(now - 5min) + " recent " + core::format_time(now - 15min));
+}
+
+TEST_CASE("F11 room: what others wrote is judged by the host's clock, also after that was set back behind ours") {
+  collectors_test::Folder const folder;
+  House house(
+      {{"log", {make_file_collector({folder.write("web.log", ""), 10min})}}, {"a", {std::make_shared<Asking>()}}});
+  house.loop.lead = 2h;
+  auto const wall = house.loop.wall();
+  auto const line = core::format_time(wall - 3min) + " error: the disk is full\n";
+  folder.write("web.log", core::format_time(wall - 30min) + " old\n" + line);
+  ports::EvidenceOrder order;
+  order.collectors = {"log", "a"};
+  order.opened = house.loop.now() - 1min;  // as the case has it
+  house.room->collect(std::move(order), [&](core::Evidence given) { house.evidence = std::move(given); });
+  house.workers.run_all();
+  house.loop.run_posted();
+  REQUIRE(house.evidence);
+  auto const& exhibits = house.evidence->exhibits;
+  CHECK(exhibits[0].bytes == line);
+  CHECK(exhibits[0].started == house.loop.now());  // our own order
+  CHECK(exhibits[1].bytes == "opened " + core::format_time(wall - 1min) + " recent " + core::format_time(wall - 15min));
 }
 
 TEST_CASE("room: exhibits in the order asked, whatever order they come in") {
