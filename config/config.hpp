@@ -26,6 +26,7 @@ struct Slack {
   Secret app_token;                                // xapp-…: opens Socket Mode
   Secret bot_token;                                // xoxb-…: everything else
   std::uint32_t connections = 2;                   // 1..10
+  friend bool operator==(Slack const&, Slack const&) = default;
 };
 
 // chat.teams
@@ -37,6 +38,7 @@ struct Teams {
     std::string key_name;         // of a rule with the right Listen
     Secret key;                   // its shared access key
     std::uint32_t listeners = 2;  // 1..25
+    friend bool operator==(Relay const&, Relay const&) = default;
   };
   // The messaging endpoint itself.
   struct Endpoint {
@@ -44,6 +46,7 @@ struct Teams {
     std::uint16_t port = 3978;     // 0: the system chooses
     std::string certificate;       // PEM chain; empty: plain HTTP, on loopback only
     Secret key;                    // always a file: the certificate's private key, in PEM
+    friend bool operator==(Endpoint const&, Endpoint const&) = default;
   };
 
   std::string tenant, app_id;  // GUIDs in lower case
@@ -54,6 +57,7 @@ struct Teams {
   std::string issuer = "https://api.botframework.com";  // of the tokens that come with activities
   std::optional<Relay> relay;                           // one of the two at least
   std::optional<Endpoint> endpoint;
+  friend bool operator==(Teams const&, Teams const&) = default;
 };
 
 // chat.matrix
@@ -66,6 +70,7 @@ struct Matrix {
   std::string device_id = "COUNTERSIGN";                   // where the bot logs in: by password, or as_token with sync
   bool short_lived_tokens = false;                         // there: ask for tokens that are refreshed
   std::string proxy;                                       // base URL of mautrix-wsproxy; with transport websocket
+  friend bool operator==(Matrix const&, Matrix const&) = default;
 };
 
 struct Chat {
@@ -74,6 +79,7 @@ struct Chat {
   std::optional<Matrix> matrix;
   // The message in the thread that follows a run under way: from when on, and how often it changes.
   core::Duration progress_after = std::chrono::seconds(2), progress_every = std::chrono::seconds(5);
+  friend bool operator==(Chat const&, Chat const&) = default;
 };
 
 // collectors.NAME.file: the end of a text file.
@@ -192,6 +198,7 @@ inline char const* to_string(Sandbox::Mode mode) noexcept { return mode == Sandb
 struct Runner {
   std::string socket;  // absolute path
   std::string user;    // whose process must listen there
+  friend bool operator==(Runner const&, Runner const&) = default;
 };
 
 struct Api {
@@ -202,6 +209,7 @@ struct Api {
   bool behind_proxy = false;       // plain HTTP beyond loopback, for a proxy that speaks TLS
   std::uint32_t max_connections = 2048, max_connections_per_address = 256;
   std::uint32_t requests_per_second = 100;  // of one token
+  friend bool operator==(Api const&, Api const&) = default;
 };
 
 struct Config {

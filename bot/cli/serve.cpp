@@ -111,9 +111,13 @@ std::string what_needs_a_restart(config::Config const& now, config::Config const
   note(now.state.path != fresh.state.path, "state.path");
   note(now.state.side != fresh.state.side, "state.side");
   note(now.sandbox.mode != fresh.sandbox.mode || now.sandbox.writable != fresh.sandbox.writable, "sandbox");
+  note(now.runners != fresh.runners, "runners");
   note(now.api.host != fresh.api.host || now.api.port != fresh.api.port, "api.listen");
-  auto const chat = [](config::Config const& config) { return config::public_json(config)["wiring"]["chat"]; };
-  note(chat(now) != chat(fresh), "chat");
+  auto api = fresh.api;
+  api.host = now.api.host;
+  api.port = now.api.port;
+  note(now.api != api, "api");
+  note(now.chat != fresh.chat, "chat");
   return keys;
 }
 

@@ -14,6 +14,7 @@ TEST_CASE("a reload is on record before its effects, voids what it changed alone
        "  one-sre:\n    request: [dev, sre, triggers]");
   edit(kit, "listen: \"127.0.0.1:0\"", "listen: \"127.0.0.1:1\"");
   edit(kit, "/ledger.git\"", "/another.git\"");
+  edit(kit, "/bot_token\"", "/bot_token_elsewhere\"");
   REQUIRE(reload(kit));
   REQUIRE(kit.wait([&] { return kit.state(changed) == "voided"; }));  // and so the listener is where it was
   CHECK(kit.port() == port);
@@ -21,7 +22,7 @@ TEST_CASE("a reload is on record before its effects, voids what it changed alone
   CHECK_FALSE(std::filesystem::exists(kit / "another.git"));
   auto const told = kit.process().line("changed in the file, but in force only after a restart");
   REQUIRE(told);
-  CHECK((*told)["keys"].text() == "ledger.path, api.listen");
+  CHECK((*told)["keys"].text() == "ledger.path, api.listen, chat");
   auto const loaded = kit.entries("config.loaded").back(), voided = kit.entries("request.voided", changed).front();
   CHECK(loaded["seq"].integer() < voided["seq"].integer());
   CHECK(kit.press("U0BOB", same));
