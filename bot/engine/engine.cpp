@@ -157,6 +157,7 @@ void Engine::pump() {
       take_aside(std::move(waiting));
       continue;
     }
+    weigh_no_more(waiting.event);
     core::reached(core::Failpoint::K3_validated,
                   std::holds_alternative<core::VoteCast>(waiting.event.what) ? "vote" : "");
     // Heard first: a start after a failed fsync that is cut off before that is done again, with what it found.

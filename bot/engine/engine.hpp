@@ -124,6 +124,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
 
   void clean(std::string& text) const;
   bool takes_no_more() const;  // of what may come again later (T69)
+  void weigh_no_more(core::Event const& event);
   core::Ticket open_ticket(Replied replied);
   core::Ticket ticket_of_kept(core::Event& event);
   void enqueue(decltype(core::Event::what) what, core::Ticket ticket = 0);
@@ -185,6 +186,8 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   ports::Loop::TimerId drawing_timer_ = 0, gathering_ = 0;
   std::size_t last_batch_ = 0;     // entries
   std::vector<Waiting> deferred_;  // internal events to be stepped once the ledger can be written again
+  std::size_t heavy_bytes_ = 0;    // of requests that wait to be recorded or for their evidence
+  std::map<core::RequestId, std::size_t> collecting_bytes_;  // of the latter
   std::map<core::Ticket, Replied> tickets_;
   core::Ticket last_ticket_ = 0;
   ports::Loop::TimerId timer_ = 0, retry_timer_ = 0;

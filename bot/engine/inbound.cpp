@@ -14,8 +14,20 @@ namespace {
 
 constexpr std::size_t kMaxSignals = 1'000, kMaxSignalBytes = 8u << 20;  // that wait to be recorded
 constexpr std::size_t kMaxQueue = 20'000;               // beyond it a click or command is turned away at once (T69)
+constexpr std::size_t kMaxHeavyBytes = 32u << 20;       // of what asks for something, heavy ones together
+constexpr std::size_t kLight = 4u << 10;                // bytes of a request that only counts: what a chat sends
 constexpr auto kAnswerLimit = std::chrono::seconds(2);  // design, section 7: acknowledge anyway
 constexpr auto kKeepAfter = std::chrono::milliseconds(1500);
+
+// What a request holds of memory while it waits; 0 if that is little.
+std::size_t weight_of(core::Asked const& ask) {
+  auto bytes = ask.reason.size();
+  for (auto const& one : ask.attachments) bytes += one.bytes.size();
+  for (auto const* texts : {&ask.parameters, &ask.labels}) {
+    for (auto const& [name, value] : *texts) bytes += name.size() + value.size();
+  }
+  return bytes > kLight ? bytes : 0;
+}
 
 char const* word_of(ports::Answer::State state) {
   switch (state) {
@@ -355,12 +367,29 @@ void Engine::runner_finished(std::string const& run_as, std::string const& reque
 // --- desk -----------------------------------------------------------------------------------------------------------
 
 void Engine::ask(core::Asked ask, std::function<void(core::Reply)> done) {
-  if (takes_no_more()) return done({.code = core::Errc::unavailable, .text = "Too much is going on; try again."});
+  auto const weight = weight_of(ask);
+  if (takes_no_more() || (weight > 0 && heavy_bytes_ + weight > kMaxHeavyBytes))
+    return done({.code = core::Errc::unavailable, .text = "Too much is going on; try again."});
   clean(ask.reason);
   for (auto& [name, value] : ask.labels) clean(value);
-  ask.ticket = open_ticket([done = std::move(done)](core::Reply const& reply) { done(reply); });
+  heavy_bytes_ += weight;
+  ask.ticket = open_ticket([this, weight, done = std::move(done)](core::Reply const& reply) {
+    bool const accepted = reply.code == core::Errc{} && reply.request && !reply.replay;
+    if (weight > 0 && accepted) {
+      collecting_bytes_.emplace(*reply.request, weight);
+    } else {
+      heavy_bytes_ -= weight;
+    }
+    done(reply);
+  });
   auto const ticket = ask.ticket;
   enqueue(std::move(ask), ticket);
+}
+
+void Engine::weigh_no_more(core::Event const& event) {
+  auto const* collected = std::get_if<core::Collected>(&event.what);
+  if (!collected || !collected->request) return;
+  if (auto const found = collecting_bytes_.extract(*collected->request)) heavy_bytes_ -= found.mapped();
 }
 
 void Engine::cancel(core::CancelAsked cancel, std::function<void(core::Reply)> done) {

@@ -370,6 +370,63 @@ TEST_CASE("a queue that is full turns a click away at once") {
   CHECK(asked->front().code == core::Errc::unavailable);
 }
 
+TEST_CASE("T69 requests are weighed while they wait: 32 MiB are taken, also of those whose evidence is not there yet") {
+  Rig rig;
+  auto const ask = [&](std::size_t bytes, std::string runbook = "restart-service") {
+    core::Exhibit plan{.name = "plan", .collector = "attachment", .bytes = std::string(bytes, 'x')};
+    core::Asked asked{.requester = core::Actor::person("alice"),
+                      .initiator = {},
+                      .runbook = std::move(runbook),
+                      .reason = "it is needed",
+                      .parameters = {{"service", "web"}},
+                      .attachments = {std::move(plan)}};
+    asked.origin = {.platform = "api", .account = {}, .channel = {}};
+    auto replies = std::make_shared<std::vector<core::Reply>>();
+    rig.engine->ask(std::move(asked), [replies](core::Reply const& reply) { replies->push_back(reply); });
+    rig.settle();
+    return replies;
+  };
+  constexpr std::size_t kPart = 4u << 20;
+  auto const fill = [&] {
+    for (int i = 0; i < 7; ++i) CHECK(ask(kPart)->empty());
+    auto const last = ask(kPart - (64u << 10));  // the reasons have some weight, too
+    CHECK(last->empty());
+    auto const refused = ask(kPart);
+    REQUIRE(refused->size() == 1);
+    CHECK(refused->front().code == core::Errc::unavailable);
+    CHECK(ask(100)->empty());  // what is light only counts
+    return last;
+  };
+  rig.ledger.held = true;
+  auto const last = fill();
+  SECTION("they are accepted, collected and opened") {
+    rig.room.held = true;
+    rig.ledger.held = false;
+    rig.ledger.finish();
+    rig.loop.advance(1s);
+    REQUIRE(last->size() == 1);
+    CHECK(last->front().code == core::Errc{});
+    CHECK(ask(kPart)->front().code == core::Errc::unavailable);
+    rig.room.release();
+    rig.loop.advance(1s);
+  }
+  SECTION("they can't be recorded") {
+    rig.ledger.full = true;
+    rig.ledger.fail(core::Errc::no_space);
+    rig.settle();
+    REQUIRE(last->size() == 1);
+    CHECK(last->front().code == core::Errc::unavailable);
+    rig.ledger.full = rig.ledger.held = false;
+    rig.loop.advance(6s);
+  }
+  for (int i = 0; i < 20; ++i) CHECK(ask(kPart, "none")->front().code == core::Errc::not_found);
+  rig.ledger.held = true;
+  fill();
+  rig.ledger.held = false;
+  rig.ledger.finish();
+  rig.loop.advance(1s);
+}
+
 TEST_CASE("T69 a flood of signals holds up no deny, and no room is too full for one") {
   Rig rig;
   auto const id = rig.open();
