@@ -53,6 +53,8 @@ struct RunnerOptions {
   // A socket that listens already, as systemd hands it over (sd_listen_fds(3)); -1: listen on socket_path.
   int listen_fd = -1;
   std::size_t max_runs = 16;  // at a time; more are refused
+  // How long a check is done again that fails for want of something the host may have in a moment.
+  core::Duration check_limit{60'000};
   // The program that runs one http or tcp probe in a process of its own, and the words before the probe's own
   // arguments: what ends in run_probe_child().
   std::string probe_program = "/proc/self/exe";

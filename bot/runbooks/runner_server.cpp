@@ -24,7 +24,8 @@ namespace {
 constexpr core::Duration kLastWords{1'000};  // for the client to read why the runner ends
 constexpr core::Duration kRunsEnd{5'000};    // for run processes to kill their steps and clean up by themselves
 constexpr core::Duration kReadOn = std::chrono::minutes(10);
-constexpr core::Duration kSweep{10'000};  // for killing whatever is left then
+constexpr core::Duration kSweep{10'000};                           // for killing whatever is left then
+constexpr core::Duration kLookAgain{200}, kLookAgainMost{10'000};  // at a check that failed: each pause twice the last
 // Of messages to a client that does not read: beyond it live output is left out, so that there is room for the results.
 constexpr std::size_t kMaxLiveWaiting = 1u << 20;
 
@@ -142,10 +143,25 @@ void RunnerServer::order(std::string const& line) {
     return end({});
   }
   auto const& id = parsed->request.str();
+  if (parsed->kind == Order::Kind::check)
+    return check(*parsed, std::chrono::steady_clock::now() + options_.check_limit, kLookAgain);
   auto const vetted = vet(*parsed);
   if (!vetted) return tell(Refused{parsed->kind, id, vetted.error().message});
-  if (parsed->kind == Order::Kind::check) return tell(Accepted{id, confinement_of(vetted->request)});
   if (auto const started = start(*vetted); !started) tell(Refused{parsed->kind, id, started.error().message});
+}
+
+// A refusal ends the approved request for good, so what is only in its way at the moment is waited for.
+void RunnerServer::check(Order const& order, std::chrono::steady_clock::time_point until, core::Duration pause) {
+  if (ended_ || !how_) return;
+  auto const id = order.request.str();
+  auto const vetted = vet(order);
+  if (vetted) return tell(Accepted{id, confinement_of(vetted->request)});
+  auto const& error = vetted.error();
+  bool const may_pass = error.code == core::Errc::io || error.code == core::Errc::unavailable;
+  if (!may_pass || std::chrono::steady_clock::now() + pause > until)
+    return tell(Refused{order.kind, id, error.message});
+  log(id + " is looked at again in " + core::format_duration(pause) + ": " + error.message);
+  io_.call_after(pause, [this, order, until, pause] { check(order, until, std::min(2 * pause, kLookAgainMost)); });
 }
 
 core::Result<RunOrder> RunnerServer::vet(Order const& order) {

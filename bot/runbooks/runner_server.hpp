@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,6 +41,7 @@ class RunnerServer {
   core::Confinement confinement_of(core::Request const& request) const;
   void read_on();
   void order(std::string const& line);
+  void check(Order const& order, std::chrono::steady_clock::time_point until, core::Duration pause);
   core::Result<RunOrder> vet(Order const& order);
   core::Result<void> check_request(core::Request const& request) const;
   core::Result<void> check_busy(core::Request const& request) const;

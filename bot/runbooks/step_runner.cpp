@@ -3,6 +3,8 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <utility>
@@ -202,13 +204,18 @@ class StepRun {
 }  // namespace
 
 core::Result<process::ProgramFile> open_approved(core::BoundStep const& step) {
-  auto const refuse = [&](std::string why) {
-    return core::make_error(core::Errc::forbidden, "The step " + step.name + " is refused: " + std::move(why));
+  auto const refuse = [&](std::string why, core::Errc code = core::Errc::forbidden) {
+    return core::make_error(code, "The step " + step.name + " is refused: " + std::move(why));
   };
   if (step.argv.empty()) return refuse("it names no program.");
   if (!step.program) return refuse("the approved request does not say which program " + step.argv.front() + " is.");
   auto program = process::open_program(step.program->path);
-  if (!program) return refuse(program.error().text);
+  if (!program) {
+    // These say something of the host, and nothing of the program.
+    constexpr std::array kOfTheHost{EMFILE, ENFILE, ENOMEM, EIO};
+    bool const may_pass = std::ranges::find(kOfTheHost, program.error().number) != kOfTheHost.end();
+    return refuse(program.error().text, may_pass ? core::Errc::unavailable : core::Errc::forbidden);
+  }
   if (!same(*step.program, program->identity()))
     return refuse(step.program->path + " is not the program that was approved: it has changed since.");
   return std::move(*program);

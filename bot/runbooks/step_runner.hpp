@@ -18,7 +18,8 @@ namespace runbooks {
 // The limits of a request as process knows them; a zero means the default that core names.
 process::Limits process_limits(core::Limits const& limits, core::Duration timeout);
 
-// The program as the request names it. Refused (forbidden) if it isn't there or isn't, bit for bit, what was approved.
+// The program as the request names it. Refused (forbidden) if it isn't there or isn't, bit for bit, what was approved;
+// unavailable if the host can't open or read it at the moment.
 core::Result<process::ProgramFile> open_approved(core::BoundStep const& step);
 
 struct StepContext {

@@ -51,6 +51,7 @@ struct Rig::Ledger : runbooks::LedgerView {
   explicit Ledger(Rig const& given) : rig(given) {}
   core::Result<void> open() override { return rig.ledger_holds; }
   core::Result<runbooks::RunOrder> approved(core::RequestId const& id) override {
+    if (rig.trouble && looks++ < rig.troubles) return *rig.trouble;
     auto const found = rig.orders_.find(id.str());
     if (found == rig.orders_.end())
       return core::make_error(core::Errc::not_found, "The ledger holds no approval of " + id.str() + ".");
@@ -64,6 +65,7 @@ struct Rig::Ledger : runbooks::LedgerView {
   }
   bool finished(core::RequestId const&) override { return false; }
   Rig const& rig;
+  int looks = 0;
 };
 
 std::string id(int number) { return "CS-20261121-000042-R" + std::to_string(number); }
@@ -197,6 +199,7 @@ void Rig::start_process() {
       runbooks::RunnerOptions options{.state_dir = state, .socket_path = socket, .redactor = &redactor};
       options.client_uid = client_uid;
       options.run_as = run_as;
+      options.check_limit = check_limit;
       options.listen_fd = listener;
       options.probe_program = RUNBOOKS_HELPER;
       options.log = [this](std::string_view line) {

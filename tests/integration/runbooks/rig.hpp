@@ -106,7 +106,10 @@ class Rig {
   Events::Outcome run_one(core::Request request);  // put, start_runner, run
 
   fs::path dir, state, socket;
-  core::Result<void> ledger_holds;  // what LedgerView::open() answers
+  core::Result<void> ledger_holds;     // what LedgerView::open() answers
+  std::optional<core::Error> trouble;  // what the next `troubles` looks at a request in the ledger answer
+  int troubles = 0;
+  std::chrono::milliseconds check_limit = 60s;
   uid_t client_uid = static_cast<uid_t>(-1);
   uid_t runner_uid = 0;                              // not 0: the runner becomes this account; only root's tests can
   uid_t client_runner_uid = static_cast<uid_t>(-1);  // set: the client believes this account, not our own child

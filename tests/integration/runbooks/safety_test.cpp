@@ -19,6 +19,16 @@ using namespace rig;
 
 namespace {
 
+// How many a runner has open; 0, and said: nobody may look.
+std::size_t open_descriptors(pid_t runner) {
+  std::size_t open = 0;
+  std::error_code error;
+  auto const list = "/proc/" + std::to_string(runner) + "/fd";
+  for (fs::directory_iterator it(list, error), end; !error && it != end; it.increment(error)) ++open;
+  if (error) std::cerr << "SKIPPED: F9 EMFILE: the runner's descriptors can be counted by root alone" << std::endl;
+  return error ? 0 : open;
+}
+
 std::vector<std::string> payloads() {
   std::vector<std::string> all{"",         " ",     "-",        "--",       "-rf",          "--help",
                                "$(id)",    "`id`",  "${HOME}",  "$HOME",    "; id",         "| id",
@@ -244,6 +254,48 @@ TEST_CASE("T20 swap: at each step boundary, by the step before") {
   CHECK_FALSE(fs::exists(witness));
 }
 
+TEST_CASE("F9 EMFILE: a check without a descriptor left is done again, and no approved request ends for it") {
+  if (support::skipped_under_address_sanitizer("F9 EMFILE", "a sanitizer needs descriptors to look at memory")) return;
+  Rig rig;
+  rig.put(request({shell("say", "echo said")}, 1));
+  rig.put(request({shell("say", "echo said")}, 2));
+  rig.start_runner();
+  auto const open = open_descriptors(rig.runner);
+  if (open == 0) return;
+  rlimit before{};
+  REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, nullptr, &before) == 0);
+  rlimit const tight{open, before.rlim_max};
+  REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, &tight, nullptr) == 0);
+  rig.client->check(id(1));
+  CHECK(rig.refusal(2).find("Too many open files") != std::string::npos);  // an order to run, answered behind the check
+  CHECK_FALSE(rig.events.refused.contains(id(1)));
+  REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, &before, nullptr) == 0);
+  CHECK(rig.wait([&] { return !rig.events.accepted.empty() || rig.events.refused.contains(id(1)); }));
+  CHECK(rig.events.accepted == std::vector<std::string>{id(1)});
+}
+
+TEST_CASE("a check is done again where the ledger can't be read at the moment, not without end, and for nothing else") {
+  Rig rig;
+  rig.put(request({shell("say", "echo said")}));
+  rig.troubles = 2;
+  std::string refusal;
+  SECTION("it passes") { rig.trouble = core::make_error(core::Errc::io, "The disk is at fault."); }
+  SECTION("it stays") {
+    rig.trouble = core::make_error(core::Errc::io, "The disk is at fault.");
+    rig.troubles = 1'000'000;
+    rig.check_limit = 500ms;
+    refusal = "The disk is at fault.";
+  }
+  SECTION("it is a no") {
+    rig.trouble = core::make_error(core::Errc::forbidden, "In the ledger it is denied.");
+    refusal = "In the ledger it is denied.";
+  }
+  rig.start_runner();
+  rig.client->check(id());
+  REQUIRE(rig.wait([&] { return !rig.events.accepted.empty() || rig.events.refused.contains(id()); }));
+  CHECK(rig.events.refused[id()] == refusal);
+}
+
 TEST_CASE(
     "F9 EMFILE: without a descriptor left an order is refused without a trace, the socket stays, and later it runs") {
   if (support::skipped_under_address_sanitizer("F9 EMFILE", "a sanitizer needs descriptors to look at memory")) return;
@@ -251,14 +303,8 @@ TEST_CASE(
   rig.put(request({shell("say", "echo said")}, 1));
   rig.put(request({shell("say", "echo said")}, 2));
   rig.start_runner();
-  std::size_t open = 0;
-  std::error_code error;
-  auto const list = "/proc/" + std::to_string(rig.runner) + "/fd";
-  for (fs::directory_iterator it(list, error), end; !error && it != end; it.increment(error)) ++open;
-  if (error) {
-    std::cerr << "SKIPPED: F9 EMFILE: the runner's descriptors can be counted by root alone" << std::endl;
-    return;
-  }
+  auto const open = open_descriptors(rig.runner);
+  if (open == 0) return;
   rlimit before{};
   REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, nullptr, &before) == 0);
   for (rlim_t const left : {0U, 1U, 2U, 3U}) {  // for the pair of sockets, the marker, its folder
