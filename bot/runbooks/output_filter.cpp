@@ -36,7 +36,7 @@ void HeadTail::append(std::string_view lines) {
     tail_ = head_.substr(kept);
     head_.resize(kept);
   }
-  if (tail_.size() > 2 * max_) tail_ = std::string(tail());
+  if (tail_.size() > 2 * (max_ - head_.size())) tail_ = std::string(tail());
 }
 
 std::string_view HeadTail::tail() const { return last_lines(tail_, max_ - head_.size()); }
