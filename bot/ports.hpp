@@ -157,12 +157,12 @@ struct Answer {
     recorded,         // durable
     refused,          // recorded as refused, or nothing to record
     not_recorded,     // dropped after 2.0 s: never counts, try again
-    still_recording,  // given to the writer 2.0 s ago; a second answer follows
+    still_recording,  // given to the writer 2.0 s ago, or a no that is kept aside meanwhile; more follows
   };
   State state = State::refused;
   std::string text;  // a sentence or a few lines; plain text
 };
-// Called once, or twice when the first answer is still_recording.
+// Called once, or again after each answer still_recording, of which there are two at most.
 using Answered = std::function<void(Answer)>;
 
 struct IncomingVote {
@@ -359,7 +359,7 @@ struct RequestDesk {
   virtual core::State const& state() const = 0;
   // Runs `then` once everything in state() is durable (at once when it is): what is told is what is on record.
   virtual void when_durable(std::function<void()> then) = 0;
-  virtual bool writable() const = 0;                          // false: the ledger can't be written
+  virtual bool writable() const = 0;  // false: the ledger can't be written, or a write has taken 2.0 s so far
   virtual std::map<std::string, bool> platforms() const = 0;  // connected and reconciled?
   // Those that refuse our credentials for good.
   virtual std::set<std::string> platforms_locked_out() const { return {}; }

@@ -20,6 +20,16 @@ bool acts_anyway(core::Event const& event) {
   return std::holds_alternative<core::CancelAsked>(event.what);
 }
 
+// Two votes of one account, or cancels of one actor, that can't both change anything.
+bool says_the_same(core::Event const& a, core::Event const& b) {
+  auto const *vote = std::get_if<core::VoteCast>(&a.what), *other = std::get_if<core::VoteCast>(&b.what);
+  if (vote && other)
+    return vote->platform == other->platform && vote->account == other->account && vote->request == other->request &&
+           vote->verdict == other->verdict;
+  auto const *cancel = std::get_if<core::CancelAsked>(&a.what), *another = std::get_if<core::CancelAsked>(&b.what);
+  return cancel && another && cancel->by == another->by && cancel->request == another->request;
+}
+
 // What nobody waits for and must not be lost: it is stepped again once the ledger can be written.
 bool is_internal(core::Event const& event) {
   return !std::holds_alternative<core::VoteCast>(event.what) &&
@@ -175,31 +185,54 @@ void Engine::act_aside(Waiting waiting) {
   }
 }
 
-// Whoever is told that their no is still being recorded would not repeat it, and a process that is killed before the
-// writer is done would have lost it: until then it stands in the side file too. If the writer was done after all, the
-// next start knows its delivery, and a second time changes nothing.
-void Engine::keep_meanwhile(core::Ticket ticket, std::function<void()> kept) {
-  auto const found = std::ranges::find(batch_, ticket, &Waiting::ticket);
-  if (found == batch_.end() || !acts_anyway(found->event)) return;
-  bool const counts = std::ranges::any_of(batch_effects_, [&](core::Effect const& effect) {
+Engine::Waiting* Engine::waiting_for(core::Ticket ticket) {
+  if (auto const found = std::ranges::find(batch_, ticket, &Waiting::ticket); found != batch_.end()) return &*found;
+  auto const found = std::ranges::find(queue_, ticket, &Waiting::ticket);
+  return found == queue_.end() ? nullptr : &*found;
+}
+
+bool Engine::counts_in_batch(core::Ticket ticket) const {
+  return std::ranges::any_of(batch_effects_, [&](core::Effect const& effect) {
     auto const* told = std::get_if<core::Reply>(&effect);
     return told && told->ticket == ticket && told->code == core::Errc{};
   });
-  if (!counts) return;
+}
+
+// Whoever is told that their no is still being recorded would not repeat it, and a process that is killed before the
+// writer is done would have lost it: until then it stands in the side file too. If the writer was done after all, the
+// next start knows its delivery, and a second time changes nothing. What waits for the writer stays in its place in the
+// queue: an approval before it is dropped by the time its person hears that it is kept, and one behind it comes later.
+bool Engine::keep_meanwhile(core::Ticket ticket, std::function<void(bool)> kept) {
+  auto* const found = waiting_for(ticket);
+  if (!found || found->from_side || found->keeping || !acts_anyway(found->event)) return false;
+  // Nobody fills the side file with what doesn't count, or says the same again.
+  auto const kept_already = [&](Waiting const& one) {
+    return (one.from_side || one.keeping) && says_the_same(one.event, found->event);
+  };
+  bool const counts = is_queued(ticket) ? may_count(found->event) && std::ranges::none_of(queue_, kept_already) &&
+                                              std::ranges::none_of(batch_, kept_already)
+                                        : counts_in_batch(ticket);
+  if (!counts) return false;
+  found->keeping = true;
   ++side_appends_;
   parts_.side.append_aside(write_side(found->event), [this, alive = std::weak_ptr<int>(alive_), ticket,
                                                       kept = std::move(kept)](core::Result<void> const& done) {
     if (alive.expired()) return;
     --side_appends_;
-    if (!done) return parts_.log.error("the side file can't be written", {{"why", done.error().message}});
-    auto const still = std::ranges::find(batch_, ticket, &Waiting::ticket);
-    if (still != batch_.end()) {
+    auto* const still = waiting_for(ticket);
+    if (still) still->keeping = false;
+    if (!done) {
+      parts_.log.error("the side file can't be written", {{"why", done.error().message}});
+      return kept(false);
+    }
+    if (still) {
       still->from_side = true;
-      return kept();
+      return kept(true);
     }
     side_recorded_ = true;  // the writer was done first, or failed and it was kept once more
     clear_side();
   });
+  return true;
 }
 
 void Engine::clear_side() {

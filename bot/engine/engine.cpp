@@ -184,8 +184,10 @@ void Engine::pump() {
   batch_effects_ = std::move(effects);
   last_batch_ = batch_entries_.size();
   if (batch_entries_.empty()) {
+    side_recorded_ |= std::ranges::any_of(batch_, &Waiting::from_side);  // nothing more to record
     batch_.clear();
     perform(std::exchange(batch_effects_, {}));
+    clear_side();
     arm_timer();
     if (!queue_.empty()) pump_later();
     return;

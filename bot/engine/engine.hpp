@@ -96,7 +96,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void tell(std::vector<std::string> const& channels, std::string const& purpose, core::Note note) override;
   core::State const& state() const override { return state_; }
   void when_durable(std::function<void()> then) override;
-  bool writable() const override { return !degraded_; }
+  bool writable() const override { return !degraded_ && !write_hangs(); }
   std::map<std::string, bool> platforms() const override;
   std::set<std::string> platforms_locked_out() const override { return locked_out_; }
   bool ready() const override;
@@ -108,6 +108,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
     core::Event event;
     core::Ticket ticket = 0;
     bool from_side = false;  // it stands in the side file
+    bool keeping = false;    // its line is on the way there
   };
   using Replied = std::function<void(core::Reply const&)>;
   struct Progress {  // of a vote
@@ -120,7 +121,12 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void keep_slow(std::shared_ptr<Progress> const& progress, core::Ticket ticket, ports::Answered const& answered);
   void answer_slow(std::shared_ptr<Progress> const& progress, core::Ticket ticket, ports::Answered const& answered);
   void keep(std::shared_ptr<Progress> const& progress, core::Ticket ticket, ports::Answered const& answered);
+  void drop_slow(Progress const& progress, core::Ticket ticket, ports::Answered const& answered);
   bool is_queued(core::Ticket ticket) const;
+  bool write_hangs() const;
+  std::string kept_words(core::Ticket ticket) const;
+  // Whether a no in the queue may count, as far as can be told before it is stepped.
+  bool may_count(core::Event const& event) const;
 
   void clean(std::string& text) const;
   bool takes_no_more() const;  // of what may come again later (T69)
@@ -140,8 +146,11 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   bool being_written(core::RequestId const& id) const;
   bool may_be_drawn(core::RequestId const& id);
   void draw_held_back();  // requests of which an entry stands in batch after batch have their turn too
-  // A no that the writer has had for long; `kept` when it outlives this process.
-  void keep_meanwhile(core::Ticket ticket, std::function<void()> kept);
+  Waiting* waiting_for(core::Ticket ticket);        // in the batch or in the queue
+  bool counts_in_batch(core::Ticket ticket) const;  // what is being written says yes to it
+  // A no that the writer has had for long, or that waits behind a write that takes long, goes into the side file, too.
+  // False: there is nothing to keep. Else `kept` hears whether it outlives this process, if it still waits then.
+  bool keep_meanwhile(core::Ticket ticket, std::function<void(bool)> kept);
   void clear_side();  // once all that stands in it is on record
   void try_again();
   void forget_asked(std::string const& run_as);  // what an account's runner was asked

@@ -9,7 +9,7 @@ std::vector<ports::Figure> Engine::figures() const {
   std::vector<ports::Figure> all{
       {"requests_open", "Requests that have not ended", static_cast<double>(state_.open.size())},
       {"ledger_entries", "Entries in the ledger", static_cast<double>(state_.entries)},
-      {"ledger_up", "1 while the ledger can be written", degraded_ ? 0.0 : 1.0},
+      {"ledger_up", "1 while the ledger can be written", writable() ? 1.0 : 0.0},
       {"ledger_write_failures_total", "Batches that could not be written", static_cast<double>(write_failures_)},
       {"ready", "1 when readyz is 200", ready() ? 1.0 : 0.0},
       {"runner_up", "1 while the runner answers", parts_.runner.ready() ? 1.0 : 0.0},

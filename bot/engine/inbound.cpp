@@ -41,12 +41,11 @@ char const* word_of(ports::Answer::State state) {
 
 // The open request that a vote names and may count for as far as anybody can tell without a platform: nobody else's
 // words make us ask one.
-core::RequestState const* asks_about(core::State const& state, ports::IncomingVote const& vote) {
-  auto const id =
-      core::find_request(state, vote.request, vote.account.platform, vote.via == "text" ? vote.channel : "");
+core::RequestState const* asks_about(core::State const& state, core::VoteCast const& vote) {
+  auto const id = core::find_request(state, vote.request, vote.platform, vote.via == "text" ? vote.channel : "");
   auto const* found = id ? state.request(*id) : nullptr;
   if (!found || found->phase != core::Phase::pending) return nullptr;
-  auto const person = state.rules.person_of(vote.account.platform, vote.account.id);
+  auto const person = state.rules.person_of(vote.platform, vote.account);
   bool const may = person && !core::why_not_vote(*found->pinned, state.rules, found->behind(), *person);
   return may && core::names_binding(*found, vote.via, vote.binding, vote.rendering) ? found : nullptr;
 }
@@ -96,7 +95,7 @@ void Engine::vote(ports::IncomingVote vote, ports::Answered answered) {
                       .delivery = vote.delivery,
                       .foreign = vote.foreign};
   // A no waits for nothing. A withdrawal depends on no account either, but must not overtake what it takes back.
-  auto const* about = vote.verdict != core::Verdict::deny && vote.foreign.empty() ? asks_about(state_, vote) : nullptr;
+  auto const* about = vote.verdict != core::Verdict::deny && vote.foreign.empty() ? asks_about(state_, cast) : nullptr;
   core::AccountName const voter{vote.account.platform, vote.account.id};
   if (!about) return enter(std::move(cast), ticket, progress);
   progress->parked = "its platform has not said yet whose accounts are active.";
@@ -122,34 +121,52 @@ void Engine::keep_slow(std::shared_ptr<Progress> const& progress, core::Ticket t
   keep(progress, ticket, answered);
 }
 
-// What the writer has by now; what it has not is answered with "not recorded".
+// What the writer has by now, and a no that waits for it; what else waits is answered with "not recorded".
 void Engine::keep(std::shared_ptr<Progress> const& progress, core::Ticket ticket, ports::Answered const& answered) {
-  if (progress->keeping || is_queued(ticket) || progress->parked) return;
-  progress->keeping = true;
-  keep_meanwhile(ticket, [progress, answered] {
-    progress->kept = true;
+  if (progress->keeping || progress->parked) return;
+  progress->keeping = keep_meanwhile(ticket, [this, progress, ticket, answered](bool kept) {
+    progress->keeping = progress->kept = kept;
+    if (progress->timer != 0) return;
     // Its person was told that it does not count yet.
-    if (progress->timer == 0)
-      answered({.state = ports::Answer::State::still_recording,
-                .text = "Kept aside until it is recorded: it holds. You will be told."});
+    if (kept) return answered({.state = ports::Answer::State::still_recording, .text = kept_words(ticket)});
+    if (is_queued(ticket)) drop_slow(*progress, ticket, answered);
   });
+}
+
+std::string Engine::kept_words(core::Ticket ticket) const {
+  return counts_in_batch(ticket)
+             ? "Still being recorded, and kept aside until it is: it holds. You will be told."
+             : "Kept aside while the ledger is slow: it comes before any later vote. You will be told.";
+}
+
+bool Engine::may_count(core::Event const& event) const {
+  if (auto const* vote = std::get_if<core::VoteCast>(&event.what))
+    return vote->foreign.empty() && asks_about(state_, *vote) != nullptr;
+  auto const* cancel = std::get_if<core::CancelAsked>(&event.what);
+  if (!cancel) return false;
+  auto const id = core::find_request(state_, cancel->request, cancel->platform, cancel->channel);
+  auto const* found = id ? state_.request(*id) : nullptr;
+  return found && !core::why_not_cancel(state_, *found, cancel->by);
 }
 
 void Engine::answer_slow(std::shared_ptr<Progress> const& progress, core::Ticket ticket,
                          ports::Answered const& answered) {
   progress->timer = 0;
   keep(progress, ticket, answered);
-  if (!is_queued(ticket) && !progress->parked) {
+  if (progress->keeping || (!is_queued(ticket) && !progress->parked)) {
     return answered({.state = ports::Answer::State::still_recording,
-                     .text = progress->kept ? "Still being recorded, and kept aside until it is: it holds. You will be "
-                                              "told."
+                     .text = progress->kept ? kept_words(ticket)
                                             : "Still being recorded; you will be told. Until then it does not "
                                               "count."});
   }
+  drop_slow(*progress, ticket, answered);
+}
+
+void Engine::drop_slow(Progress const& progress, core::Ticket ticket, ports::Answered const& answered) {
   tickets_.erase(ticket);  // pump() leaves it out, and so does who waits for a look-up: it never counts later
   answered({.state = ports::Answer::State::not_recorded,
             .text = std::string("Not recorded, try again: ") +
-                    (progress->parked ? progress->parked : "the ledger is slow at the moment.")});
+                    (progress.parked ? progress.parked : "the ledger is slow at the moment.")});
 }
 
 void Engine::when_accounts_known(core::RequestState const& request, std::optional<core::AccountName> const& voter,
@@ -256,8 +273,11 @@ std::map<std::string, bool> Engine::platforms() const {
   return result;
 }
 
+// A volume that is suspended gives no error: the write just never ends.
+bool Engine::write_hangs() const { return writing_ && parts_.loop.now() - write_began_ >= kAnswerLimit; }
+
 bool Engine::ready() const {
-  if (!started_ || !parts_.runner.ready() || degraded_) return false;
+  if (!started_ || !parts_.runner.ready() || !writable()) return false;
   auto const all = platforms();
   bool const connected = std::ranges::all_of(all, [](auto const& entry) { return entry.second; });
   return connected || parts_.loop.now() - started_at_ >= std::chrono::seconds(10);
@@ -395,8 +415,15 @@ void Engine::weigh_no_more(core::Event const& event) {
 void Engine::cancel(core::CancelAsked cancel, std::function<void(core::Reply)> done) {
   if (stopping_) return done({.code = core::Errc::unavailable, .text = "The service is stopping; try again."});
   clean(cancel.reason);
-  cancel.ticket = open_ticket([done = std::move(done)](core::Reply const& reply) { done(reply); });
+  auto const timer = std::make_shared<ports::Loop::TimerId>(0);
+  cancel.ticket = open_ticket([this, timer, done = std::move(done)](core::Reply const& reply) {
+    parts_.loop.cancel(*timer);
+    done(reply);
+  });
   auto const ticket = cancel.ticket;
+  *timer = parts_.loop.call_after(kKeepAfter, [this, alive = std::weak_ptr<int>(alive_), ticket] {
+    if (!alive.expired()) keep_meanwhile(ticket, [](bool) {});  // whoever cancels waits for the record
+  });
   enqueue(std::move(cancel), ticket);
 }
 

@@ -337,6 +337,91 @@ TEST_CASE("F23 a no that comes to the writer late is kept aside too") {
   CHECK(rig.phase(id) == Phase::denied);
 }
 
+TEST_CASE("F23 a write that hangs for 2.0 s is told: not ready, not writable, until it ends") {
+  Rig rig;
+  rig.ledger.held = true;
+  rig.ask();
+  REQUIRE(rig.ledger.waiting);
+  rig.loop.advance(1999ms);
+  CHECK(rig.engine->ready());
+  CHECK(rig.engine->writable());
+  rig.loop.advance(1ms);
+  CHECK_FALSE(rig.engine->ready());
+  CHECK_FALSE(rig.engine->writable());
+  rig.ledger.held = false;
+  rig.ledger.finish();
+  rig.settle();
+  CHECK(rig.engine->ready());
+  CHECK(rig.engine->writable());
+}
+
+TEST_CASE("F23 a no that comes while a write hangs is kept aside, and counts once whatever becomes of that write") {
+  Rig rig;
+  auto const id = rig.open(), other = rig.open("restart-service", {{"service", "api"}});
+  rig.ledger.held = true;
+  rig.ask();
+  REQUIRE(rig.ledger.waiting);
+  rig.loop.advance(10s);
+  auto const answers = rig.deny("bob", id);
+  auto const cancelled = rig.cancel(other, core::Actor::person("alice"));
+  auto const strange = rig.deny("mallory", id);
+  rig.loop.advance(2s);
+  REQUIRE(answers->size() == 1);
+  CHECK(answers->front().state == State::still_recording);
+  CHECK_THAT(answers->front().text, Catch::Contains("Kept aside") && Catch::Contains("before any later vote"));
+  CHECK(strange->front().state == State::not_recorded);
+  CHECK(rig.side.lines.size() == 2);
+  auto const again = rig.deny("bob", id);  // says the same: no line of its own
+  rig.loop.advance(2s);
+  CHECK(again->front().state == State::not_recorded);
+  CHECK(rig.side.lines.size() == 2);
+  auto const late = rig.approve("carol", id);
+  rig.ledger.held = false;
+  SECTION("killed while it hangs") {
+    rig.ledger.waiting.reset();
+    rig.start();
+    REQUIRE(rig.chat.whispers.size() == 1);
+    CHECK(rig.chat.whispers[0].first == "U0BOB");
+  }
+  SECTION("it ends well after all") {
+    rig.ledger.finish();
+    rig.settle();
+    CHECK(answers->back().state == State::recorded);
+    CHECK(cancelled->front().code == core::Errc{});
+    CHECK(late->front().state == State::refused);  // it came behind the no
+  }
+  SECTION("it fails") {
+    rig.ledger.fail(core::Errc::no_space);
+    rig.settle();
+    CHECK(answers->back().state == State::recorded);
+    CHECK(cancelled->front().code == core::Errc{});
+    CHECK(rig.side.lines.size() == 2);
+    rig.loop.advance(10s);
+  }
+  CHECK(rig.phase(id) == Phase::denied);
+  CHECK(rig.phase(other) == Phase::cancelled);
+  CHECK(rig.ledger.count("request.denied") == 1);
+  CHECK(rig.ledger.count("request.cancelled") == 1);
+  CHECK(rig.side.lines.empty());
+}
+
+TEST_CASE("F23 a no that no disk takes while a write hangs is not recorded, its person hears it, and it never counts") {
+  Rig rig;
+  auto const id = rig.open();
+  rig.ledger.held = true;
+  rig.ask();
+  rig.side.broken = true;
+  auto const answers = rig.deny("bob", id);
+  rig.loop.advance(2s);
+  REQUIRE_FALSE(answers->empty());
+  CHECK(answers->back().state == State::not_recorded);
+  rig.ledger.held = false;
+  rig.ledger.finish();
+  rig.loop.advance(10s);
+  CHECK(answers->back().state == State::not_recorded);
+  CHECK(rig.phase(id) == Phase::pending);
+}
+
 TEST_CASE("F23 an approval, and a no that doesn't count, are never kept aside") {
   Rig rig;
   auto const id = rig.open();
