@@ -19,6 +19,7 @@ namespace {
 // So much of an order's attachments is redacted at once, workers or not: on the event loop, which waits for it.
 constexpr std::size_t kInlineBytes = 64u << 10;
 constexpr std::size_t kMaxError = 1000;
+constexpr unsigned kAtOnce = 2;  // looks of one collector
 constexpr char const* kHangs =
     "Not collected: this collector's look for an earlier case has given no answer yet. Is its file system dead?";
 constexpr auto kRecentTime = std::chrono::minutes(15);  // highlights look at first, whenever the case was opened
@@ -93,7 +94,7 @@ void add_timeline(core::Evidence& evidence, std::vector<Digested> const& digeste
 
 }  // namespace
 
-// The looks of one collector, one after the other.
+// The looks of one collector, two at a time: one that is merely slow makes few wait, one that hangs keeps two workers.
 struct Room::Line {
   struct Look {
     enum State { waiting, begun, dropped };
@@ -114,14 +115,15 @@ struct Room::Line {
     }
   };
 
-  bool hangs = false;  // one has begun, was given up and is not back; loop only
+  unsigned hanging = 0;  // looks that have begun, were given up and are not back; loop only
 
-  // Of several that wait a worker does one after the other: the loop, which may be busy, is not needed between them.
+  // Of those that wait a worker does one after the other: the loop, which may be busy, is not needed between them.
   static void add(std::shared_ptr<Line> const& line, std::shared_ptr<Look> look, ports::Workers& workers) {
     {
       std::lock_guard const lock(line->mutex_);
       line->looks_.push_back(std::move(look));
-      if (std::exchange(line->busy_, true)) return;
+      if (line->busy_ == kAtOnce) return;
+      ++line->busy_;
     }
     workers.run([line] { line->serve(); });
   }
@@ -133,7 +135,7 @@ struct Room::Line {
       {
         std::lock_guard const lock(mutex_);
         if (looks_.empty()) {
-          busy_ = false;
+          --busy_;
           return;
         }
         look = std::move(looks_.front());
@@ -145,7 +147,7 @@ struct Room::Line {
 
   std::mutex mutex_;
   std::deque<std::shared_ptr<Look>> looks_;
-  bool busy_ = false;
+  unsigned busy_ = 0;  // workers
 };
 
 struct Room::Order {
@@ -273,7 +275,7 @@ void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence
     } else if (known == collectors_.end() || !known->second.collector) {
       refused.emplace_back(
           index, "There is no collector named '" + core::printable_ascii(key, 64) + "' in the configuration.");
-    } else if (auto line = line_of(*known->second.collector); line->hangs) {
+    } else if (auto line = line_of(*known->second.collector); line->hanging > 0) {
       refused.emplace_back(index, kHangs);
     } else {
       starting.push_back({index, known->second, std::move(line)});
@@ -304,8 +306,11 @@ void Room::start(std::shared_ptr<Order> const& order, std::size_t index, Place p
                 line = std::weak_ptr(line), alive = alive_] {
     auto produced = std::make_shared<Produced>(run_collector(*place.collector, context));
     loop.post([this, order, index, produced, line, alive] {
-      if (auto const back = line.lock()) back->hangs = false;
-      if (!*alive || !order->slots[index].open) return;  // too late: it has been reported as missing
+      if (!*alive) return;
+      if (!order->slots[index].open) {  // too late: it has been reported as missing
+        if (auto const back = line.lock()) --back->hanging;
+        return;
+      }
       order->put(index, std::move(*produced));
       close(order, index);
     });
@@ -321,8 +326,8 @@ void Room::give_up(std::shared_ptr<Order> const& order, std::size_t index, core:
   slot.exhibit.duration = after;
   slot.exhibit.error = "No answer within " + core::format_duration(after) + ": this evidence is missing.";
   if (!slot.look->drop()) {
-    slot.line->hangs = true;
-  } else if (slot.line->hangs) {
+    ++slot.line->hanging;
+  } else if (slot.line->hanging > 0) {
     slot.exhibit.error = kHangs;
   }
   close(order, index);

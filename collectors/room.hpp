@@ -28,7 +28,7 @@ struct Place {
 // The deadlines are the loop's timers and don't depend on a worker coming back: an exhibit that isn't there in time is
 // replaced by one that says so (F29), and what comes later is let go. A worker that never comes back (a read from a
 // dead network file system) stays occupied; files are regular and bounded, commands are killed, so that is the only way
-// to lose one. A collector looks once at a time, so it can lose no second one (but after a reload: it may be mended).
+// to lose one. A collector looks twice at a time, so it can lose no third one (but after a reload: it may be mended).
 // Everything that leaves is redacted, visible UTF-8 and bounded (F30).
 //
 // Loop, workers and redactor must outlive it and the work it has given away. When it dies, nothing is called any more.
