@@ -63,7 +63,7 @@ void History::answered(std::shared_ptr<Reading> const& reading, Client::Outcome 
     if (outcome.too_large && fewer()) return;
     parts_.log.warn("matrix room can't be read back",
                     {{"room", core::printable_ascii(room, 255)}, {"reason", outcome.to_error("its messages").message}});
-    return finish(reading, End::failed);
+    return finish(reading, outcome.transient() ? End::failed : End::refused);
   }
   auto page = parse_page(outcome.body, room);
   if (page.has_error()) {

@@ -29,6 +29,7 @@ class History {
     found,    // it was read up to `to` or to an event that was handled
     unknown,  // to the room's beginning or a limit: what is new among the events nobody can tell
     failed,   // the homeserver did not tell: nothing may pass this place until it does
+    refused,  // as failed, and the same will be said again: we are not in the room, say
   };
   // Oldest first.
   using Done = std::function<void(std::vector<Event> events, End end)>;

@@ -18,8 +18,8 @@ constexpr core::Duration kLookPatience = 14s;  // of the 15 s that ports::Accoun
 // Right after an invitation a homeserver may refuse the join for a while.
 constexpr unsigned kQuickJoins = 5;  // after 1, 2, 4, 8, 16 s
 // One room that is slow or broken holds the others up no longer than this.
-constexpr core::Duration kJoinPatience = 20s;
-constexpr unsigned kTries = 5;  // of a read, some 15 s apart in all; it is read again in a minute
+constexpr core::Duration kPatience = 20s;
+constexpr unsigned kTries = 5;  // of a read; then it is read again in a minute
 
 std::string shown(std::string_view id) { return core::printable_ascii(id, 255); }
 
@@ -96,9 +96,9 @@ void Rooms::look_for_joined(std::function<void()> done) {
     for (auto const& [name, room] : rooms_) names.push_back(name);
     for (auto const& name : names) {
       if (std::ranges::count(joined, name) > 0) {
-        read(name, each);
+        read(name, within(kPatience, each));
       } else {
-        join(name, within(kJoinPatience, each));
+        join(name, within(kPatience, each));
       }
     }
   }));
@@ -277,7 +277,7 @@ void Rooms::read(std::string const& name, std::function<void()> done) {
         }
       } else if (outcome.error_class() == ErrorClass::forbidden) {
         at->second.joined = false;
-      } else {
+      } else if (outcome.transient()) {
         at->second.partly = true;
       }
     }

@@ -184,7 +184,7 @@ void SyncSource::fill(std::shared_ptr<Answer> const& answer, SyncRoom& room, std
   history_.read({room.room, room.prev_batch, std::move(to)}, alive_.guard([this, answer, &room](std::vector<Event> gap,
                                                                                                 History::End end) {
     handler_.on_room_changed(room.room);
-    if (end == History::End::failed) {
+    if (end == History::End::failed || end == History::End::refused) {
       answer->holed = true;
     } else if (end == History::End::found) {
       std::ranges::move(gap, std::back_inserter(answer->events));

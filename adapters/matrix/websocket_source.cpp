@@ -18,7 +18,8 @@ constexpr core::Duration kProvenAfter = 5min;  // of life: only then is the back
 constexpr core::Duration kFillEvery = 15s;     // until the homeserver has noticed us
 constexpr core::Duration kFillFor = 10min;     // its longest pause is 512 s
 constexpr core::Duration kDrainWait = 1s;
-constexpr std::size_t kMaxHeld = 500;      // transactions; 100 events each at most
+constexpr std::size_t kMaxCame = 1000;     // events in a room that is being read back; what is beyond is read once more
+constexpr std::size_t kReadsAtOnce = 4;    // of rooms
 constexpr std::size_t kMaxOpen = 10'000;   // events that nobody has answered yet: then we take no more
 constexpr std::uint16_t kReplaced = 4001;  // another process connected with this token
 
@@ -70,7 +71,6 @@ void WebSocketSource::stop() {
   for (auto const timer : {hello_timer_, ping_timer_, pong_timer_, fill_timer_, unread_timer_, dial_timer_})
     parts_.loop.cancel(timer);
   socket_.reset();
-  held_.clear();
 }
 
 // --- one connection
@@ -211,72 +211,87 @@ void WebSocketSource::ping() {
 void WebSocketSource::transaction(Frame frame) {
   ++counters_.transactions;
   noticed_ = true;
-  Transaction transaction{link_, frame.id, std::move(frame.txn_id), std::move(frame.events)};
-  if (!filling_) return deliver(std::move(transaction));
-  if (held_.size() >= kMaxHeld) {
-    held_.clear();  // they are read back
-    return drop("more came in than could be handled; connecting again and reading back");
-  }
-  held_.push_back(std::move(transaction));
-}
-
-// Its repetition is acknowledged too: the events are known by their ids.
-void WebSocketSource::deliver(Transaction transaction) {
-  auto const acknowledge = alive_.guard([this, link = transaction.link, id = transaction.id, txn = transaction.txn] {
-    if (id != 0 && link == link_ && socket_) socket_->send(transaction_ack(id, txn));
-  });
-  // What comes in there now must not pass what was not read: reading back gives it once more.
-  std::erase_if(transaction.events, [this](Event const& event) {
+  std::size_t kept = 0;
+  std::erase_if(frame.events, [this, &kept](Event& event) {
     auto const room = unread_.find(event.room);
-    if (room != unread_.end()) room->second = true;
-    return room != unread_.end();
+    if (room == unread_.end()) return false;
+    // It must not pass what was not read. Whoever is cut off now reads it back.
+    if (room->second.came.size() < kMaxCame) {
+      room->second.came.push_back(std::move(event));
+    } else {
+      room->second.missed = true;
+    }
+    return true;
   });
-  inbox_.take(std::move(transaction.events), acknowledge);
+  // Its repetition is acknowledged too: the events are known by their ids.
+  inbox_.take(std::move(frame.events), alive_.guard([this, link = link_, id = frame.id, txn = frame.txn_id] {
+    if (id != 0 && link == link_ && socket_) socket_->send(transaction_ack(id, txn));
+  }));
   if (inbox_.open() >= kMaxOpen && greeted_)
     drop("more events wait for an answer than may; connecting again when they have it");
 }
 
+// --- reading back: each room for itself, so that one that hangs holds up no other
+// -----------------------------------------------------------------------------------------------------------
+
 void WebSocketSource::back_fill() {
-  if (filling_) {
-    fill_again_ = true;
-    return;
-  }
-  filling_ = true;
-  unread_.clear();
   ++counters_.back_fills;
-  auto const rooms = std::make_shared<std::deque<std::string>>(settings_.channels.begin(), settings_.channels.end());
-  back_fill_room(rooms);
-}
-
-void WebSocketSource::back_fill_room(std::shared_ptr<std::deque<std::string>> const& rooms) {
-  if (rooms->empty()) return filled();
-  auto const room = rooms->front();
-  rooms->pop_front();
-  if (!inbox_.knows(room)) {
-    // New to us: what is there already is history, unless it came in since we connected.
-    history_.newest(room, alive_.guard([this, rooms, room](std::vector<Event> events, History::End end) {
-      if (end != History::End::found) return back_fill_room(rooms);  // not a member yet
-      std::erase_if(events, [&](Event const& event) {
-        return std::ranges::any_of(held_, [&](Transaction const& held) {
-          return std::ranges::find(held.events, event.id, &Event::id) != held.events.end();
-        });
-      });
-      inbox_.skip(room, events);
-      back_fill_room(rooms);
-    }));
-    return;
+  for (auto const& room : settings_.channels) {
+    auto& unread = unread_[room];
+    unread.due = true;
+    unread.missed = true;  // for one that is being read
   }
-  history_.read({room, {}, {}}, alive_.guard([this, rooms, room](std::vector<Event> events, History::End end) {
-    if (end == History::End::failed) {
-      unread_.emplace(room, false);
-    } else {
-      take_read(room, std::move(events), end);
-    }
-    back_fill_room(rooms);
-  }));
+  read_next();
 }
 
-void WebSocketSource::take_read(std::string const& room, std::vector<Event> events, History::End end) {
+void WebSocketSource::read_next() {
+  for (auto& [room, unread] : unread_) {
+    if (reading_ == kReadsAtOnce) return;
+    if (!unread.due || unread.reading) continue;
+    ++reading_;
+    unread = {.due = false, .reading = true};
+    auto done = alive_.guard(
+        [this, room = room](std::vector<Event> events, History::End end) { was_read(room, std::move(events), end); });
+    if (inbox_.knows(room)) {
+      history_.read({room, {}, {}}, std::move(done));
+    } else {
+      history_.newest(room, std::move(done));
+    }
+  }
+}
+
+void WebSocketSource::was_read(std::string const& room, std::vector<Event> events, History::End end) {
+  --reading_;
+  auto const at = unread_.find(room);
+  auto& unread = at->second;
+  unread.reading = false;
+  bool const fresh = !inbox_.knows(room);
+  bool const ours = !stopped_ && std::ranges::find(settings_.channels, room) != settings_.channels.end();
+  if (!ours) {
+    unread_.erase(at);
+  } else if (end == History::End::failed || (end == History::End::refused && !fresh)) {
+    unread.came.clear();  // they are read back
+  } else {
+    auto came = std::exchange(unread.came, {});
+    if (!std::exchange(unread.missed, false))
+      unread_.erase(at);
+    else
+      unread.due = true;
+    take_read(room, std::move(events), end, fresh, came);
+    inbox_.take(std::move(came), {});
+  }
+  read_next();
+  if (reading_ == 0) all_read();
+}
+
+void WebSocketSource::take_read(std::string const& room, std::vector<Event> events, History::End end, bool fresh,
+                                std::vector<Event> const& came) {
+  if (fresh) {
+    // New to us: what is there already is history, unless it came in since we connected. Refused: not a member yet.
+    std::erase_if(events,
+                  [&](Event const& event) { return std::ranges::find(came, event.id, &Event::id) != came.end(); });
+    return inbox_.skip(room, events);
+  }
   if (events.empty()) return;
   if (end == History::End::found) {
     ++counters_.gaps;
@@ -290,39 +305,17 @@ void WebSocketSource::take_read(std::string const& room, std::vector<Event> even
   inbox_.take(std::move(redactions), {});
 }
 
-// Each room for itself, while what comes in the others goes on.
-void WebSocketSource::read_unread() {
-  unread_timer_ = 0;
-  std::vector<std::string> rooms;
-  for (auto const& [room, missed] : unread_) rooms.push_back(room);
-  for (auto const& room : rooms) read_unread(room);
-}
-
-void WebSocketSource::read_unread(std::string const& room) {
-  unread_.at(room) = false;
-  history_.read({room, {}, {}},
-                alive_.guard([this, room, fill = counters_.back_fills](std::vector<Event> events, History::End end) {
-                  auto const at = unread_.find(room);
-                  if (fill != counters_.back_fills || at == unread_.end()) return;  // all were read anew since
-                  if (end == History::End::failed) return read_unread_later();
-                  take_read(room, std::move(events), end);
-                  if (at->second) return read_unread(room);  // more was said meanwhile
-                  unread_.erase(at);
-                }));
-}
-
-void WebSocketSource::read_unread_later() {
-  if (unread_timer_ == 0) unread_timer_ = parts_.loop.call_after(kFillEvery, alive_.guard([this] { read_unread(); }));
-}
-
-void WebSocketSource::filled() {
-  filling_ = false;
-  if (std::exchange(fill_again_, false)) return back_fill();
-  for (auto& transaction : std::exchange(held_, {})) deliver(std::move(transaction));
+// Of those that could be read.
+void WebSocketSource::all_read() {
   if (!greeted_) return;
-  if (!unread_.empty()) read_unread_later();
-  if (noticed_ || parts_.loop.now() - greeted_at_ >= kFillFor) return;
-  parts_.loop.cancel(fill_timer_);
+  if (!unread_.empty() && unread_timer_ == 0) {
+    unread_timer_ = parts_.loop.call_after(kFillEvery, alive_.guard([this] {
+      unread_timer_ = 0;
+      for (auto& [room, unread] : unread_) unread.due = true;
+      read_next();
+    }));
+  }
+  if (noticed_ || fill_timer_ != 0 || parts_.loop.now() - greeted_at_ >= kFillFor) return;
   fill_timer_ = parts_.loop.call_after(kFillEvery, alive_.guard([this] {
     fill_timer_ = 0;
     if (!noticed_) back_fill();

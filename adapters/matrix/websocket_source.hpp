@@ -27,11 +27,12 @@ class WebSocketSource : public EventSource {
   void stop() override;
 
  private:
-  struct Transaction {
-    std::uint64_t link = 0;
-    std::int64_t id = 0;
-    std::string txn;
-    std::vector<Event> events;
+  // A room of which it is not known what was said there while nobody listened: nothing of it counts until it is.
+  struct Unread {
+    bool due = true;  // to be read
+    bool reading = false;
+    bool missed = false;      // more was said than `came` holds: read it once more
+    std::vector<Event> came;  // while it is being read
   };
 
   void learn(std::shared_ptr<std::deque<std::string>> const& rooms);
@@ -39,17 +40,15 @@ class WebSocketSource : public EventSource {
   void received(std::string const& text, bool binary);
   void greeted();
   void transaction(Frame frame);
-  void deliver(Transaction transaction);
   void ended(net::WebSocketEnd const& end);
   void drop(std::string const& why);
   void ping();
   void back_fill();
-  void back_fill_room(std::shared_ptr<std::deque<std::string>> const& rooms);
-  void filled();
-  void take_read(std::string const& room, std::vector<Event> events, History::End end);
-  void read_unread();
-  void read_unread(std::string const& room);
-  void read_unread_later();
+  void read_next();
+  void was_read(std::string const& room, std::vector<Event> events, History::End end);
+  void take_read(std::string const& room, std::vector<Event> events, History::End end, bool fresh,
+                 std::vector<Event> const& came);
+  void all_read();
 
   Parts parts_;
   Settings const& settings_;
@@ -60,14 +59,13 @@ class WebSocketSource : public EventSource {
   net::Backoff backoff_;
   std::unique_ptr<net::WebSocket> socket_;
   std::uint64_t link_ = 0;  // which connection: answers go to the one that asked
-  bool open_ = false, greeted_ = false, filling_ = false, fill_again_ = false, noticed_ = false, stopped_ = false;
+  bool open_ = false, greeted_ = false, noticed_ = false, stopped_ = false;
   core::Time greeted_at_{};
   std::int64_t last_ping_ = 0, awaited_ping_ = 0;
   ports::Loop::TimerId hello_timer_ = 0, ping_timer_ = 0, pong_timer_ = 0, fill_timer_ = 0, unread_timer_ = 0,
                        dial_timer_ = 0;
-  // Rooms that could not be read back, and whether more was said there since: nothing of them counts until they are.
-  std::map<std::string, bool> unread_;
-  std::deque<Transaction> held_;  // that came while rooms were read back
+  std::map<std::string, Unread> unread_;
+  std::size_t reading_ = 0;  // of them
   Alive alive_;
 };
 

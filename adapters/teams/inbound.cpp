@@ -79,7 +79,7 @@ net::Admission Inbound::admit(net::HttpRequestIn const& head) {
     return admission;
   };
   if (auto const status = refusal_of_head(head.method, head.path, head.headers); status != 0)
-    return status == 200 ? admission : no(status, kNoActivity);
+    return status == 200 ? net::Admission{.max_body_bytes = 0} : no(status, kNoActivity);
   auto const known = tokens_.look(all_of(head.headers, "authorization"));
   if (known.has_error() && known.error().code == Errc::forbidden) {
     ++counters_.refused_tokens;
