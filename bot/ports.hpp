@@ -47,10 +47,13 @@ struct Loop {
 };
 
 // Threads for calls that block (files, child processes). `work` that never ends by itself keeps a thread for good, so
-// whoever gives such work sees to it that there is little of it.
+// whoever gives such work sees to it that there is little of it, and tells.
 struct Workers {
   virtual ~Workers() = default;
   virtual void run(std::function<void()> work) = 0;
+  // Work under way hangs: another thread may take its thread's place for as long. Then it came back after all.
+  virtual void hangs() {}
+  virtual void came_back() {}
 };
 
 // Structured log lines: a fixed message, facts as fields, never a secret, never an unescaped control character (T73).

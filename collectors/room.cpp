@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <deque>
+#include <chrono>
 #include <exception>
-#include <mutex>
 #include <set>
 #include <utility>
 #include <vector>
@@ -19,9 +18,10 @@ namespace {
 // So much of an order's attachments is redacted at once, workers or not: on the event loop, which waits for it.
 constexpr std::size_t kInlineBytes = 64u << 10;
 constexpr std::size_t kMaxError = 1000;
-constexpr unsigned kAtOnce = 2;  // looks of one collector
+constexpr auto kHangsAfter = std::chrono::seconds(5);  // beyond its deadline
+constexpr unsigned kMostHanging = 4;                   // looks of one collector; then it is not asked any more
 constexpr char const* kHangs =
-    "Not collected: this collector's look for an earlier case has given no answer yet. Is its file system dead?";
+    "Not collected: this collector's looks for earlier cases have given no answer yet. Is its file system dead?";
 constexpr auto kRecentTime = std::chrono::minutes(15);  // highlights look at first, whenever the case was opened
 
 struct Produced {
@@ -94,60 +94,25 @@ void add_timeline(core::Evidence& evidence, std::vector<Digested> const& digeste
 
 }  // namespace
 
-// The looks of one collector, two at a time: one that is merely slow makes few wait, one that hangs keeps two workers.
+// The looks of one collector.
 struct Room::Line {
-  struct Look {
-    enum State { waiting, begun, dropped };
-    std::atomic<State> state = waiting;
-    // Exactly one of the two is true: the worker begins it, or nobody waits for it any more.
-    bool begin() { return leave_waiting(begun); }
-    bool drop() {
-      bool const before = leave_waiting(dropped);
-      if (before) work = nullptr;  // and the order with it: behind one that hangs it may stand for ever
-      return before;
-    }
-    std::function<void()> work;
+  unsigned hanging = 0;  // whose own deadline is long over; loop only
+};
 
-   private:
-    bool leave_waiting(State to) {
-      auto from = waiting;
-      return state.compare_exchange_strong(from, to);
-    }
-  };
+// One look: begun by a worker, or dropped before that because nobody waits for it any more.
+struct Room::Look {
+  std::atomic<bool> taken = false;
+  std::function<void()> work;
 
-  unsigned hanging = 0;  // looks that have begun, were given up and are not back; loop only
-
-  // Of those that wait a worker does one after the other: the loop, which may be busy, is not needed between them.
-  static void add(std::shared_ptr<Line> const& line, std::shared_ptr<Look> look, ports::Workers& workers) {
-    {
-      std::lock_guard const lock(line->mutex_);
-      line->looks_.push_back(std::move(look));
-      if (line->busy_ == kAtOnce) return;
-      ++line->busy_;
-    }
-    workers.run([line] { line->serve(); });
+  void begin() {
+    if (!taken.exchange(true)) work();
   }
-
- private:
-  void serve() {
-    for (;;) {
-      std::shared_ptr<Look> look;
-      {
-        std::lock_guard const lock(mutex_);
-        if (looks_.empty()) {
-          --busy_;
-          return;
-        }
-        look = std::move(looks_.front());
-        looks_.pop_front();
-      }
-      if (look->begin()) look->work();
-    }
+  // False: it has begun.
+  bool drop() {
+    bool const before = !taken.exchange(true);
+    if (before) work = nullptr;  // and the order with it: behind one that hangs it may stand for long
+    return before;
   }
-
-  std::mutex mutex_;
-  std::deque<std::shared_ptr<Look>> looks_;
-  unsigned busy_ = 0;  // workers
 };
 
 struct Room::Order {
@@ -161,7 +126,8 @@ struct Room::Order {
     bool open = true;
     ports::Loop::TimerId timer = 0;
     std::shared_ptr<Line> line;
-    std::shared_ptr<Line::Look> look;
+    std::shared_ptr<Look> look;
+    bool hangs = false;  // it was given up and counts in `line`
   };
   std::vector<Slot> slots;
   std::size_t waiting = 0;
@@ -192,6 +158,7 @@ Room::~Room() {
   for (auto const& [key, order] : orders_) {
     for (auto& slot : order->slots) {
       loop_.cancel(slot.timer);
+      if (slot.look) slot.look->drop();
       slot.look.reset();  // which holds the order
     }
   }
@@ -275,7 +242,7 @@ void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence
     } else if (known == collectors_.end() || !known->second.collector) {
       refused.emplace_back(
           index, "There is no collector named '" + core::printable_ascii(key, 64) + "' in the configuration.");
-    } else if (auto line = line_of(*known->second.collector); line->hanging > 0) {
+    } else if (auto line = line_of(*known->second.collector); line->hanging >= kMostHanging) {
       refused.emplace_back(index, kHangs);
     } else {
       starting.push_back({index, known->second, std::move(line)});
@@ -299,25 +266,28 @@ void Room::start(std::shared_ptr<Order> const& order, std::size_t index, Place p
   limit = std::min(limit, order->settings.overall);
   auto& slot = order->slots[index];
   slot.timer = loop_.call_after(limit, [this, order, index, limit] { give_up(order, index, limit); });
-  auto context = order->context;
-  context.deadline = limit;
-  auto look = std::make_shared<Line::Look>();
-  look->work = [this, &loop = loop_, order, index, context = std::move(context), place = std::move(place),
-                line = std::weak_ptr(line), alive = alive_] {
+  auto look = std::make_shared<Look>();
+  auto const until = std::chrono::steady_clock::now() + limit;  // by which the loop's timer stops waiting
+  look->work = [this, &loop = loop_, &workers = workers_, order, index, context = order->context, limit, until,
+                place = std::move(place), alive = alive_]() mutable {
+    auto const left = std::chrono::duration_cast<core::Duration>(until - std::chrono::steady_clock::now());
+    context.deadline = std::clamp(left, core::Duration(1), limit);
     auto produced = std::make_shared<Produced>(run_collector(*place.collector, context));
-    loop.post([this, order, index, produced, line, alive] {
-      if (!*alive) return;
-      if (!order->slots[index].open) {  // too late: it has been reported as missing
-        if (auto const back = line.lock()) --back->hanging;
-        return;
+    loop.post([this, &workers, order, index, produced, alive] {
+      auto& back = order->slots[index];
+      if (back.hangs) {
+        --back.line->hanging;
+        workers.came_back();
       }
+      back.line.reset();
+      if (!*alive || !back.open) return;  // too late: it has been reported as missing
       order->put(index, std::move(*produced));
       close(order, index);
     });
   };
-  slot.line = line;
+  slot.line = std::move(line);
   slot.look = look;
-  Line::add(line, std::move(look), workers_);
+  workers_.run([look = std::move(look)] { look->begin(); });
 }
 
 void Room::give_up(std::shared_ptr<Order> const& order, std::size_t index, core::Duration after) {
@@ -325,10 +295,17 @@ void Room::give_up(std::shared_ptr<Order> const& order, std::size_t index, core:
   if (!slot.open) return;
   slot.exhibit.duration = after;
   slot.exhibit.error = "No answer within " + core::format_duration(after) + ": this evidence is missing.";
-  if (!slot.look->drop()) {
-    ++slot.line->hanging;
-  } else if (slot.line->hanging > 0) {
-    slot.exhibit.error = kHangs;
+  if (slot.look->drop()) {
+    slot.line.reset();
+  } else {
+    // Slow ones come back soon now: commands are killed, and the others look at their deadline.
+    loop_.call_after(kHangsAfter, [this, order, index, alive = alive_] {
+      auto& late = order->slots[index];
+      if (!*alive || !late.line) return;
+      late.hangs = true;
+      ++late.line->hanging;
+      workers_.hangs();
+    });
   }
   close(order, index);
 }
@@ -337,7 +314,6 @@ void Room::close(std::shared_ptr<Order> const& order, std::size_t index) {
   auto& slot = order->slots[index];
   loop_.cancel(slot.timer);
   slot.timer = 0;
-  slot.line.reset();
   slot.look.reset();  // which holds the order
   slot.open = false;
   if (--order->waiting == 0) finish(order);

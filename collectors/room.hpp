@@ -28,8 +28,8 @@ struct Place {
 // The deadlines are the loop's timers and don't depend on a worker coming back: an exhibit that isn't there in time is
 // replaced by one that says so (F29), and what comes later is let go. A worker that never comes back (a read from a
 // dead network file system) stays occupied; files are regular and bounded, commands are killed, so that is the only way
-// to lose one. A collector looks twice at a time, so it can lose no third one (but after a reload: it may be mended).
-// Everything that leaves is redacted, visible UTF-8 and bounded (F30).
+// to lose one. Workers hear of it, and a collector of which four looks hang is not asked any more until one is back
+// (but after a reload: it may be mended). Everything that leaves is redacted, visible UTF-8 and bounded (F30).
 //
 // Loop, workers and redactor must outlive it and the work it has given away. When it dies, nothing is called any more.
 class Room final : public ports::EvidenceRoom {
@@ -49,6 +49,7 @@ class Room final : public ports::EvidenceRoom {
  private:
   struct Order;
   struct Line;
+  struct Look;
   std::shared_ptr<Line> line_of(Collector const& collector);
   void start(std::shared_ptr<Order> const& order, std::size_t index, Place place, std::shared_ptr<Line> line);
   void close(std::shared_ptr<Order> const& order, std::size_t index);

@@ -37,13 +37,15 @@ class IoLoop final : public ports::Loop {
   mutable std::chrono::steady_clock::time_point last_steady_;
 };
 
-// At most so many threads, each started when there is work and none is free: what nobody needs costs nothing.
+// At most so many threads that don't hang, each but the first started when there is work and none is free.
 class WorkerPool final : public ports::Workers {
  public:
   explicit WorkerPool(unsigned most);  // at least one
   // Finishes what it was given, and waits for that without end: whoever can't, asks finish() first.
   ~WorkerPool() override;
   void run(std::function<void()> work) override;
+  void hangs() override;
+  void came_back() override;
   // Takes nothing more from now on; true once all that it was given is done. False: some of it is not after `limit`,
   // and may never be; what that work uses must not go then.
   bool finish(std::chrono::milliseconds limit);

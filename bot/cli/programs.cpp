@@ -1,7 +1,12 @@
 // ports::Programs over this host's files.
+#include <algorithm>
+#include <atomic>
 #include <map>
+#include <memory>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "bot/cli/host.hpp"
 #include "bot/core/text.hpp"
@@ -35,19 +40,25 @@ class HostPrograms final : public ports::Programs {
   HostPrograms(ports::Loop& loop, ports::Workers& workers, ports::Log& log)
       : loop_(loop), workers_(workers), log_(log) {}
 
-  // Whoever asks for a program that is being looked at waits for that look: so one that hangs costs one worker.
+  // Whoever asks for a program that is being looked at waits for that look: so one that hangs costs one thread.
   void identify(std::vector<std::string> names, std::function<void(Found)> done) override {
     auto const asked = std::make_shared<Asked>();
     asked->missing.insert(names.begin(), names.end());
     asked->done = std::move(done);
     if (asked->missing.empty()) return loop_.post([asked] { asked->done({}); });
-    asked->limit = loop_.call_after(kLookLimit, [asked, looks = looks_, &log = log_] { give_up(*looks, asked, log); });
+    asked->limit = loop_.call_after(kLookLimit, [asked, looks = looks_, &workers = workers_, &log = log_] {
+      give_up(*looks, asked, workers, log);
+    });
     for (auto const& name : asked->missing) {
-      auto const [look, fresh] = looks_->try_emplace(name);
-      look->second.push_back(asked);
-      if (!fresh) continue;
-      workers_.run([&loop = loop_, &log = log_, looks = looks_, name] {
-        loop.post([&loop, looks, name, identity = identity_of(name, log)] { found(*looks, loop, name, identity); });
+      auto& look = (*looks_)[name];
+      if (!look) look = std::make_shared<Look>();
+      look->asking.push_back(asked);
+      if (std::exchange(look->given, true)) continue;
+      workers_.run([&loop = loop_, &workers = workers_, &log = log_, looks = looks_, look, name] {
+        look->begun = true;
+        loop.post([&loop, &workers, looks, name, identity = identity_of(name, log)] {
+          found(*looks, loop, workers, name, identity);
+        });
       });
     }
   }
@@ -59,12 +70,18 @@ class HostPrograms final : public ports::Programs {
     std::function<void(Found)> done;
     ports::Loop::TimerId limit = 0;
   };
-  using Looks = std::map<std::string, std::vector<std::shared_ptr<Asked>>>;  // name → who waits; on the loop only
+  struct Look {  // at one name
+    std::vector<std::shared_ptr<Asked>> asking;
+    std::atomic<bool> begun = false;  // by a worker
+    bool given = false, hangs = false;
+  };
+  using Looks = std::map<std::string, std::shared_ptr<Look>>;  // on the loop only
 
-  static void found(Looks& looks, ports::Loop& loop, std::string const& name,
+  static void found(Looks& looks, ports::Loop& loop, ports::Workers& workers, std::string const& name,
                     core::Result<core::ProgramIdentity> const& identity) {
-    auto const waiting = std::move(looks.extract(name).mapped());
-    for (auto const& asked : waiting) {
+    auto const look = std::move(looks.extract(name).mapped());
+    if (look->hangs) workers.came_back();
+    for (auto const& asked : look->asking) {
       asked->missing.erase(name);
       asked->found.emplace(name, identity);
       if (!asked->missing.empty()) continue;
@@ -73,14 +90,20 @@ class HostPrograms final : public ports::Programs {
     }
   }
 
-  static void give_up(Looks& looks, std::shared_ptr<Asked> const& asked, ports::Log& log) {
+  static void give_up(Looks& looks, std::shared_ptr<Asked> const& asked, ports::Workers& workers, ports::Log& log) {
     for (auto const& name : asked->missing) {
-      std::erase(looks.at(name), asked);
-      log.warn("a program that a runbook runs does not answer: is its file system dead?", {{"program", name}});
-      asked->found.emplace(
-          name, core::make_error(core::Errc::timed_out, shown(name) + ": its file gave no answer within " +
-                                                            core::format_duration(kLookLimit) +
-                                                            "; is its file system dead? Ask again when it answers."));
+      auto& look = *looks.at(name);
+      std::erase(look.asking, asked);
+      bool const hangs = look.begun;
+      if (hangs && !std::exchange(look.hangs, true)) {
+        log.warn("a program that a runbook runs does not answer: is its file system dead?", {{"program", name}});
+        workers.hangs();
+      }
+      std::string const why = hangs ? ": its file gave no answer within " + core::format_duration(kLookLimit) +
+                                          "; is its file system dead? Ask again when it answers."
+                                    : ": nobody could look at its file within " + core::format_duration(kLookLimit) +
+                                          ", since those of others give no answer. Ask again.";
+      asked->found.emplace(name, core::make_error(core::Errc::timed_out, shown(name) + why));
     }
     asked->done(std::move(asked->found));
   }

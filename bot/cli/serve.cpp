@@ -46,8 +46,8 @@ namespace cli {
 namespace {
 
 constexpr std::size_t kFilesForTheRest = 256;  // ledger, chats, children: what is open besides the API's connections
-constexpr auto kThreadsLimit = std::chrono::seconds(5);  // at the end: for what is under way
-constexpr auto kLockLimit = std::chrono::seconds(20);    // for a killed service's runner to end its steps
+constexpr auto kThreadsLimit = std::chrono::seconds(15);  // at the end, within systemd's 30 s: for what is under way
+constexpr auto kLockLimit = std::chrono::seconds(20);     // for a killed service's runner to end its steps
 
 template <class T>
 T or_throw(core::Result<T> result) {
@@ -135,6 +135,16 @@ class Service {
         runners_(io_, *log_, keeper_, config_.runners) {}
 
   int run() {
+    try {
+      return serve();
+    } catch (std::exception const& fatal) {
+      fatal_ = fatal.what();
+      throw;
+    }
+  }
+
+ private:
+  int serve() {
     auto auths = or_throw(webhook_auths(config_));  // rather no service than one that believes everybody
     recover();
     open_ledger();
@@ -422,8 +432,9 @@ class Service {
   // (ledger, runner, connections) has ended in order.
   void leave() {
     if (threads_.finish(std::chrono::seconds(1))) return;
-    log_->warn("some files do not answer: the service ends without them");  // its thread has time to write that
+    log_->warn("some work does not end; the service waits 15 s for it");  // the log's thread has time to write that
     if (threads_.finish(kThreadsLimit)) return;
+    if (!fatal_.empty()) std::fprintf(stderr, "%s\n", fatal_.c_str());  // nobody else will come to say it
     std::_Exit(std::uncaught_exceptions() > 0 ? kFailed : exit_);
   }
   struct Leaving {
@@ -432,6 +443,7 @@ class Service {
   };
 
   int exit_ = kDone;
+  std::string fatal_;
   config::Config config_;
   std::string config_file_;
   std::shared_ptr<CurrentRedactor> redactor_;

@@ -10,6 +10,12 @@
 
 namespace cli {
 
+namespace {
+
+constexpr std::size_t kMostHanging = 64;  // whose places others take
+
+}  // namespace
+
 struct WorkerPool::Impl {
   explicit Impl(unsigned at_most) : most(at_most) {}
 
@@ -18,8 +24,22 @@ struct WorkerPool::Impl {
   std::condition_variable wake, gone;
   std::deque<std::function<void()>> queue;
   std::vector<std::thread> threads;
-  std::size_t idle = 0, alive = 0;  // threads
+  std::size_t idle = 0, alive = 0, hanging = 0;  // threads
   bool ending = false;
+
+  // With the lock.
+  void start_thread() {
+    threads.emplace_back([this] { serve(); });
+    ++alive;
+  }
+  void grow() {
+    if (ending || queue.size() <= idle || threads.size() >= most + std::min(hanging, kMostHanging)) return;
+    try {
+      start_thread();
+    } catch (std::system_error const&) {
+      // Too many threads here already: those that there are do it, only later.
+    }
+  }
 
   void serve() {
     std::unique_lock lock(mutex);
@@ -40,7 +60,11 @@ struct WorkerPool::Impl {
   }
 };
 
-WorkerPool::WorkerPool(unsigned most) : impl_(std::make_unique<Impl>(most)) {}
+// One at once: a service that can have no thread does not start.
+WorkerPool::WorkerPool(unsigned most) : impl_(std::make_unique<Impl>(most)) {
+  std::lock_guard const lock(impl_->mutex);
+  impl_->start_thread();
+}
 
 WorkerPool::~WorkerPool() {
   {
@@ -57,13 +81,18 @@ void WorkerPool::run(std::function<void()> work) {
   if (impl.ending) return;
   impl.queue.push_back(std::move(work));
   impl.wake.notify_one();
-  if (impl.queue.size() <= impl.idle || impl.threads.size() >= impl.most) return;
-  try {
-    impl.threads.emplace_back([&impl] { impl.serve(); });
-    ++impl.alive;
-  } catch (std::system_error const&) {  // too many threads here already: those that there are do it, only later
-    if (impl.threads.empty()) throw;
-  }
+  impl.grow();
+}
+
+void WorkerPool::hangs() {
+  std::lock_guard const lock(impl_->mutex);
+  ++impl_->hanging;
+  impl_->grow();
+}
+
+void WorkerPool::came_back() {
+  std::lock_guard const lock(impl_->mutex);
+  --impl_->hanging;
 }
 
 bool WorkerPool::finish(std::chrono::milliseconds limit) {

@@ -46,14 +46,14 @@ char const* const kCantWrite =
     "cancelling work.";
 char const* const kEnding =
     "Not recorded: the ledger can't be written, and the service ends until it can. Try again in a moment.";
-char const* const kUnsure =
-    "Nobody knows whether this is recorded: the ledger can't be written, and the disk failed while it was kept aside. "
-    "It "
-    "does nothing now, and may count after the service's next start. Act by hand and tell the operator.";
 char const* const kKept =
     "Not recorded yet: the ledger can't be written at the moment. It is kept aside for the service's next start.";
 
 }  // namespace
+
+char const* const Engine::kUnsure =
+    "Nobody knows whether this is recorded: the ledger can't be written, and the disk failed while it was kept aside. "
+    "It does nothing now, and may count after the service's next start. Act by hand and tell the operator.";
 
 void Engine::write_failed(core::Error const& error) {
   parts_.log.error("the ledger can't be written", {{"class", core::to_string(error.code)}, {"why", error.message}});
@@ -113,7 +113,7 @@ void Engine::keep_blind(Waiting const& waiting) {
   };
   if (waiting.from_side || !keeps) return tell(waiting.from_side ? kKept : kEnding);
   ++side_kept_blind_;
-  // By a worker: the same disk may hang, and the service is to end. Its workers finish what was given to them.
+  // By a worker: the same disk may hang, and the service is to end. It waits some seconds for its workers.
   parts_.side.append_aside(
       write_side(waiting.event), [this, alive = std::weak_ptr<int>(alive_), tell](core::Result<void> const& done) {
         if (alive.expired()) return;
@@ -202,7 +202,7 @@ bool Engine::counts_in_batch(core::Ticket ticket) const {
 // writer is done would have lost it: until then it stands in the side file too. If the writer was done after all, the
 // next start knows its delivery, and a second time changes nothing. What waits for the writer stays in its place in the
 // queue: an approval before it is dropped by the time its person hears that it is kept, and one behind it comes later.
-bool Engine::keep_meanwhile(core::Ticket ticket, std::function<void(bool)> kept) {
+bool Engine::keep_meanwhile(core::Ticket ticket, std::function<void(core::Result<void> const&)> kept) {
   auto* const found = waiting_for(ticket);
   if (!found || found->from_side || found->keeping || !acts_anyway(found->event)) return false;
   // Nobody fills the side file with what doesn't count, or says the same again.
@@ -223,11 +223,11 @@ bool Engine::keep_meanwhile(core::Ticket ticket, std::function<void(bool)> kept)
     if (still) still->keeping = false;
     if (!done) {
       parts_.log.error("the side file can't be written", {{"why", done.error().message}});
-      return kept(false);
+      return kept(done);
     }
     if (still) {
       still->from_side = true;
-      return kept(true);
+      return kept(done);
     }
     side_recorded_ = true;  // the writer was done first, or failed and it was kept once more
     clear_side();

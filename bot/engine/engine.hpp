@@ -116,6 +116,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
     char const* parked = nullptr;  // why it waits before it is in the queue
     bool keeping = false;          // its line is being written into the side file, or was
     bool kept = false;             // it stands there
+    bool unsure = false;           // nobody knows whether it does
   };
   // The two steps of a vote that takes long: what takes away is kept aside, then its person is told.
   void keep_slow(std::shared_ptr<Progress> const& progress, core::Ticket ticket, ports::Answered const& answered);
@@ -150,8 +151,9 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   bool counts_in_batch(core::Ticket ticket) const;  // what is being written says yes to it
   // A no that the writer has had for long, or that waits behind a write that takes long, goes into the side file, too.
   // False: there is nothing to keep. Else `kept` hears whether it outlives this process, if it still waits then.
-  bool keep_meanwhile(core::Ticket ticket, std::function<void(bool)> kept);
-  void clear_side();  // once all that stands in it is on record
+  bool keep_meanwhile(core::Ticket ticket, std::function<void(core::Result<void> const&)> kept);
+  static char const* const kUnsure;  // what whoever said a no hears when the side file's line is in doubt
+  void clear_side();                 // once all that stands in it is on record
   void try_again();
   void forget_asked(std::string const& run_as);  // what an account's runner was asked
   void lose_runs(std::string const& run_as, std::string const& why);

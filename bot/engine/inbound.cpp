@@ -124,8 +124,10 @@ void Engine::keep_slow(std::shared_ptr<Progress> const& progress, core::Ticket t
 // What the writer has by now, and a no that waits for it; what else waits is answered with "not recorded".
 void Engine::keep(std::shared_ptr<Progress> const& progress, core::Ticket ticket, ports::Answered const& answered) {
   if (progress->keeping || progress->parked) return;
-  progress->keeping = keep_meanwhile(ticket, [this, progress, ticket, answered](bool kept) {
+  progress->keeping = keep_meanwhile(ticket, [this, progress, ticket, answered](core::Result<void> const& done) {
+    bool const kept = done.has_value();
     progress->keeping = progress->kept = kept;
+    progress->unsure = !kept && done.error().code == core::Errc::fsync_failed;
     if (progress->timer != 0) return;
     // Its person was told that it does not count yet.
     if (kept) return answered({.state = ports::Answer::State::still_recording, .text = kept_words(ticket)});
@@ -165,8 +167,9 @@ void Engine::answer_slow(std::shared_ptr<Progress> const& progress, core::Ticket
 void Engine::drop_slow(Progress const& progress, core::Ticket ticket, ports::Answered const& answered) {
   tickets_.erase(ticket);  // pump() leaves it out, and so does who waits for a look-up: it never counts later
   answered({.state = ports::Answer::State::not_recorded,
-            .text = std::string("Not recorded, try again: ") +
-                    (progress.parked ? progress.parked : "the ledger is slow at the moment.")});
+            .text = progress.unsure ? kUnsure
+                                    : std::string("Not recorded, try again: ") +
+                                          (progress.parked ? progress.parked : "the ledger is slow at the moment.")});
 }
 
 void Engine::when_accounts_known(core::RequestState const& request, std::optional<core::AccountName> const& voter,
@@ -422,7 +425,8 @@ void Engine::cancel(core::CancelAsked cancel, std::function<void(core::Reply)> d
   });
   auto const ticket = cancel.ticket;
   *timer = parts_.loop.call_after(kKeepAfter, [this, alive = std::weak_ptr<int>(alive_), ticket] {
-    if (!alive.expired()) keep_meanwhile(ticket, [](bool) {});  // whoever cancels waits for the record
+    if (!alive.expired())
+      keep_meanwhile(ticket, [](core::Result<void> const&) {});  // whoever cancels waits for the record
   });
   enqueue(std::move(cancel), ticket);
 }

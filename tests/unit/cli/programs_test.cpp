@@ -10,7 +10,7 @@ using Found = ports::Programs::Found;
 
 struct Desk {
   support::VirtualLoop loop;
-  support::ManualWorkers workers;  // what is not run hangs
+  support::ManualWorkers workers;  // all their threads hang, but when the test says otherwise
   support::MemoryLog log;
   std::unique_ptr<ports::Programs> programs = cli::make_programs(loop, workers, log);
 
@@ -39,8 +39,7 @@ TEST_CASE("programs: one whose file does not answer is an error after 10 s, and 
   REQUIRE_FALSE(dead.has_value());
   CHECK(dead.error().code == core::Errc::timed_out);
   CHECK_THAT(dead.error().message,
-             Catch::Contains("/mnt/dead/restart") && Catch::Contains("within 10s") && Catch::Contains("dead"));
-  CHECK(desk.log.lines().size() == 1);
+             Catch::Contains("/mnt/dead/restart") && Catch::Contains("nobody could look at its file within 10s"));
   desk.workers.run_all();
   desk.loop.advance(1h);
   CHECK(answers->size() == 1);  // late is let go

@@ -64,7 +64,21 @@ TEST_CASE("worker pool: the end waits for what is under way as long as it may, a
   CHECK(pool.finish(20s));
   CHECK(late);  // it was given before
   cli::WorkerPool unused(8);
-  CHECK(unused.finish(0ms));  // no thread was ever begun
+  CHECK(unused.finish(20s));
+}
+
+TEST_CASE("worker pool: where work is told to hang, another thread takes its place") {
+  cli::WorkerPool pool(1);
+  Hang hang;
+  hang.in(pool);
+  auto const done = std::make_shared<std::counting_semaphore<>>(0);
+  pool.run([done] { done->release(); });  // there is no thread for it
+  pool.hangs();
+  CHECK(done->try_acquire_for(20s));
+  CHECK(works(pool));
+  hang.gate->go.release();
+  pool.came_back();
+  CHECK(works(pool));
 }
 
 TEST_CASE("threads of the service: evidence that hangs, all that can, holds up no other kind of work") {

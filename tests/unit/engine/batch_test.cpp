@@ -411,10 +411,13 @@ TEST_CASE("F23 a no that no disk takes while a write hangs is not recorded, its 
   rig.ledger.held = true;
   rig.ask();
   rig.side.broken = true;
+  bool const doubtful = GENERATE(false, true);
+  if (doubtful) rig.side.fails_with = Errc::fsync_failed;
   auto const answers = rig.deny("bob", id);
   rig.loop.advance(2s);
   REQUIRE_FALSE(answers->empty());
   CHECK(answers->back().state == State::not_recorded);
+  CHECK_THAT(answers->back().text, Catch::Contains(doubtful ? "Nobody knows whether" : "Not recorded, try again"));
   rig.ledger.held = false;
   rig.ledger.finish();
   rig.loop.advance(10s);

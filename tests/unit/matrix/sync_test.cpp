@@ -124,7 +124,7 @@ TEST_CASE("matrix sync: a room that can't be read back holds no other up, and is
   std::string const broken = "!aaa:example.org";
   bench.settings.channels = {broken, kRoom};
   bench.make_room(broken);
-  for (auto const* user : {kBot, kBob}) bench.hs.join(user, broken);
+  for (auto const& user : {std::string(kBot), kBob}) bench.hs.join(user, broken);
   bench.connected();
   auto const event = bench.post(matrix_cards::waiting());
   bench.adapter.reset();
