@@ -242,7 +242,6 @@ class Service {
     return exit_;
   }
 
- private:
   // A failed fsync of the process before us: what it left behind is written again before anything else happens.
   void recover() {
     auto const marker = or_throw(state_dir_.fsync_failed());
