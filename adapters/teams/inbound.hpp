@@ -49,7 +49,7 @@ class Inbound {
   Counters& counters_;
   Deliveries deliveries_;
   std::size_t busy_ = 0;
-  Sparingly refusals_;
+  ports::Sparingly refusals_;
   Alive alive_;
 };
 

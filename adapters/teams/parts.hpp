@@ -1,5 +1,4 @@
-// What the adapter's parts share: the outside world as interfaces, settings, counters, a guard for late callbacks, and
-// a log that no stranger can flood.
+// What the adapter's parts share: the outside world as interfaces, settings, counters and a guard for late callbacks.
 #pragma once
 
 #include <algorithm>
@@ -92,24 +91,6 @@ class Alive {
 
  private:
   std::shared_ptr<int> token_ = std::make_shared<int>(0);
-};
-
-// A line about what strangers do, at most one a minute; the next one says how many were left out.
-class Sparingly {
- public:
-  void warn(ports::Loop& loop, ports::Log& log, std::string_view message, ports::Log::Fields fields) {
-    if (next_ && loop.now() < *next_) {
-      ++left_out_;
-      return;
-    }
-    next_ = loop.now() + std::chrono::minutes(1);
-    fields.emplace_back("more_like_it", std::exchange(left_out_, 0));
-    log.warn(message, std::move(fields));
-  }
-
- private:
-  std::optional<core::Time> next_;
-  std::uint64_t left_out_ = 0;
 };
 
 }  // namespace teams

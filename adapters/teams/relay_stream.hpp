@@ -48,7 +48,7 @@ class RelayStream {
   std::size_t answering_ = 0;
   std::uint64_t answered_ = 0;
   core::Time heard_{};
-  Sparingly refusals_;
+  ports::Sparingly refusals_;
   Alive alive_;
 };
 

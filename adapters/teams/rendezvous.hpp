@@ -37,7 +37,7 @@ class Rendezvous {
   RelayStream::Handle handle_;
   std::map<Id, std::shared_ptr<Meeting>> meetings_;
   Id last_ = 0;
-  Sparingly refusals_;
+  ports::Sparingly refusals_;
   Alive alive_;
 };
 
