@@ -157,6 +157,8 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   void try_again();
   void forget_asked(std::string const& run_as);  // what an account's runner was asked
   void lose_runs(std::string const& run_as, std::string const& why);
+  // Whether this account's runner speaks of a request that is bound to another one; that is logged, sparingly.
+  bool is_foreign(std::string const& run_as, core::RequestId const& id);
   void perform(std::vector<core::Effect> const& effects);
   void perform(core::Effect const& effect);
   void refresh_soon(core::RequestId const& id);
@@ -209,6 +211,7 @@ class Engine final : public ports::ChatSink, public ports::RunnerEvents, public 
   unsigned side_appends_ = 0;                         // under way on a worker
   bool side_recorded_ = false;                        // of what stands in the side file something is on record
   std::map<std::string, core::Confinement> runners_;  // by run_as: those that are ready, and what they can do
+  std::map<std::string, ports::Sparingly> foreign_;   // by run_as
   std::map<std::string, bool> connected_;
   std::set<std::string> locked_out_;  // platforms that refuse our credentials for good
   std::map<std::string, std::vector<std::function<void()>>> once_connected_;  // what waits for a platform

@@ -339,15 +339,23 @@ void Engine::runner_gone(std::string const& run_as, std::string const& why) {
   }
 }
 
+// A runner may be anybody's of that account: not even a place in the queue is for what it says of others' requests. The
+// core would refuse it, too.
+bool Engine::is_foreign(std::string const& run_as, core::RequestId const& id) {
+  auto const* request = state_.request(id);
+  if (!request || !request->bound || core::is_of_runner(*request, run_as)) return false;
+  foreign_[run_as].warn(parts_.loop, parts_.log, "refused", {{"why", core::foreign_runner(*request, run_as)}});
+  return true;
+}
+
 void Engine::runner_accepted(std::string const& run_as, std::string const& request,
                              core::Confinement const& confinement) {
   auto const id = core::RequestId::parse(request);
-  auto const* approved = id ? state_.request(*id) : nullptr;
-  // A stranger's word is the core's to refuse, and no reason to ask a platform.
-  if (!approved || approved->phase != core::Phase::approved || !core::is_of_runner(*approved, run_as)) {
-    if (id) enqueue(core::RunnerAccepted{*id, confinement, run_as});
-    return;
-  }
+  if (!id || is_foreign(run_as, *id)) return;
+  auto const* approved = state_.request(*id);
+  // What starts nothing is no reason to ask a platform.
+  if (!approved || approved->phase != core::Phase::approved)
+    return enqueue(core::RunnerAccepted{*id, confinement, run_as});
   // The last look at who approved it (T30, T38). A runner that ends meanwhile runs nothing: the next one is asked anew.
   when_accounts_known(
       *approved, std::nullopt,
@@ -358,25 +366,21 @@ void Engine::runner_accepted(std::string const& run_as, std::string const& reque
 
 void Engine::runner_refused(std::string const& run_as, std::string const& request, std::string const& why) {
   auto const id = core::RequestId::parse(request);
-  if (!id) return;
-  if (auto const* asked = state_.request(*id); !asked || core::is_of_runner(*asked, run_as)) asked_runner_.erase(*id);
+  if (!id || is_foreign(run_as, *id)) return;
+  asked_runner_.erase(*id);
   enqueue(core::RunnerRefused{*id, why, run_as});
 }
 
 void Engine::runner_output(std::string const& run_as, std::string const& request, std::string const& step,
                            std::string const& text) {
   auto const id = core::RequestId::parse(request);
-  auto const* running = id ? state_.request(*id) : nullptr;
-  if (!running || !running->bound) return;
-  if (!core::is_of_runner(*running, run_as))
-    return parts_.log.warn("refused", {{"why", core::foreign_runner(*running, run_as)}});
-  live_.output(*id, step, text);
+  if (id && !is_foreign(run_as, *id)) live_.output(*id, step, text);
 }
 
 void Engine::runner_finished(std::string const& run_as, std::string const& request, core::Json const& result,
                              std::string const& output) {
   auto const id = core::RequestId::parse(request);
-  if (!id) return;
+  if (!id || is_foreign(run_as, *id)) return;
   auto text = output;  // the runner knows the built-in kinds of secrets; the configured ones are ours
   clean(text);
   auto report = result;
