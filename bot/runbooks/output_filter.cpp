@@ -109,10 +109,22 @@ void OutputFilter::pass(Part& part, bool all) {
   }
   if (part.held.size() <= kMaxLineHeld) return;
   if (part.held.find(kBegin) != std::string::npos) return drop(part);
+  if (auto const back = part.held.rfind('\r'); back != std::string::npos) draw(part, back);
+  if (part.held.size() <= kMaxLineHeld) return;
   // Whatever part of it were shown could end in half a secret of a kind that only the service knows.
   note("[a line of more than " + std::to_string(kMaxLineHeld >> 10) + " KiB left out]");
-  part.skipping = true;
+  part.skipping = left_out_ = true;
   skip(part);
+}
+
+// A progress bar: what its last carriage return ended is as whole as a line.
+void OutputFilter::draw(Part& part, std::size_t back) {
+  auto drawn = part.held.substr(0, back);
+  part.held.erase(0, back + 1);
+  redactor_.redact(drawn);
+  drawn += '\r';
+  std::ranges::replace(drawn, '\r', '\n');  // a single line of this size fits into no piece of live output
+  show(drawn);
 }
 
 // Leaves out the rest of a line, and with it a key block that begins there: its next lines alone look like none.
@@ -145,12 +157,16 @@ void OutputFilter::hold(Part& part, std::string& ready) {
 // Too long for a key block: nothing of it passes.
 void OutputFilter::drop(Part& part) {
   part.held.clear();
-  part.dropping = true;
+  part.dropping = left_out_ = true;
   note("[redacted: a key block without an end]");
 }
 
 void OutputFilter::clean(std::string text) {
   redactor_.redact(text);
+  show(text);
+}
+
+void OutputFilter::show(std::string_view text) {
   auto const shown = core::visible_text(text);
   kept_.append(shown);
   if (sink_) sink_(shown);

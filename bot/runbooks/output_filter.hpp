@@ -50,8 +50,8 @@ class OutputFilter {
   void flush();                      // the writer has ended: unfinished lines are lines
 
   std::string text() const { return kept_.text(); }
-  std::uint64_t total() const noexcept { return total_; }  // bytes given to append()
-  bool truncated() const noexcept { return kept_.truncated(); }
+  std::uint64_t total() const noexcept { return total_; }                     // bytes given to append()
+  bool truncated() const noexcept { return left_out_ || kept_.truncated(); }  // it is not all in text()
 
  private:
   // One stream's unfinished part.
@@ -62,7 +62,9 @@ class OutputFilter {
   };
   void pass(Part& part, bool all);
   void skip(Part& part);
+  void draw(Part& part, std::size_t back);
   void clean(std::string text);
+  void show(std::string_view text);  // redacted
   static void hold(Part& part, std::string& ready);
   void drop(Part& part);
 
@@ -71,6 +73,7 @@ class OutputFilter {
   HeadTail kept_;
   std::array<Part, 2> parts_{};
   std::uint64_t total_ = 0;
+  bool left_out_ = false;  // a line or a key block was too long to hold
 };
 
 }  // namespace runbooks

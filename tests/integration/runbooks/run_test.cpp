@@ -97,6 +97,19 @@ TEST_CASE("F30 run: a flood of output is cut, counted and slowed to five pieces 
   CHECK(rig.events.pieces <= seconds * 5 + 3);
 }
 
+TEST_CASE("run: a line that is too long makes its step truncated, a progress bar does not and is seen live") {
+  Rig rig;
+  auto const outcome = rig.run_one(
+      request({shell("line", "head -c 200000 /dev/zero | tr '\\0' x; echo; echo last"),
+               shell("bar", "i=0; while test $i -lt 9000; do printf '%s of 9000\\r' $i; i=$((i+1)); done")}));
+  auto const& steps = outcome.result["steps"];
+  CHECK(steps.at_index(0)["truncated"].boolean());
+  CHECK(outcome.output.find("\n[a line of more than 64 KiB left out]\nlast\n") != std::string::npos);
+  CHECK_FALSE(steps.at_index(1)["truncated"].boolean());
+  CHECK(outcome.output.find("\n4000 of 9000\n") != std::string::npos);
+  CHECK(rig.events.live[id() + " bar"].find(" of 9000\n") != std::string::npos);
+}
+
 TEST_CASE("run: secrets are redacted in the result and in the live view, control characters shown") {
   Rig rig;
   auto const secret = std::string(kSecret);

@@ -136,6 +136,42 @@ TEST_CASE(
   }
   bench.filter.flush();
   CHECK(bench.filter.text() == bench.live);
+  CHECK(bench.filter.truncated());
+}
+
+TEST_CASE("output: a progress bar, which ends no line, passes all the same") {
+  auto const piece = GENERATE(std::size_t{61}, std::size_t{1000}, std::size_t{1} << 16);
+  CAPTURE(piece);
+  std::string const left_out = "[a line of more than 64 KiB left out]\n";
+  Bench bench;
+  SECTION("each state that was drawn is a line, and secrets are blanked") {
+    std::string bar, drawn;
+    for (int i = 0; i < 20'000; ++i) {
+      bar += std::to_string(i) + " of 20000 token " + std::string(kSecret) + "\r";
+      drawn += std::to_string(i) + " of 20000 token [redacted]\n";
+    }
+    bench.feed(bar, piece);
+    CHECK(drawn.starts_with(bench.live));
+    CHECK(bench.live.size() + kMaxLineHeld >= drawn.size());
+    CHECK(cut_middle(bench.live, kMaxLiveBytes).starts_with("0 of 20000"));  // short enough for live output
+    bench.filter.flush();
+    CHECK(bench.live.find("horse") == std::string::npos);
+    CHECK(bench.live.ends_with("19999 of 20000 token [redacted]\n"));
+    CHECK_FALSE(bench.filter.truncated());
+  }
+  SECTION("what follows it and is too long is left out") {
+    bench.feed("10%\r" + std::string(5 * kMaxLineHeld, 'x') + "\nafter\n", piece);
+    CHECK(bench.live == "10%\n" + left_out + "after\n");
+    CHECK(bench.filter.truncated());
+  }
+  SECTION("nothing passes of a key block whose lines end so") {
+    std::string block = "10%\r-----BEGIN KEY-----\r";
+    while (block.size() < 3 * kMaxLineHeld) block += "MIIEvQIBADANBg\r";
+    bench.feed(block, piece);
+    CHECK(bench.live == "[redacted: a key block without an end]\n");
+  }
+  bench.filter.flush();
+  CHECK(bench.filter.text() == bench.live);
 }
 
 TEST_CASE("output: a key block waits for its end, and an endless one never passes") {
@@ -155,6 +191,7 @@ TEST_CASE("output: a key block waits for its end, and an endless one never passe
   endless.feed("\n-----END KEY-----\nafter\n", 5);
   endless.filter.flush();
   CHECK(endless.live == "[redacted: a key block without an end]\nafter\n");
+  CHECK(endless.filter.truncated());
 }
 
 TEST_CASE("T37 output: control and bidi characters are shown, not obeyed, the streams' lines don't mix") {
