@@ -273,6 +273,7 @@ void RunnerServer::run_ended(std::string const& id) {
 
 void RunnerServer::tell_live(Active& run, Output piece) {
   if (!client_) return;
+  if (piece.text.empty()) return tell(piece);  // it names the step that begins: without it another one would be shown
   if (client_->waiting() > kMaxLiveWaiting) {
     run.left_out = true;
     return;

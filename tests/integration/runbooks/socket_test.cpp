@@ -88,6 +88,7 @@ TEST_CASE("socket: a client that does not read for a while loses live output, an
   REQUIRE(rig.wait([&] { return raw.closed || count(R"("op":"finished")") > 0; }));
   CHECK(count("live output was left out") == 1);
   CHECK(count(R"("state":"succeeded")") == 1);
+  CHECK(count(R"("text":"")") == std::ssize(steps));  // where the run is was told at each step
 }
 
 TEST_CASE("T59 T60 socket: a line that is no order closes it and ends the runner and its steps") {
