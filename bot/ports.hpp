@@ -6,7 +6,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -68,25 +67,6 @@ struct Log {
   void info(std::string_view message, Fields fields = {}) { write(Level::info, message, std::move(fields)); }
   void warn(std::string_view message, Fields fields = {}) { write(Level::warn, message, std::move(fields)); }
   void error(std::string_view message, Fields fields = {}) { write(Level::error, message, std::move(fields)); }
-};
-
-// A warning that others can bring about as often as they like: at most once a minute, and the next one says how many
-// were left out (`more_like_it`).
-class Sparingly {
- public:
-  void warn(Loop& loop, Log& log, std::string_view message, Log::Fields fields) {
-    if (next_ && loop.now() < *next_) {
-      ++left_out_;
-      return;
-    }
-    next_ = loop.now() + std::chrono::minutes(1);
-    fields.emplace_back("more_like_it", std::exchange(left_out_, 0));
-    log.warn(message, std::move(fields));
-  }
-
- private:
-  std::optional<Time> next_;
-  std::uint64_t left_out_ = 0;
 };
 
 // Append-only, signed, durable. Implemented by ledger/.

@@ -11,6 +11,7 @@
 #include "adapters/teams/interactions.hpp"
 #include "adapters/teams/token_check.hpp"
 #include "bot/net/http_server.hpp"
+#include "bot/sparingly.hpp"
 
 namespace teams {
 

@@ -9,6 +9,7 @@
 
 #include "adapters/teams/parts.hpp"
 #include "adapters/teams/wire_relay.hpp"
+#include "bot/sparingly.hpp"
 
 namespace teams {
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "adapters/teams/relay_stream.hpp"
+#include "bot/sparingly.hpp"
 
 namespace teams {
 

@@ -22,6 +22,7 @@
 #include "bot/engine/live_desk.hpp"
 #include "bot/engine/outbox.hpp"
 #include "bot/ports.hpp"
+#include "bot/sparingly.hpp"
 
 namespace engine {
 

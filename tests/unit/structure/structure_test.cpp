@@ -49,7 +49,7 @@ std::vector<std::string> includes(std::string const& text) {
 
 // "bot/net/http.hpp" → "net"; what wires everything is "".
 std::string room(std::string const& path) {
-  if (path == "bot/ports.hpp") return "ports";
+  if (path == "bot/ports.hpp" || path == "bot/sparingly.hpp") return "ports";
   if (path.starts_with("bot/cli/") || path == "bot/main.cpp") return "";
   auto const start = path.starts_with("bot/") ? 4U : 0U;
   auto const end = path.find('/', start);
