@@ -1,5 +1,6 @@
 #include "bot/net/name_lookup.hpp"
 
+#include <future>
 #include <latch>
 #include <map>
 #include <memory>
@@ -25,6 +26,12 @@ struct System {
   int of(std::string const& host) {
     std::lock_guard const lock(mutex);
     return asked[host];
+  }
+  std::size_t in_all() {
+    std::lock_guard const lock(mutex);
+    std::size_t sum = 0;
+    for (auto const& [host, times] : asked) sum += static_cast<std::size_t>(times);
+    return sum;
   }
 };
 
@@ -77,35 +84,34 @@ TEST_CASE("names: more than may be asked for at once wait for their turn") {
   House house;
   for (std::size_t i = 0; i < NameLookup::kMost; ++i) house.find("slow-" + std::to_string(i));
   house.find("late.example");
+  REQUIRE(run_until(house.io, [&] { return house.system->in_all() >= NameLookup::kMost; }));
+  CHECK(house.system->of("late.example") == 0);
   house.system->go.count_down();
   CHECK(house.hears("late.example", 1));
   for (std::size_t i = 0; i < NameLookup::kMost; ++i) CHECK(house.hears("slow-" + std::to_string(i), 1));
 }
 
 TEST_CASE("names: whoever ends while a name hangs waits for nothing and hears nothing") {
-  auto system = std::make_shared<System>();
-  {
-    House house;
-    house.system->asked["slow.example"] = 0;
-    house.find("slow.example");
-    REQUIRE(house.io.run_until([&] { return house.system->of("slow.example") == 1; }, kPatience));
-    system = house.system;
-    house.names.reset();
-    CHECK(house.heard.empty());
-  }
-  system->go.count_down();
+  House house;
+  house.find("slow.example");
+  REQUIRE(run_until(house.io, [&] { return house.system->of("slow.example") == 1; }));
+  // On a thread, so that a destructor that waits fails here instead of hanging.
+  auto const ended = std::async(std::launch::async, [&] { house.names.reset(); });
+  CHECK(ended.wait_for(kPatience) == std::future_status::ready);
+  house.system->go.count_down();
+  ended.wait();
+  // The thread and all that it posted hold the system; when they have gone nothing more can be heard.
+  REQUIRE(run_until(house.io, [&] { return house.system.use_count() == 1; }));
+  CHECK(house.heard.empty());
 }
 
 TEST_CASE("names: the system's own answers") {
   net::Io io;
   NameLookup names([&](std::function<void()> work) { io.post(std::move(work)); });
-  std::optional<NameLookup::Found> local, absent;
+  std::optional<NameLookup::Found> local;
   names.find("localhost", [&](NameLookup::Found const& found) { local = found; });
-  names.find("name.invalid", [&](NameLookup::Found const& found) { absent = found; });  // RFC 6761: there is none
-  REQUIRE(io.run_until([&] { return local && absent; }, 60s));
+  REQUIRE(io.run_until([&] { return local.has_value(); }, 60s));
   CHECK(local->error == "");
   REQUIRE_FALSE(local->addresses.empty());
   CHECK((local->addresses[0] == "127.0.0.1" || local->addresses[0] == "::1"));
-  CHECK(absent->error != "");
-  CHECK(absent->addresses.empty());
 }
