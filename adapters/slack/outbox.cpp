@@ -311,7 +311,7 @@ void Outbox::find(std::string channel, std::optional<ports::MessageRef> const& t
   search_for->channel = std::move(channel);
   search_for->thread = member(thread, "ts");
   search_for->key = std::move(key);
-  search_for->since = since;
+  search_for->from = oldest(since);
   search_for->done = std::move(done);
   if (dead_) {
     parts_.loop.post(alive_.guard([search_for, error = *dead_] { search_for->done(error); }));
@@ -336,8 +336,8 @@ void Outbox::search(std::shared_ptr<Search> const& current) {
   call.method = current->thread.empty() ? "conversations.history" : "conversations.replies";
   call.form = WebApi::Form::form;
   call.tries = WebApi::kForEver;
-  call.arguments = [this, current] {
-    auto const from = std::chrono::duration_cast<std::chrono::seconds>(oldest(current->since).time_since_epoch());
+  call.arguments = [current] {
+    auto const from = std::chrono::duration_cast<std::chrono::seconds>(current->from.time_since_epoch());
     Json arguments = Json::object({{"channel", current->channel},
                                    {"oldest", std::to_string(std::max<std::int64_t>(from.count(), 0)) + ".000000"},
                                    {"inclusive", true},

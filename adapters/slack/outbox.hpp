@@ -64,7 +64,7 @@ class Outbox {
   };
   struct Search {
     std::string channel, thread, key;
-    core::Time since;
+    core::Time from;  // see oldest(); the same for every page and try, however long they take
     std::string cursor;
     unsigned pages = 0;
     Found done;

@@ -189,6 +189,25 @@ TEST_CASE("slack outbox: a message of ours is known by bot and key, over pages a
   CHECK_THAT(found->error().message, Catch::Contains("channels:history"));
 }
 
+TEST_CASE("slack outbox: held up for an hour while the clock leads, it still looks where the message stands") {
+  Bench bench;
+  bench.connected();
+  bench.loop.lead = 2h;
+  auto const from = std::chrono::floor<std::chrono::seconds>(bench.loop.wall() - 1h).time_since_epoch();
+  bench.http.next["conversations.history"] = {json("", 429, {{"Retry-After", "3600"}}),
+                                              json(history("other", "B0BOT", "page2")), json(history("key-1"))};
+  std::optional<core::Result<std::optional<ports::MessageRef>>> found;
+  bench.adapter->find("C0INC", std::nullopt, "key-1", bench.loop.now(), [&](auto const& result) { found = result; });
+  bench.loop.advance(2h);
+  REQUIRE((found && found->has_value()));
+  CHECK((*found)->has_value());
+  REQUIRE(bench.http.count("conversations.history") == 3);
+  for (auto const& call : bench.http.seen) {
+    if (call.method == "conversations.history")
+      CHECK_THAT(call.body, Catch::Contains("oldest=" + std::to_string(from.count())));
+  }
+}
+
 TEST_CASE("slack outbox: 429 holds the method's line for as long as told") {
   Bench bench;
   bench.connected();
