@@ -112,6 +112,26 @@ TEST_CASE("teams endpoint: strangers whose bodies never end take no room from th
   CHECK(bench.sink.votes.size() == 2);
 }
 
+TEST_CASE("teams endpoint: HEAD requests that announce a body take no room either") {
+  Bench bench;
+  bench.settings.relay.reset();
+  bench.settings.endpoint = teams::EndpointSettings{.address = "127.0.0.1", .port = 0};
+  bench.start();
+  Caller caller(bench);
+  std::vector<net_test::Socket> held;
+  std::vector<std::string> said(200);
+  for (std::size_t i = 0; i < said.size(); ++i) {
+    held.push_back(net_test::connect_raw(bench.adapter->endpoint_port()));
+    held.back().write("HEAD /api/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 262144\r\n\r\n");
+  }
+  CHECK(net_test::run_until(bench.io, [&] {
+    for (std::size_t i = 0; i < said.size(); ++i) said[i] += held[i].read_now().value_or("");
+    return std::ranges::all_of(said, [](auto const& one) { return one.starts_with("HTTP/1.1 413 "); });
+  }));
+  CHECK(caller.call(caller.request("POST", "/api/messages", core::dump(execute(data("approve")))))->status == 200);
+  CHECK(bench.sink.votes.size() == 1);
+}
+
 TEST_CASE("teams endpoint: a certificate that was renewed is taken over by a reload, one that does not fit is not") {
   Bench bench;
   auto const dir =
