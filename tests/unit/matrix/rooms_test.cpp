@@ -57,7 +57,14 @@ TEST_CASE("matrix rooms: one that can't be read, or joined, holds no other up") 
   if (joined) {
     bench.hs.join(kBot, other);
     auto const* what = GENERATE("/state/m.room.power_levels", "/joined_members");
-    for (int i = 0; i < 1000; ++i) bench.hs.fault(other + what, net::HttpResponse{502, {}, "<html>"});
+    bool const hangs = GENERATE(false, true);  // until the call's time is over
+    CAPTURE(what, hangs);
+    for (int i = 0; i < 1000; ++i) {
+      if (hangs)
+        bench.hs.fault(other + what, Homeserver::broken(true), false, 20s);
+      else
+        bench.hs.fault(other + what, net::HttpResponse{502, {}, "<html>"});
+    }
   } else {
     bench.hs.fault("/join/" + other, Homeserver::broken(true), false, 1h);
   }
