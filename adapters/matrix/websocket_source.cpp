@@ -18,7 +18,7 @@ constexpr core::Duration kProvenAfter = 5min;  // of life: only then is the back
 constexpr core::Duration kFillEvery = 15s;     // until the homeserver has noticed us
 constexpr core::Duration kFillFor = 10min;     // its longest pause is 512 s
 constexpr core::Duration kDrainWait = 1s;
-constexpr std::size_t kMaxCame = 1000;     // events in a room that is being read back; what is beyond is read once more
+constexpr std::size_t kMaxCame = 1000;     // events in a room that is yet to be read; what is beyond is read once more
 constexpr std::size_t kReadsAtOnce = 4;    // of rooms
 constexpr std::size_t kMaxOpen = 10'000;   // events that nobody has answered yet: then we take no more
 constexpr std::uint16_t kReplaced = 4001;  // another process connected with this token
@@ -249,7 +249,8 @@ void WebSocketSource::read_next() {
     if (reading_ == kReadsAtOnce) return;
     if (!unread.due || unread.reading) continue;
     ++reading_;
-    unread = {.due = false, .reading = true};
+    unread.due = unread.missed = false;
+    unread.reading = true;
     auto done = alive_.guard(
         [this, room = room](std::vector<Event> events, History::End end) { was_read(room, std::move(events), end); });
     if (inbox_.knows(room)) {
@@ -267,11 +268,10 @@ void WebSocketSource::was_read(std::string const& room, std::vector<Event> event
   unread.reading = false;
   bool const fresh = !inbox_.knows(room);
   bool const ours = !stopped_ && std::ranges::find(settings_.channels, room) != settings_.channels.end();
+  bool const again = end == History::End::failed || (end == History::End::refused && !fresh);
   if (!ours) {
     unread_.erase(at);
-  } else if (end == History::End::failed || (end == History::End::refused && !fresh)) {
-    unread.came.clear();  // they are read back
-  } else {
+  } else if (!again) {
     auto came = std::exchange(unread.came, {});
     if (!std::exchange(unread.missed, false))
       unread_.erase(at);
@@ -286,17 +286,16 @@ void WebSocketSource::was_read(std::string const& room, std::vector<Event> event
 
 void WebSocketSource::take_read(std::string const& room, std::vector<Event> events, History::End end, bool fresh,
                                 std::vector<Event> const& came) {
-  if (fresh) {
-    // New to us: what is there already is history, unless it came in since we connected. Refused: not a member yet.
-    std::erase_if(events,
-                  [&](Event const& event) { return std::ranges::find(came, event.id, &Event::id) != came.end(); });
-    return inbox_.skip(room, events);
-  }
-  if (events.empty()) return;
-  if (end == History::End::found) {
+  if (!fresh && end == History::End::found) {
+    if (events.empty()) return;
     ++counters_.gaps;
     return inbox_.take(std::move(events), {});
   }
+  // History, but for what came in since we connected: that is taken behind it.
+  std::erase_if(events,
+                [&](Event const& event) { return std::ranges::find(came, event.id, &Event::id) != came.end(); });
+  if (fresh) return inbox_.skip(room, events);  // new to us; refused: not a member yet
+  if (events.empty()) return;
   parts_.log.error(
       "matrix room: what came in meanwhile can't be told from what was handled; only what takes back counts",
       {{"room", core::printable_ascii(room, 255)}});

@@ -31,8 +31,9 @@ class WebSocketSource : public EventSource {
   struct Unread {
     bool due = true;  // to be read
     bool reading = false;
-    bool missed = false;      // more was said than `came` holds: read it once more
-    std::vector<Event> came;  // while it is being read
+    bool missed = false;  // more was said than `came` holds: read it once more
+    // By transaction, until it was read: of a room that is new to us nothing else tells what is no history.
+    std::vector<Event> came;
   };
 
   void learn(std::shared_ptr<std::deque<std::string>> const& rooms);

@@ -70,6 +70,10 @@ void Homeserver::fault(std::string where, Answer answer, bool acts, core::Durati
   faults.push_back({std::move(where), std::move(answer), acts, delay});
 }
 
+void Homeserver::slow(std::string where, core::Duration delay) {
+  faults.push_back({std::move(where), net::HttpResponse{}, false, delay, /*own=*/true});
+}
+
 Homeserver::Answer Homeserver::refusal(unsigned status, std::string const& errcode, Json more) {
   more.set("errcode", errcode).set("error", "said by the test");
   return net::HttpResponse{status, {}, core::dump(more)};
@@ -123,6 +127,12 @@ Homeserver::CallId Homeserver::request(net::HttpRequest request, Done done) {
     if ((call.method + ' ' + call.path).find(at->where) == std::string::npos) continue;
     auto const fault = *at;
     faults.erase(at);
+    if (fault.own) {
+      handle(call, id, [this, done, delay = fault.delay](Answer const& answer) {
+        loop.call_after(delay, [done, answer] { done(answer); });
+      });
+      return id;
+    }
     if (fault.acts) handle(call, id, {});
     loop.call_after(fault.delay, [done, fault] { done(fault.answer); });
     return id;

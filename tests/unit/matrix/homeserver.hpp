@@ -41,6 +41,7 @@ struct Homeserver : net::HttpClient {
     Answer answer;
     bool acts = false;
     core::Duration delay{};
+    bool own = false;  // instead of `answer`: the server's own, as it is when asked
   };
   struct Room {
     std::vector<Json> timeline;
@@ -61,6 +62,8 @@ struct Homeserver : net::HttpClient {
   std::string text(std::string const& sender, std::string const& body, std::string const& thread = {});
   void join(std::string const& user, std::string const& room = kRoom);
   void fault(std::string where, Answer answer, bool acts = false, core::Duration delay = {});
+  // The next such call is answered as the server would now, but that much later.
+  void slow(std::string where, core::Duration delay);
   static Answer refusal(unsigned status, std::string const& errcode, Json more = Json::object({}));
   static Answer broken(bool sent_maybe);
   std::vector<Seen> calls(std::string const& where) const;
