@@ -211,8 +211,7 @@ void WebSocketSource::ping() {
 void WebSocketSource::transaction(Frame frame) {
   ++counters_.transactions;
   noticed_ = true;
-  std::size_t kept = 0;
-  std::erase_if(frame.events, [this, &kept](Event& event) {
+  std::erase_if(frame.events, [this](Event& event) {
     auto const room = unread_.find(event.room);
     if (room == unread_.end()) return false;
     // It must not pass what was not read. Whoever is cut off now reads it back.
