@@ -130,7 +130,7 @@ TEST_CASE("matrix sync: a room that can't be read back holds no other up, and is
   bench.adapter.reset();
   for (int i = 0; i < 150; ++i) bench.hs.say("@eve:example.org", "m.room.message", Json::object({}), broken);
   bench.hs.react(kBob, event);
-  for (int i = 0; i < 100; ++i) bench.hs.fault(broken + "/messages", net::HttpResponse{502, {}, "<html>"});
+  for (int i = 0; i < 5000; ++i) bench.hs.fault(broken + "/messages", net::HttpResponse{502, {}, "<html>"});
   bench.start();
   bench.loop.advance(1min);
   CHECK(bench.engine.votes.size() == 1);
