@@ -16,8 +16,9 @@ struct Three : ServiceKit {
   playground::MatrixStandIn& matrix = dynamic_cast<support::MatrixFloor&>(chat("matrix")).stand_in();
 
   // Every copy of the request's message says so.
-  bool told_everywhere(std::string const& id, std::string_view word) {
-    return wait([&] { return std::ranges::all_of(chats(), [&](auto const& one) { return one->shows(id, word); }); });
+  bool told_everywhere(std::string const& id, std::string_view word, std::chrono::milliseconds limit = 15s) {
+    return wait([&] { return std::ranges::all_of(chats(), [&](auto const& one) { return one->shows(id, word); }); },
+                limit);
   }
 };
 

@@ -65,7 +65,7 @@ TEST_CASE("a platform that takes nothing holds nobody up, and catches up") {
   REQUIRE(ends_as(kit, id, "succeeded"));
   CHECK_FALSE(kit.chat("teams").card(id));
   kit.teams.clear_faults();
-  CHECK(kit.told_everywhere(id, "succeeded"));
+  CHECK(kit.told_everywhere(id, "succeeded", 60s));  // who was told to wait so often waits up to 20 s
   CHECK(kit.ledger_problems() == "");
 }
 
