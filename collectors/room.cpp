@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <exception>
 #include <set>
 #include <utility>
@@ -19,7 +20,7 @@ namespace {
 constexpr std::size_t kInlineBytes = 64u << 10;
 constexpr std::size_t kMaxError = 1000;
 constexpr auto kHangsAfter = std::chrono::seconds(5);  // beyond its deadline
-constexpr unsigned kMostHanging = 4;                   // looks of one collector; then it is not asked any more
+constexpr unsigned kAtOnce = 4;  // looks of one collector; when all of them hang it is not asked any more
 constexpr char const* kHangs =
     "Not collected: this collector's looks for earlier cases have given no answer yet. Is its file system dead?";
 constexpr auto kRecentTime = std::chrono::minutes(15);  // highlights look at first, whenever the case was opened
@@ -94,9 +95,11 @@ void add_timeline(core::Evidence& evidence, std::vector<Digested> const& digeste
 
 }  // namespace
 
-// The looks of one collector.
+// The looks of one collector; loop only.
 struct Room::Line {
-  unsigned hanging = 0;  // whose own deadline is long over; loop only
+  unsigned under_way = 0;  // given to the workers and not back
+  unsigned hanging = 0;    // of these: whose own deadline is long over
+  std::deque<std::shared_ptr<Look>> waiting;
 };
 
 // One look: begun by a worker, or dropped before that because nobody waits for it any more.
@@ -104,8 +107,11 @@ struct Room::Look {
   std::atomic<bool> taken = false;
   std::function<void()> work;
 
-  void begin() {
-    if (!taken.exchange(true)) work();
+  // False: it was dropped.
+  bool begin() {
+    bool const mine = !taken.exchange(true);
+    if (mine) work();
+    return mine;
   }
   // False: it has begun.
   bool drop() {
@@ -242,7 +248,7 @@ void Room::collect(ports::EvidenceOrder asked, std::function<void(core::Evidence
     } else if (known == collectors_.end() || !known->second.collector) {
       refused.emplace_back(
           index, "There is no collector named '" + core::printable_ascii(key, 64) + "' in the configuration.");
-    } else if (auto line = line_of(*known->second.collector); line->hanging >= kMostHanging) {
+    } else if (auto line = line_of(*known->second.collector); line->hanging == kAtOnce) {
       refused.emplace_back(index, kHangs);
     } else {
       starting.push_back({index, known->second, std::move(line)});
@@ -275,19 +281,39 @@ void Room::start(std::shared_ptr<Order> const& order, std::size_t index, Place p
     auto produced = std::make_shared<Produced>(run_collector(*place.collector, context));
     loop.post([this, &workers, order, index, produced, alive] {
       auto& back = order->slots[index];
+      auto const of = std::move(back.line);
+      --of->under_way;
       if (back.hangs) {
-        --back.line->hanging;
+        --of->hanging;
         workers.came_back();
       }
-      back.line.reset();
-      if (!*alive || !back.open) return;  // too late: it has been reported as missing
+      if (!*alive) return;
+      go_on(of);
+      if (!back.open) return;  // too late: it has been reported as missing
       order->put(index, std::move(*produced));
       close(order, index);
     });
   };
-  slot.line = std::move(line);
+  slot.line = line;
   slot.look = look;
-  workers_.run([look = std::move(look)] { look->begin(); });
+  line->waiting.push_back(std::move(look));
+  go_on(line);
+}
+
+void Room::go_on(std::shared_ptr<Line> const& line) {
+  while (line->under_way < kAtOnce && !line->waiting.empty()) {
+    auto look = std::move(line->waiting.front());
+    line->waiting.pop_front();
+    if (look->taken) continue;
+    ++line->under_way;
+    workers_.run([this, &loop = loop_, look = std::move(look), line, alive = alive_] {
+      if (look->begin()) return;
+      loop.post([this, line, alive] {
+        --line->under_way;
+        if (*alive) go_on(line);
+      });
+    });
+  }
 }
 
 void Room::give_up(std::shared_ptr<Order> const& order, std::size_t index, core::Duration after) {

@@ -52,6 +52,7 @@ class Room final : public ports::EvidenceRoom {
   struct Look;
   std::shared_ptr<Line> line_of(Collector const& collector);
   void start(std::shared_ptr<Order> const& order, std::size_t index, Place place, std::shared_ptr<Line> line);
+  void go_on(std::shared_ptr<Line> const& line);
   void close(std::shared_ptr<Order> const& order, std::size_t index);
   void give_up(std::shared_ptr<Order> const& order, std::size_t index, core::Duration after);
   void finish(std::shared_ptr<Order> const& order);

@@ -214,6 +214,8 @@ void WebSocketSource::transaction(Frame frame) {
   std::erase_if(frame.events, [this](Event& event) {
     auto const room = unread_.find(event.room);
     if (room == unread_.end()) return false;
+    // Whether we are in it is no act, and what lets us read it.
+    if (event.type == "m.room.member" && event.state_key == settings_.user) handler_.on_room_state({event});
     // It must not pass what was not read. Whoever is cut off now reads it back.
     if (room->second.came.size() < kMaxCame) {
       room->second.came.push_back(std::move(event));
@@ -241,6 +243,11 @@ void WebSocketSource::back_fill() {
     unread.missed = true;  // for one that is being read
   }
   read_next();
+  if (noticed_ || fill_timer_ != 0 || parts_.loop.now() - greeted_at_ >= kFillFor) return;
+  fill_timer_ = parts_.loop.call_after(kFillEvery, alive_.guard([this] {
+    fill_timer_ = 0;
+    if (!noticed_) back_fill();
+  }));
 }
 
 void WebSocketSource::read_next() {
@@ -270,17 +277,22 @@ void WebSocketSource::was_read(std::string const& room, std::vector<Event> event
   bool const again = end == History::End::failed || (end == History::End::refused && !fresh);
   if (!ours) {
     unread_.erase(at);
-  } else if (!again) {
-    auto came = std::exchange(unread.came, {});
-    if (!std::exchange(unread.missed, false))
-      unread_.erase(at);
-    else
-      unread.due = true;
+  } else if (again) {
+    read_later();
+  } else if (end == History::End::refused) {  // and new to us: we are not a member yet
+    auto came = std::move(unread.came);
+    unread_.erase(at);
+    inbox_.take(std::move(came), {});
+  } else if (std::exchange(unread.missed, false)) {
+    unread.due = true;  // what came waits for that, too: something may have been said before it
+    take_read(room, std::move(events), end, fresh, unread.came);
+  } else {
+    auto came = std::move(unread.came);
+    unread_.erase(at);
     take_read(room, std::move(events), end, fresh, came);
     inbox_.take(std::move(came), {});
   }
   read_next();
-  if (reading_ == 0) all_read();
 }
 
 void WebSocketSource::take_read(std::string const& room, std::vector<Event> events, History::End end, bool fresh,
@@ -293,7 +305,7 @@ void WebSocketSource::take_read(std::string const& room, std::vector<Event> even
   // History, but for what came in since we connected: that is taken behind it.
   std::erase_if(events,
                 [&](Event const& event) { return std::ranges::find(came, event.id, &Event::id) != came.end(); });
-  if (fresh) return inbox_.skip(room, events);  // new to us; refused: not a member yet
+  if (fresh) return inbox_.skip(room, events);
   if (events.empty()) return;
   parts_.log.error(
       "matrix room: what came in meanwhile can't be told from what was handled; only what takes back counts",
@@ -303,20 +315,12 @@ void WebSocketSource::take_read(std::string const& room, std::vector<Event> even
   inbox_.take(std::move(redactions), {});
 }
 
-// Of those that could be read.
-void WebSocketSource::all_read() {
-  if (!greeted_) return;
-  if (!unread_.empty() && unread_timer_ == 0) {
-    unread_timer_ = parts_.loop.call_after(kFillEvery, alive_.guard([this] {
-      unread_timer_ = 0;
-      for (auto& [room, unread] : unread_) unread.due = true;
-      read_next();
-    }));
-  }
-  if (noticed_ || fill_timer_ != 0 || parts_.loop.now() - greeted_at_ >= kFillFor) return;
-  fill_timer_ = parts_.loop.call_after(kFillEvery, alive_.guard([this] {
-    fill_timer_ = 0;
-    if (!noticed_) back_fill();
+void WebSocketSource::read_later() {
+  if (!greeted_ || unread_timer_ != 0) return;
+  unread_timer_ = parts_.loop.call_after(kFillEvery, alive_.guard([this] {
+    unread_timer_ = 0;
+    for (auto& [room, unread] : unread_) unread.due = !unread.reading;
+    read_next();
   }));
 }
 

@@ -49,7 +49,7 @@ class WebSocketSource : public EventSource {
   void was_read(std::string const& room, std::vector<Event> events, History::End end);
   void take_read(std::string const& room, std::vector<Event> events, History::End end, bool fresh,
                  std::vector<Event> const& came);
-  void all_read();
+  void read_later();
 
   Parts parts_;
   Settings const& settings_;

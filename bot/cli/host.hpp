@@ -37,7 +37,8 @@ class IoLoop final : public ports::Loop {
   mutable std::chrono::steady_clock::time_point last_steady_;
 };
 
-// At most so many threads that don't hang, each but the first started when there is work and none is free.
+// At most so many threads, and one for each that hangs, or once did; each but the first started when there is work and
+// none is free.
 class WorkerPool final : public ports::Workers {
  public:
   explicit WorkerPool(unsigned most);  // at least one
@@ -58,6 +59,7 @@ class WorkerPool final : public ports::Workers {
 // The service's threads, by what they may have to wait for: what hangs holds up its own kind alone.
 struct Threads {
   WorkerPool evidence{8}, programs{4}, probes{8};  // others' files, of which any may be on a dead network file system
+  WorkerPool watch{2};                             // of configurations, which of those is good
   WorkerPool ledger{4};                            // reads of the ledger
   WorkerPool side{1};                              // writes one line after the other
   WorkerPool files{2};                             // notes, snapshots, names of deliveries: in the state folder

@@ -229,7 +229,7 @@ class Service {
     chats_->start(*engine_);
     sources_->use(config_, std::move(auths));
     config_watch_.emplace(ConfigWatch::Parts{.loop = loop_,
-                                             .workers = threads_.evidence,
+                                             .workers = threads_.watch,
                                              .log = *log_,
                                              .redactor = redactor_,
                                              .state = [this]() -> core::State const& { return engine_->state(); }},
@@ -433,7 +433,9 @@ class Service {
     if (threads_.finish(std::chrono::seconds(1))) return;
     log_->warn("some work does not end; the service waits 15 s for it");  // the log's thread has time to write that
     if (threads_.finish(kThreadsLimit)) return;
-    if (!fatal_.empty()) std::fprintf(stderr, "%s\n", fatal_.c_str());  // nobody else will come to say it
+    if (!fatal_.empty())
+      std::fprintf(stderr, "countersign: %s\n",
+                   core::one_line(fatal_, 2000).c_str());  // nobody else will come to say it
     std::_Exit(std::uncaught_exceptions() > 0 ? kFailed : exit_);
   }
   struct Leaving {

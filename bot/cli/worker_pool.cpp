@@ -105,7 +105,7 @@ bool WorkerPool::finish(std::chrono::milliseconds limit) {
 bool Threads::finish(std::chrono::milliseconds limit) {
   auto const until = std::chrono::steady_clock::now() + limit;
   bool all = true;
-  for (auto* pool : {&evidence, &programs, &probes, &ledger, &side, &files}) {
+  for (auto* pool : {&evidence, &programs, &probes, &watch, &ledger, &side, &files}) {
     auto const left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     all = pool->finish(std::max(left, std::chrono::milliseconds(0))) && all;
   }

@@ -127,7 +127,7 @@ void Engine::keep(std::shared_ptr<Progress> const& progress, core::Ticket ticket
   progress->keeping = keep_meanwhile(ticket, [this, progress, ticket, answered](core::Result<void> const& done) {
     bool const kept = done.has_value();
     progress->keeping = progress->kept = kept;
-    progress->unsure = !kept && done.error().code == core::Errc::fsync_failed;
+    progress->unsure |= !kept && done.error().code == core::Errc::fsync_failed;
     if (progress->timer != 0) return;
     // Its person was told that it does not count yet.
     if (kept) return answered({.state = ports::Answer::State::still_recording, .text = kept_words(ticket)});

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kBegin = "-----BEGIN";  // RFC 7468: the one secret of ours that spans lines
 constexpr std::string_view kEnd = "-----END";
+constexpr std::size_t kMaxDrawn = 8u << 10;  // of a progress bar, held as one line; less than a piece of live output
 
 std::string left_out(std::uint64_t bytes) { return "[" + std::to_string(bytes) + " bytes left out]\n"; }
 
@@ -107,10 +108,12 @@ void OutputFilter::pass(Part& part, bool all) {
     hold(part, ready);
     if (!ready.empty()) clean(std::move(ready));
   }
+  if (part.held.size() <= kMaxDrawn) return;
+  bool const key = part.held.find(kBegin) != std::string::npos;
+  if (auto const back = part.held.rfind('\r', part.held.size() - 2); !key && back != std::string::npos)
+    draw(part, back);  // not at the very end: a line feed may follow
   if (part.held.size() <= kMaxLineHeld) return;
-  if (part.held.find(kBegin) != std::string::npos) return drop(part);
-  if (auto const back = part.held.rfind('\r'); back != std::string::npos) draw(part, back);
-  if (part.held.size() <= kMaxLineHeld) return;
+  if (key) return drop(part);
   // Whatever part of it were shown could end in half a secret of a kind that only the service knows.
   note("[a line of more than " + std::to_string(kMaxLineHeld >> 10) + " KiB left out]");
   part.skipping = left_out_ = true;

@@ -151,6 +151,13 @@ TEST_CASE("F29 room: a collector of which four looks hang is not asked until one
     }
   };
   struct Counting final : support::ThreadWorkers {
+    void run(std::function<void()> work) override {
+      ThreadWorkers::run([this, work = std::move(work)] {
+        work();
+        ended.release();
+      });
+    }
+    std::counting_semaphore<> ended{0};
     void hangs() override { ++hanging; }
     void came_back() override { --hanging; }
     int hanging = 0;
@@ -175,7 +182,8 @@ TEST_CASE("F29 room: a collector of which four looks hang is not asked until one
   loop.advance(10s);
   REQUIRE(got.size() == 1);
   hanging->go.release(1);
-  REQUIRE(loop.run_until([&] { return loop.posted() == 0 && room.under_way() == 0; }));
+  workers.ended.acquire();
+  loop.run_posted();
   for (int i = 0; i < 4; ++i) {
     ask();
     hanging->begun.acquire();
