@@ -28,6 +28,7 @@
 #include "bot/cli/sources.hpp"
 #include "bot/core/digest.hpp"
 #include "bot/core/noise.hpp"
+#include "bot/core/text.hpp"
 #include "bot/engine/engine.hpp"
 #include "bot/net/http_client.hpp"
 #include "bot/net/io.hpp"
