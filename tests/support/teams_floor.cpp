@@ -259,7 +259,17 @@ std::string TeamsFloor::read_and_approve(std::string const& person, std::string 
   return shown;
 }
 
+// Connected is not acquainted: until the bot has read who is in the channel, it asks a person to try again. They do.
 std::string TeamsFloor::typed(std::string const& person, std::string const& text) {
+  std::string answer;
+  for (int tries = 0; tries < 10; ++tries) {
+    answer = typed_once(person, text);
+    if (answer.find("or a guest is not known yet") == std::string::npos) break;
+  }
+  return answer;
+}
+
+std::string TeamsFloor::typed_once(std::string const& person, std::string const& text) {
   auto const said = teams_.say(person, kChannel, text);
   if (!said) return "NOT SAID: " + said.error().message;
   std::string answer;

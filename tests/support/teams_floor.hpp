@@ -63,6 +63,7 @@ class TeamsFloor final : public ChatFloor {
   std::size_t saying(std::string_view words) const override;
 
  private:
+  std::string typed_once(std::string const& person, std::string const& text);
   std::optional<Act> press_action(std::string const& person, std::string const& message, std::string const& action,
                                   core::Json const& inputs = {}, core::Json const& patch = {}, int taps = 1);
   bool settled(std::uint64_t delivery);

@@ -25,8 +25,8 @@ ON_EACH("question: it stands in the thread, rings for who asked, is on record on
   CHECK(entry["data"]["platform"].text() == chat.platform());
   CHECK(kit.state(id) == "pending");
   // T39: a stranger's question is refused and on record; typed it comes to the same.
-  CHECK(has(chat.typed("mallory", "ask " + id + " let me in"), "not known"));
-  CHECK(has(chat.typed("carol", "ask " + id + " and when?"), "goes into its thread"));
+  CHECK_THAT(chat.typed("mallory", "ask " + id + " let me in"), Catch::Contains("not known"));
+  CHECK_THAT(chat.typed("carol", "ask " + id + " and when?"), Catch::Contains("goes into its thread"));
   CHECK(counts(kit, "question.asked", id, 2));
   CHECK(count(kit, "vote.refused") == 1);
   // Everything once more, and after a restart: no third one.

@@ -68,7 +68,7 @@ ON_EACH("queue and progress: one message follows the run, the next request says 
   CHECK(run["state"].text() == "waiting");
   CHECK(run["position"].integer() == 1);
   CHECK(run["behind"].text() == first);
-  CHECK(has(chat.typed("bob", "show " + second), "1st in the queue"));
+  CHECK_THAT(chat.typed("bob", "show " + second), Catch::Contains("1st in the queue"));
   support::write_file(gate, "");
   REQUIRE(ends_as(kit, first, "succeeded"));
   REQUIRE(kit.wait([&] { return chat.replies(first).size() == 2; }));

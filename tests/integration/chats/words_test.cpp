@@ -46,29 +46,31 @@ ON_EACH("everything by text: help, run, list, show, approve, deny, cancel") {
   auto& chat = kit.chat();
   kit.start();
   REQUIRE(chat.wait_connected());
-  CHECK(has(chat.typed("alice", "help"), "approve ID CODE"));
-  CHECK(has(chat.typed("mallory", "list"), "not known here"));
-  CHECK(has(chat.typed("alice", "run witness word=typed"), "requires a reason"));
-  CHECK(has(chat.typed("alice", "run witness word=typed -- it is *needed* <!channel> @room"), "1 of sre"));
+  CHECK_THAT(chat.typed("alice", "help"), Catch::Contains("approve ID CODE"));
+  CHECK_THAT(chat.typed("mallory", "list"), Catch::Contains("not known here"));
+  CHECK_THAT(chat.typed("alice", "run witness word=typed"), Catch::Contains("requires a reason"));
+  CHECK_THAT(chat.typed("alice", "run witness word=typed -- it is *needed* <!channel> @room"),
+             Catch::Contains("1 of sre"));
   REQUIRE(counts(kit, "request.posted", {}, 1));
   auto const id = kit.entries("request.opened").at(0)["request"].text();
   auto const number = std::to_string(std::stoi(id.substr(12, 6)));
   auto const given = code(kit, id);
-  CHECK(has(chat.typed("bob", "list"), "CS-" + number + " " + given));
-  CHECK(has(chat.typed("bob", "show CS-" + number), "You may decide it"));
-  CHECK(has(chat.typed("bob", "approve CS-" + number + " zzzz"), "look at the message"));
+  CHECK_THAT(chat.typed("bob", "list"), Catch::Contains("CS-" + number + " " + given));
+  CHECK_THAT(chat.typed("bob", "show CS-" + number), Catch::Contains("You may decide it"));
+  CHECK_THAT(chat.typed("bob", "approve CS-" + number + " zzzz"), Catch::Contains("look at the message"));
   CHECK(kit.state(id) == "pending");
-  CHECK(has(chat.typed("bob", "approve CS-" + number + " " + given + " -- seen"), "approved"));
+  CHECK_THAT(chat.typed("bob", "approve CS-" + number + " " + given + " -- seen"), Catch::Contains("approved"));
   REQUIRE(ends_as(kit, id, "succeeded"));
   CHECK(kit.witness_text() == "typed\n");
 
   auto const second = kit.ask("witness");
-  CHECK(has(chat.typed("carol", "deny " + second + " " + code(kit, second) + " -- not today"), "denied"));
+  CHECK_THAT(chat.typed("carol", "deny " + second + " " + code(kit, second) + " -- not today"),
+             Catch::Contains("denied"));
   CHECK(kit.state(second) == "denied");
   auto const third = kit.ask("witness");
-  CHECK(has(chat.typed("alice", "cancel " + third), "cancelled"));
+  CHECK_THAT(chat.typed("alice", "cancel " + third), Catch::Contains("cancelled"));
   CHECK(kit.state(third) == "cancelled");
-  CHECK(has(chat.typed("bob", "approve " + third + " " + code(kit, third)), "cancelled"));
+  CHECK_THAT(chat.typed("bob", "approve " + third + " " + code(kit, third)), Catch::Contains("cancelled"));
   CHECK(kit.witnessed() == 1);
   CHECK(kit.ledger_problems() == "");
   check_findings(kit);
@@ -82,7 +84,7 @@ ON_EACH("T4 long content: an action that the message can't show is read whole be
   for (auto const* name : kParts) parameters.set(name, long_text(name, "end of " + std::string(name)));
   auto const id = kit.ask("long", parameters);
   CHECK_FALSE(chat.shows(id, "end of last"));
-  CHECK(has(chat.typed("bob", "approve " + id + " " + code(kit, id)), "view"));
+  CHECK_THAT(chat.typed("bob", "approve " + id + " " + code(kit, id)), Catch::Contains("view"));
   CHECK(kit.state(id) == "pending");
   auto const shown = chat.read_and_approve("bob", id);
   for (auto const* name : kParts) CHECK(has(shown, "end of " + std::string(name)));
@@ -135,7 +137,8 @@ ON_EACH("T35 T36 hostile text: shown as the text it is, nobody is mentioned, not
                             "[click](https://evil.example)", "second line"})
     CHECK(has(shown, words));
   for (auto const* hidden : {"\u202e", "\u202c", "\u200b", "\x1b"}) CHECK_FALSE(has(shown, hidden));
-  CHECK(has(chat.typed("bob", "deny " + id + " " + code(kit, id) + " -- no <!channel> @room @carol"), "denied"));
+  CHECK_THAT(chat.typed("bob", "deny " + id + " " + code(kit, id) + " -- no <!channel> @room @carol"),
+             Catch::Contains("denied"));
   REQUIRE(ends_as(kit, id, "denied"));
   REQUIRE(kit.wait([&] { return chat.replies(id).size() == 1; }));
   // By the card those who may decide, by the outcome who asked, by an answer who was answered.

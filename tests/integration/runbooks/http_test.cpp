@@ -1,13 +1,10 @@
 // http steps against real servers that are well, ill or hostile.
 #include <sys/stat.h>
 
-#include <atomic>
 #include <fstream>
-#include <mutex>
-#include <thread>
 
-#include "bot/net/http_server.hpp"
 #include "tests/integration/runbooks/rig.hpp"
+#include "tests/integration/runbooks/web_service.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace rig;
@@ -23,63 +20,27 @@ std::string escaped(std::string const& text, std::string const& slash, std::stri
   return out;
 }
 
-// On a thread of its own, as a service would be in a process of its own. /STATUS answers with that status.
-class Server {
- public:
-  Server() {
-    std::atomic<bool> up = false;
-    thread_ = std::thread([this, &up] {
-      auto server = net::make_http_server(io_, {}, [this](net::HttpRequestIn const& in, auto responder) {
-        {
-          std::lock_guard const lock(mutex_);
-          heard_.push_back(in);
-        }
-        if (in.path == "/slow") return waiting_.push_back(responder);
-        net::HttpResponse response;
-        auto const last = in.path.substr(in.path.rfind('/') + 1);
-        response.status = last.find_first_not_of("0123456789") == std::string::npos && last.size() == 3
-                              ? static_cast<unsigned>(std::stoul(last))
-                          : last == "soon" && heard_.size() < 3 ? 503
-                                                                : 200;
-        if (response.status / 100 == 3) response.headers = {{"Location", "/200"}};
-        if (last == "gzip") response.headers = {{"Content-Encoding", "gzip"}};
-        auto const sent = std::string(in.header("Authorization").value_or("nothing"));
-        response.body = last == "big"    ? std::string(1 << 18, 'x')
-                        : last == "json" ? R"({"sent":")" + escaped(sent, R"(\/)", R"(\u002b)") + "\"}"
-                        : last == "url"  ? "sent=" + escaped(sent, "%2F", "%2b")
-                        : last == "half" ? "sent " + sent.substr(0, 20) + "…"
-                        : last == "more" ? "sent " + escaped(sent, "%252F", "%252B")
-                        : last == "gzip" ? "\x1f\x8b bomb"
-                                         : "you sent " + std::string(in.header("Authorization").value_or("nothing")) +
-                                               "\npassword " + std::string(kSecret) + " state=drained\n";
-        responder->respond(std::move(response));
-      });
-      port = server.value()->port();
-      up = true;
-      io_.run();
-      waiting_.clear();
-    });
-    eventually([&] { return up.load(); });
-  }
-  ~Server() {
-    io_.stop();
-    thread_.join();
-  }
-  std::string url(std::string const& path) const { return "http://127.0.0.1:" + std::to_string(port) + path; }
-  std::vector<net::HttpRequestIn> heard() {
-    std::lock_guard const lock(mutex_);
-    return heard_;
-  }
-
-  std::uint16_t port = 0;
-
- private:
-  net::Io io_;
-  std::mutex mutex_;
-  std::vector<net::HttpRequestIn> heard_;
-  std::vector<std::shared_ptr<net::Responder>> waiting_;
-  std::thread thread_;
-};
+// /STATUS answers with that status.
+std::optional<net::HttpResponse> answer(net::HttpRequestIn const& in, int number) {
+  if (in.path == "/slow") return std::nullopt;
+  net::HttpResponse response;
+  auto const last = in.path.substr(in.path.rfind('/') + 1);
+  response.status = last.find_first_not_of("0123456789") == std::string::npos && last.size() == 3
+                        ? static_cast<unsigned>(std::stoul(last))
+                    : last == "soon" && number < 3 ? 503
+                                                   : 200;
+  if (response.status / 100 == 3) response.headers = {{"Location", "/200"}};
+  if (last == "gzip") response.headers = {{"Content-Encoding", "gzip"}};
+  auto const sent = std::string(in.header("Authorization").value_or("nothing"));
+  response.body = last == "big"    ? std::string(1 << 18, 'x')
+                  : last == "json" ? R"({"sent":")" + escaped(sent, R"(\/)", R"(\u002b)") + "\"}"
+                  : last == "url"  ? "sent=" + escaped(sent, "%2F", "%2b")
+                  : last == "half" ? "sent " + sent.substr(0, 20) + "…"
+                  : last == "more" ? "sent " + escaped(sent, "%252F", "%252B")
+                  : last == "gzip" ? "\x1f\x8b bomb"
+                                   : "you sent " + sent + "\npassword " + std::string(kSecret) + " state=drained\n";
+  return response;
+}
 
 core::BoundStep call(std::string name, std::string url, std::vector<std::uint32_t> expected = {}) {
   core::BoundStep step;
@@ -99,7 +60,7 @@ std::string outcome_of(core::Json const& result, std::size_t step) {
 }  // namespace
 
 TEST_CASE("http: what was approved arrives byte for byte, with the token of the file, which comes back blanked") {
-  Server server;
+  WebService server(answer);
   Rig rig;
   auto const file = rig.dir / "token";
   std::ofstream(file) << kToken << "\n";
@@ -133,7 +94,7 @@ TEST_CASE("http: what was approved arrives byte for byte, with the token of the 
 
 TEST_CASE("T32 http: a token that comes back escaped is blanked, and a piece of it hides the whole answer") {
   constexpr char kSlashed[] = "tok/3f9a0c77/d1e24b+9+5c2f0";
-  Server server;
+  WebService server(answer);
   Rig rig;
   auto const file = rig.dir / "token";
   std::ofstream(file) << kSlashed << "\n";
@@ -156,7 +117,7 @@ TEST_CASE("T32 http: a token that comes back escaped is blanked, and a piece of 
 }
 
 TEST_CASE("T50 T65 http: no redirect, no second try unless told, no inflating, no more than the limit, no waiting") {
-  Server server;
+  WebService server(answer);
   Rig rig;
   auto big = call("big", server.url("/big")), slow = call("slow", server.url("/slow")),
        soon = call("soon", server.url("/soon")), gone = call("gone", "http://127.0.0.1:1/"),
@@ -205,7 +166,7 @@ TEST_CASE("T50 http: a name that leads to a metadata service is refused, one tha
 }
 
 TEST_CASE("http: a token that others may read, or that is none, is not sent") {
-  Server server;
+  WebService server(answer);
   Rig rig;
   auto const file = rig.dir / "token";
   auto step = call("drain", server.url("/200"));

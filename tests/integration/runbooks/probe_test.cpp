@@ -1,9 +1,6 @@
 // Probe steps against real servers.
-#include <atomic>
-#include <thread>
-
-#include "bot/net/http_server.hpp"
 #include "tests/integration/runbooks/rig.hpp"
+#include "tests/integration/runbooks/web_service.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace rig;
@@ -11,50 +8,19 @@ using Kind = core::Probe::Kind;
 
 namespace {
 
-// On a thread of its own, as a service would be in a process of its own.
-class Server {
- public:
-  Server() {
-    std::atomic<bool> up = false;
-    thread_ = std::thread([this, &up] {
-      auto server = net::make_http_server(io_, {}, [this](net::HttpRequestIn const& in, auto responder) {
-        ++asked;
-        if (in.path == "/slow") return waiting_.push_back(responder);
-        net::HttpResponse response;
-        response.status = in.path == "/down" || (in.path == "/soon" && asked < 3) ? 503
-                          : in.path == "/moved"                                   ? 302
-                                                                                  : 200;
-        response.headers = {{"Location", "/ok"}};
-        response.body = in.path == "/big" ? std::string(1 << 17, 'x') + "state=ready" : "state=ready\n";
-        responder->respond(std::move(response));
-      });
-      port = server.value()->port();
-      up = true;
-      io_.run();
-      waiting_.clear();
-    });
-    eventually([&] { return up.load(); });
-  }
-  ~Server() {
-    io_.stop();
-    thread_.join();
-  }
-  std::string url(std::string const& path) const { return "http://127.0.0.1:" + std::to_string(port) + path; }
-  std::string address() const { return "127.0.0.1:" + std::to_string(port); }
-
-  std::uint16_t port = 0;
-  std::atomic<int> asked = 0;
-
- private:
-  net::Io io_;
-  std::vector<std::shared_ptr<net::Responder>> waiting_;
-  std::thread thread_;
-};
+std::optional<net::HttpResponse> answer(net::HttpRequestIn const& in, int number) {
+  if (in.path == "/slow") return std::nullopt;
+  net::HttpResponse response;
+  response.status = in.path == "/down" || (in.path == "/soon" && number < 3) ? 503 : in.path == "/moved" ? 302 : 200;
+  response.headers = {{"Location", "/ok"}};
+  response.body = in.path == "/big" ? std::string(1 << 17, 'x') + "state=ready" : "state=ready\n";
+  return response;
+}
 
 }  // namespace
 
 TEST_CASE("probe: http and tcp against a real server") {
-  Server server;
+  WebService server(answer);
   struct Row {
     char const* title;
     core::BoundStep step;
@@ -99,14 +65,14 @@ TEST_CASE("probe: http and tcp against a real server") {
 }
 
 TEST_CASE("probe: retry until the service is up") {
-  Server server;
+  WebService server(answer);
   Rig rig;
   auto patient = probe("healthy", Kind::http, server.url("/soon"));
   patient.retry = core::Retry{60s, 20ms};
   auto const outcome = rig.run_one(request({patient}));
   CHECK(outcome.result["state"].text() == "succeeded");
   CHECK(outcome.result["steps"].at_index(0)["attempts"].integer() == 3);
-  CHECK(server.asked == 3);
+  CHECK(server.heard().size() == 3);
 }
 
 TEST_CASE("probe: a command's exit code is the answer") {
