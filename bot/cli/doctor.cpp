@@ -28,6 +28,12 @@ core::Json to_json(Finding const& finding) {
       {{"about", finding.about}, {"state", to_string(finding.state)}, {"text", finding.text}, {"mend", finding.mend}});
 }
 
+// Shown at once: what follows may take its time, or try something in a process of its own.
+void begin(std::string_view heading) {
+  std::printf("%s\n", std::string(heading).c_str());
+  std::fflush(stdout);
+}
+
 void print(Finding const& finding) {
   std::printf("  %-7s  %s: %s\n", to_string(finding.state), finding.about.c_str(), finding.text.c_str());
   if (!finding.mend.empty()) std::printf("           → %s\n", finding.mend.c_str());
@@ -57,7 +63,7 @@ int run(std::string const& file, bool json) {
   Calls calls;
   auto platforms = core::Json::array();
   std::size_t to_mend = 0, unknown = 0, asked = 0;
-  if (!json) std::printf("This host\n");
+  if (!json) begin("This host");
   Findings host(json ? Findings::Told() : &print);
   examine_host(config, calls, host);
   auto host_list = core::Json::array();
@@ -68,7 +74,7 @@ int run(std::string const& file, bool json) {
   for (auto const& [platform, name, examine] : kExaminers) {
     if (!is_configured(config.chat, platform)) continue;
     ++asked;
-    if (!json) std::printf("%s\n", std::string(name).c_str());
+    if (!json) begin(name);
     Findings findings(json ? Findings::Told() : &print);
     calls.begin();
     try {

@@ -14,6 +14,11 @@ inline bool skipped_under_sanitizer(char const* name, char const* reason) {
   return process::kSanitized;
 }
 
+// The same, for what AddressSanitizer bears.
+inline bool skipped_under_thread_sanitizer(char const* name, char const* reason) {
+  return process::kSanitizer == process::Sanitizer::thread && skipped_under_sanitizer(name, reason);
+}
+
 // The same, for what ThreadSanitizer bears.
 inline bool skipped_under_address_sanitizer(char const* name, char const* reason) {
   return process::kSanitizer == process::Sanitizer::address && skipped_under_sanitizer(name, reason);

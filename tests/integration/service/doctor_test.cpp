@@ -169,8 +169,8 @@ TEST_CASE("doctor: of this host, the sandbox in force and the runners of other a
   auto const why = process::why_no_strict(kit.dir().string());
   auto told = doctor(kit);
   CHECK(told.code == 0);
-  CHECK(told.text.starts_with("This host\n  ok       sandbox: basic is active; strict would " +
-                              (why.empty() ? "work for this account" : "not work here: " + why) + ".\n"));
+  CHECK_THAT(told.text, Catch::StartsWith("This host\n  ok       sandbox: basic is active; strict would " +
+                                          (why.empty() ? "work for this account" : "not work here: " + why) + ".\n"));
   auto const strict = "version: 1\nsandbox: {mode: strict}";
   told = doctor_with(kit, "version: 1", strict);
   CHECK(told.code == (why.empty() ? 0 : 1));
