@@ -1,13 +1,21 @@
 // The second lock on the door: exactly what was approved, once, and seeing nothing of ours.
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <random>
+#include <thread>
 
 #include "bot/runbooks/state_files.hpp"
 #include "bot/runbooks/step_runner.hpp"
@@ -27,6 +35,23 @@ std::size_t open_descriptors(pid_t runner) {
   for (fs::directory_iterator it(list, error), end; !error && it != end; it.increment(error)) ++open;
   if (error) std::cerr << "SKIPPED: F9 EMFILE: the runner's descriptors can be counted by root alone" << std::endl;
   return error ? 0 : open;
+}
+
+// How the step is refused while the kernel fails each open with `error`: in a thread that ends with that.
+std::optional<core::Errc> refusal_at(core::BoundStep const& step, int error) {
+  sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
+                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  sock_fprog const filter{std::size(code), code};
+  std::optional<core::Errc> refusal;
+  std::thread([&] {
+    bool const fails =
+        ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+    auto const program = runbooks::open_approved(step);
+    if (fails && !program) refusal = program.error().code;
+  }).join();
+  return refusal;
 }
 
 std::vector<std::string> payloads() {
@@ -272,6 +297,14 @@ TEST_CASE("F9 EMFILE: a check without a descriptor left is done again, and no ap
   REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, &before, nullptr) == 0);
   CHECK(rig.wait([&] { return !rig.events.accepted.empty() || rig.events.refused.contains(id(1)); }));
   CHECK(rig.events.accepted == std::vector<std::string>{id(1)});
+}
+
+TEST_CASE(
+    "F9 a program that can't be opened is refused for good, but not where that says something of the host alone") {
+  auto const error = GENERATE(EMFILE, ENFILE, ENOMEM, EIO, EACCES);
+  CAPTURE(error);
+  auto const refusal = refusal_at(shell("say", "echo said"), error);
+  CHECK(refusal == (error == EACCES ? core::Errc::forbidden : core::Errc::unavailable));
 }
 
 TEST_CASE("a check is done again where the ledger can't be read at the moment, not without end, and for nothing else") {

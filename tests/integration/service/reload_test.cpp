@@ -15,6 +15,8 @@ TEST_CASE("a reload is on record before its effects, voids what it changed alone
   edit(kit, "listen: \"127.0.0.1:0\"", "listen: \"127.0.0.1:1\"");
   edit(kit, "/ledger.git\"", "/another.git\"");
   edit(kit, "/bot_token\"", "/bot_token_elsewhere\"");
+  edit(kit, "requests_per_second: 100000", "requests_per_second: 99999");
+  edit(kit, "version: 1", "version: 1\nrunners: {nobody: {socket: /tmp/cs-not-yet.sock}}");
   REQUIRE(reload(kit));
   REQUIRE(kit.wait([&] { return kit.state(changed) == "voided"; }));  // and so the listener is where it was
   CHECK(kit.port() == port);
@@ -22,7 +24,7 @@ TEST_CASE("a reload is on record before its effects, voids what it changed alone
   CHECK_FALSE(std::filesystem::exists(kit / "another.git"));
   auto const told = kit.process().line("changed in the file, but in force only after a restart");
   REQUIRE(told);
-  CHECK((*told)["keys"].text() == "ledger.path, api.listen, chat");
+  CHECK((*told)["keys"].text() == "ledger.path, runners, api.listen, api, chat");
   auto const loaded = kit.entries("config.loaded").back(), voided = kit.entries("request.voided", changed).front();
   CHECK(loaded["seq"].integer() < voided["seq"].integer());
   CHECK(kit.press("U0BOB", same));

@@ -139,7 +139,7 @@ TEST_CASE("F29 room: a collector that hangs yields an exhibit that says so, and 
   CHECK(house.evidence->exhibits[0].bytes.empty());
 }
 
-TEST_CASE("F29 room: a collector of which four looks hang is not asked until one is back, and the workers hear of it") {
+TEST_CASE("F29 room: a collector takes four workers at most, is not asked while all hang, and the workers hear of it") {
   struct Hanging final : Collector {
     mutable std::counting_semaphore<> begun{0}, go{0};
     core::Exhibit collect(Context const&) const override {
@@ -152,6 +152,7 @@ TEST_CASE("F29 room: a collector of which four looks hang is not asked until one
   };
   struct Counting final : support::ThreadWorkers {
     void run(std::function<void()> work) override {
+      ++given;
       ThreadWorkers::run([this, work = std::move(work)] {
         work();
         ended.release();
@@ -160,7 +161,7 @@ TEST_CASE("F29 room: a collector of which four looks hang is not asked until one
     std::counting_semaphore<> ended{0};
     void hangs() override { ++hanging; }
     void came_back() override { --hanging; }
-    int hanging = 0;
+    int given = 0, hanging = 0;
   };
   auto const hanging = std::make_shared<Hanging>();
   support::VirtualLoop loop;
@@ -192,6 +193,8 @@ TEST_CASE("F29 room: a collector of which four looks hang is not asked until one
   REQUIRE(got.size() == 5);
   for (auto const& one : got) CHECK(one.error == "No answer within 10s: this evidence is missing.");
   CHECK(workers.hanging == 0);
+  ask();                      // nobody knows yet whether they hang
+  CHECK(workers.given == 5);  // the slow one, and these four
   loop.advance(5s);
   CHECK(workers.hanging == 4);
   ask();
@@ -200,13 +203,14 @@ TEST_CASE("F29 room: a collector of which four looks hang is not asked until one
   CHECK_THAT(got[5].error,
              Catch::StartsWith("Not collected: this collector's looks for earlier cases have given no answer yet."));
   CHECK_FALSE(hanging->begun.try_acquire());
-  hanging->go.release(4);
-  REQUIRE(loop.run_until([&] { return workers.hanging == 0; }));
+  hanging->go.release(5);  // and the one that waited has its turn
+  REQUIRE(loop.run_until([&] { return workers.hanging == 0 && got.size() == 7; }));
   ask();
   hanging->go.release(1);
-  REQUIRE(loop.run_until([&] { return got.size() == 7; }));
+  REQUIRE(loop.run_until([&] { return got.size() == 8; }));
   CHECK(got[6].bytes == "here");
-  CHECK(got[6].error.empty());
+  CHECK(got[7].bytes == "here");
+  CHECK(got[7].error.empty());
 }
 
 TEST_CASE("room: own limits, within the overall one") {

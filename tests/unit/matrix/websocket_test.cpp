@@ -206,6 +206,27 @@ TEST_CASE("matrix websocket: what comes while a slow room is read counts once, w
   CHECK(bench.engine.votes.size() == 1);
 }
 
+TEST_CASE("matrix websocket: what comes while a room has to be read a second time waits for that, as it was said") {
+  Bench bench(kWebSocket);
+  bench.connected();
+  end(bench, closed(1001));
+  for (int i = 0; i < 2; ++i) bench.hs.slow("/messages", 20s);
+  bench.loop.advance(2s);
+  bench.greet();
+  REQUIRE(bench.hs.faults.size() == 1);  // what is said from here on is in no answer to the first reading
+  command(bench, "first", kRoom);
+  bench.receive("no json");  // which would have told it: hence the second one
+  command(bench, "second", kRoom);
+  tell(bench, "1", kRoom);
+  stay(bench, 21s);
+  REQUIRE(bench.hs.faults.empty());  // the second one is under way
+  command(bench, "third", kRoom);
+  tell(bench, "2", kRoom);
+  CHECK(heard(bench).empty());
+  stay(bench, 21s);
+  CHECK(heard(bench) == std::vector<std::string>{"first", "second", "third"});
+}
+
 TEST_CASE("matrix websocket: in a new room that can't be read at first what is said since the connection acts") {
   Bench bench(kWebSocket);
   command(bench, "old", kRoom);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,13 +25,15 @@ namespace {
 struct Caller {
   explicit Caller(Bench& with) : bench(with), client(net::make_http_client(with.io)) {}
 
-  net::Result<net::HttpResponse> call(net::HttpRequest request) {
+  // `meanwhile`: what happens while the engine has not answered yet.
+  net::Result<net::HttpResponse> call(net::HttpRequest request, std::function<void()> const& meanwhile = {}) {
     std::optional<net::Result<net::HttpResponse>> answer;
     client->request(std::move(request), [&](auto const& got) { answer = got; });
     for (int i = 0; i < 2000 && !answer; ++i) {
       bench.io.run_until([&] { return answer.has_value() || bench.loop.posted() > 0; }, 10ms);
       bench.loop.run_posted();
       if (bench.sink.answers.size() > told) {
+        if (meanwhile) meanwhile();
         bench.sink.answers[told++]({ports::Answer::State::recorded, "Recorded."});
         bench.loop.run_posted();
       }
@@ -49,7 +52,7 @@ struct Caller {
 
   Bench& bench;
   std::unique_ptr<net::HttpClient> client;
-  std::size_t told = 0;
+  std::size_t told = bench.sink.answers.size();
 };
 
 }  // namespace
@@ -151,22 +154,27 @@ TEST_CASE("teams endpoint: a certificate that was renewed is taken over by a rel
   bench.start();
   auto const port = bench.adapter->endpoint_port();
   REQUIRE(port != 0);
-  auto const trusts = [&](std::string const& name) {
+  auto const call = [&](std::string const& trusted, std::string const& method, std::string const& body,
+                        std::function<void()> const& meanwhile) {
     net::HttpClientOptions options;
-    options.tls.extra_ca_file = dir + "/" + name + ".pem";
+    options.tls.extra_ca_file = dir + "/" + trusted + ".pem";
     Caller caller(bench);
     caller.client = net::make_http_client(bench.io, options);
-    auto request = caller.request("HEAD", "/api/messages");
+    auto request = caller.request(method, "/api/messages", body);
     request.url.replace(0, 4, "https");
-    return caller.call(std::move(request)).has_value();
+    return caller.call(std::move(request), meanwhile);
   };
+  auto const trusts = [&](std::string const& name) { return call(name, "HEAD", {}, {}).has_value(); };
   CHECK(trusts("old"));
   make("new");
   CHECK(trusts("old"));  // not before it is asked to
   auto const take = bench.adapter->fresh_secrets(bench.settings);
   REQUIRE(take.has_value());
-  (*take)();
-  CHECK(bench.adapter->endpoint_port() != 0);
+  // A click that is under way is answered on its connection.
+  auto const click = call("old", "POST", core::dump(execute(data("approve"))), *take);
+  REQUIRE(click.has_value());
+  CHECK(core::parse_json(click->body).value() == teams::answer_with_message("Recorded."));
+  CHECK(bench.adapter->endpoint_port() == port);
   CHECK(trusts("new"));
   CHECK_FALSE(trusts("old"));
   std::ofstream(dir + "/key.pem") << "no key";
