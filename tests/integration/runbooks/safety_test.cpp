@@ -27,14 +27,18 @@ using namespace rig;
 
 namespace {
 
-// How many a runner has open; 0, and said: nobody may look.
-std::size_t open_descriptors(pid_t runner) {
-  std::size_t open = 0;
+// The lowest number that a runner's next descriptor may have: with that as the limit it gets none. 0, and said: nobody
+// may look.
+rlim_t next_descriptor(pid_t runner) {
+  std::set<rlim_t> taken;
   std::error_code error;
   auto const list = "/proc/" + std::to_string(runner) + "/fd";
-  for (fs::directory_iterator it(list, error), end; !error && it != end; it.increment(error)) ++open;
+  for (fs::directory_iterator it(list, error), end; !error && it != end; it.increment(error))
+    taken.insert(std::stoul(it->path().filename()));
   if (error) std::cerr << "SKIPPED: F9 EMFILE: the runner's descriptors can be counted by root alone" << std::endl;
-  return error ? 0 : open;
+  rlim_t next = 0;
+  while (!error && taken.contains(next)) ++next;
+  return next;
 }
 
 // How the step is refused while the kernel fails each open with `error`: in a thread that ends with that.
@@ -285,11 +289,11 @@ TEST_CASE("F9 EMFILE: a check without a descriptor left is done again, and no ap
   rig.put(request({shell("say", "echo said")}, 1));
   rig.put(request({shell("say", "echo said")}, 2));
   rig.start_runner();
-  auto const open = open_descriptors(rig.runner);
-  if (open == 0) return;
+  auto const next = next_descriptor(rig.runner);
+  if (next == 0) return;
   rlimit before{};
   REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, nullptr, &before) == 0);
-  rlimit const tight{open, before.rlim_max};
+  rlimit const tight{next, before.rlim_max};
   REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, &tight, nullptr) == 0);
   rig.client->check(id(1));
   CHECK(rig.refusal(2).find("Too many open files") != std::string::npos);  // an order to run, answered behind the check
@@ -336,13 +340,13 @@ TEST_CASE(
   rig.put(request({shell("say", "echo said")}, 1));
   rig.put(request({shell("say", "echo said")}, 2));
   rig.start_runner();
-  auto const open = open_descriptors(rig.runner);
-  if (open == 0) return;
+  auto const next = next_descriptor(rig.runner);
+  if (next == 0) return;
   rlimit before{};
   REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, nullptr, &before) == 0);
   for (rlim_t const left : {0U, 1U, 2U, 3U}) {  // for the pair of sockets, the marker, its folder
     CAPTURE(left);
-    rlimit const tight{open + left, before.rlim_max};
+    rlimit const tight{next + left, before.rlim_max};
     REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, &tight, nullptr) == 0);
     if (left < 2) {
       CHECK(rig.refusal(1).find("Too many open files") != std::string::npos);
