@@ -29,7 +29,7 @@ core::Json to_json(Finding const& finding) {
 }
 
 // Shown at once: what follows may take its time, or try something in a process of its own.
-void begin(std::string_view heading) {
+void print_heading(std::string_view heading) {
   std::printf("%s\n", std::string(heading).c_str());
   std::fflush(stdout);
 }
@@ -63,7 +63,7 @@ int run(std::string const& file, bool json) {
   Calls calls;
   auto platforms = core::Json::array();
   std::size_t to_mend = 0, unknown = 0, asked = 0;
-  if (!json) begin("This host");
+  if (!json) print_heading("This host");
   Findings host(json ? Findings::Told() : &print);
   examine_host(config, calls, host);
   auto host_list = core::Json::array();
@@ -74,7 +74,7 @@ int run(std::string const& file, bool json) {
   for (auto const& [platform, name, examine] : kExaminers) {
     if (!is_configured(config.chat, platform)) continue;
     ++asked;
-    if (!json) begin(name);
+    if (!json) print_heading(name);
     Findings findings(json ? Findings::Told() : &print);
     calls.begin();
     try {

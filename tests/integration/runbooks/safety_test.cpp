@@ -15,7 +15,9 @@
 #include <iostream>
 #include <optional>
 #include <random>
+#include <set>
 #include <thread>
+#include <vector>
 
 #include "bot/runbooks/state_files.hpp"
 #include "bot/runbooks/step_runner.hpp"
@@ -27,18 +29,20 @@ using namespace rig;
 
 namespace {
 
-// The lowest number that a runner's next descriptor may have: with that as the limit it gets none. 0, and said: nobody
-// may look.
-rlim_t next_descriptor(pid_t runner) {
+// The limit of descriptors under which a runner gets `left` more and then none. None, and said: nobody may look.
+std::optional<rlim_t> limit_leaving(pid_t runner, rlim_t left) {
   std::set<rlim_t> taken;
   std::error_code error;
   auto const list = "/proc/" + std::to_string(runner) + "/fd";
   for (fs::directory_iterator it(list, error), end; !error && it != end; it.increment(error))
     taken.insert(std::stoul(it->path().filename()));
-  if (error) std::cerr << "SKIPPED: F9 EMFILE: the runner's descriptors can be counted by root alone" << std::endl;
-  rlim_t next = 0;
-  while (!error && taken.contains(next)) ++next;
-  return next;
+  if (error) {
+    std::cerr << "SKIPPED: F9 EMFILE: the runner's descriptors can be listed by root alone" << std::endl;
+    return std::nullopt;
+  }
+  for (rlim_t next = 0;; ++next) {
+    if (!taken.contains(next) && left-- == 0) return next;
+  }
 }
 
 // How the step is refused while the kernel fails each open with `error`: in a thread that ends with that.
@@ -289,11 +293,11 @@ TEST_CASE("F9 EMFILE: a check without a descriptor left is done again, and no ap
   rig.put(request({shell("say", "echo said")}, 1));
   rig.put(request({shell("say", "echo said")}, 2));
   rig.start_runner();
-  auto const next = next_descriptor(rig.runner);
-  if (next == 0) return;
+  auto const none_left = limit_leaving(rig.runner, 0);
+  if (!none_left) return;
   rlimit before{};
   REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, nullptr, &before) == 0);
-  rlimit const tight{next, before.rlim_max};
+  rlimit const tight{*none_left, before.rlim_max};
   REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, &tight, nullptr) == 0);
   rig.client->check(id(1));
   CHECK(rig.refusal(2).find("Too many open files") != std::string::npos);  // an order to run, answered behind the check
@@ -340,13 +344,14 @@ TEST_CASE(
   rig.put(request({shell("say", "echo said")}, 1));
   rig.put(request({shell("say", "echo said")}, 2));
   rig.start_runner();
-  auto const next = next_descriptor(rig.runner);
-  if (next == 0) return;
+  std::vector<std::optional<rlim_t>> limits;
+  for (rlim_t const left : {0U, 1U, 2U, 3U}) limits.push_back(limit_leaving(rig.runner, left));
+  if (!limits.front()) return;
   rlimit before{};
   REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, nullptr, &before) == 0);
   for (rlim_t const left : {0U, 1U, 2U, 3U}) {  // for the pair of sockets, the marker, its folder
     CAPTURE(left);
-    rlimit const tight{next + left, before.rlim_max};
+    rlimit const tight{*limits.at(left), before.rlim_max};
     REQUIRE(::prlimit(rig.runner, RLIMIT_NOFILE, &tight, nullptr) == 0);
     if (left < 2) {
       CHECK(rig.refusal(1).find("Too many open files") != std::string::npos);

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <stdexcept>
@@ -19,7 +20,7 @@ using core::Json;
 namespace {
 
 std::string line_of(net::HttpRequestIn const& in) {
-  Json headers = Json::array({});
+  Json headers = Json::array();
   for (auto const& [name, value] : in.headers) headers.push(Json::array({name, value}));
   return core::dump(
       Json::object({{"method", in.method}, {"target", in.target}, {"headers", std::move(headers)}, {"body", in.body}}));
@@ -51,9 +52,13 @@ WebService::WebService(Handler const& handler) {
   std::string name = (std::filesystem::temp_directory_path() / "cs-web-XXXXXX").string();
   int const file = ::mkstemp(name.data());
   int pipe[2];
-  if (file < 0 || ::pipe(pipe) != 0) throw std::runtime_error("no file or pipe for a web service");
+  if (file < 0) throw std::runtime_error("no file for a web service");
   ::close(file);
   told_ = name;
+  if (::pipe(pipe) != 0) {
+    end();
+    throw std::runtime_error("no pipe for a web service");
+  }
   pid_ = ::fork();
   if (pid_ == 0) {
     ::close(pipe[0]);
@@ -62,12 +67,18 @@ WebService::WebService(Handler const& handler) {
   ::close(pipe[1]);
   bool const up = pid_ > 0 && ::read(pipe[0], &port_, sizeof port_) == sizeof port_;
   ::close(pipe[0]);
-  if (!up) throw std::runtime_error("the web service did not come up");
+  if (up) return;
+  end();
+  throw std::runtime_error("the web service did not come up");
 }
 
-WebService::~WebService() {
-  ::kill(pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
+WebService::~WebService() { end(); }
+
+void WebService::end() {
+  if (pid_ > 0) {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
   std::error_code ignored;
   std::filesystem::remove(told_, ignored);
 }

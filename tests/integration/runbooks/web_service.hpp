@@ -31,6 +31,8 @@ class WebService {
   std::vector<net::HttpRequestIn> heard() const;
 
  private:
+  void end();
+
   std::filesystem::path told_;  // a line of JSON for each request
   pid_t pid_ = -1;
   std::uint16_t port_ = 0;
