@@ -65,8 +65,9 @@ std::optional<Identity> parse_identity(std::string_view line) {
   auto const plain = [](std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) { return printable(c) && c != '<' && c != '>'; });
   };
-  if (!seconds || *seconds < 0 || rest.substr(0, blank) != std::to_string(*seconds) || !plain(out.name) ||
-      !plain(out.email) || out.zone.size() != 5)
+  constexpr std::int64_t kEndOfYear9999 = 253'402'300'799;  // RFC 3339 knows no later time, nor does a file of an entry
+  if (!seconds || *seconds < 0 || *seconds > kEndOfYear9999 || rest.substr(0, blank) != std::to_string(*seconds) ||
+      !plain(out.name) || !plain(out.email) || out.zone.size() != 5)
     return std::nullopt;
   out.seconds = *seconds;
   return out;

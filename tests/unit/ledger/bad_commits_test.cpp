@@ -192,6 +192,10 @@ Bad const kBad[] = {
          replace(t, "ledger@countersign.invalid> 1795262400", "ledger@countersign.invalid> 1795262401");
        };
      }},
+    {"dated after all that a time can be", "commit_form",
+     [](Forge& f) {
+       f.before_signing = [](std::string& t) { replace(t, "> 1795262400 +0000", "> 17900000999999999 +0000"); };
+     }},
     {"another committer", "committer",
      [](Forge& f) {
        f.before_signing = [](std::string& t) { replace(t, "ledger@countersign.invalid", "mallory@example.org"); };
