@@ -23,7 +23,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kLater{{
 void list_commands(CLI::App const& of, std::string const& path) {
   std::string names;
   for (auto const* command : of.get_subcommands(nullptr)) {
-    if (!command->get_group().empty()) names += (names.empty() ? "" : ", ") + command->get_name();
+    // Below a command that help does not list, none is listed: whoever went there gets the names all the same.
+    if (of.get_group().empty() || !command->get_group().empty())
+      names += (names.empty() ? "" : ", ") + command->get_name();
   }
   std::fprintf(stderr, "Commands: %s. More: countersign %s--help\n", names.c_str(), path.c_str());
 }

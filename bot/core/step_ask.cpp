@@ -19,8 +19,8 @@ std::string did_you_mean(Rules const& rules, Asked const& ask) {
     auto const* policy = rules.policy_of(runbook);
     if (policy && !why_not_request(*policy, rules, ask.requester)) list += (list.empty() ? "" : ", ") + known;
   }
-  return "There is no runbook " + printable_ascii(ask.runbook, 64) + ". There are: " + (list.empty() ? "none" : list) +
-         ".";
+  return "There is no runbook " + printable_ascii(ask.runbook, 64) + ". " +
+         (list.empty() ? "There is none that you may ask for." : "There are: " + list + ".");
 }
 
 // " (bob or carol)": who of the group could count for this request now.

@@ -52,6 +52,13 @@ TEST_CASE("run asks with parameters and a reason and says who is needed, what is
   CHECK(rig.ledger.folded.requests.size() == 1);
 }
 
+TEST_CASE("T70 who may ask for nothing hears of no runbook by a wrong name") {
+  Rig rig;
+  auto const bad = rig.type("U0MALLORY", "run nothing -- x");
+  CHECK(bad.state == State::refused);
+  CHECK(says(bad, "There is no runbook nothing. There is none that you may ask for."));
+}
+
 TEST_CASE("T69 asking again and asking a question wait in a bounded queue, and a service that stops answers them") {
   Rig rig;
   auto const id = rig.open();
