@@ -210,6 +210,8 @@ struct ChatSink {
   // The platform refuses our credentials, and no number of tries mends it: `why`, in sentences without secrets, says
   // how an operator does. Over with connection(platform, true, …).
   virtual void locked_out(std::string const& /*platform*/, std::string const& /*why*/) {}
+  // Puts on record that somebody tried for whom nobody vouches (T71).
+  virtual void refused(core::CommandRefused /*refused*/) {}
 };
 
 // A message that stands on a platform, as the platform names it ({"channel": "C0INC", "ts": "…"}).

@@ -228,7 +228,7 @@ ports::Rendered render_note(core::Note const& note, std::string const& key, Peop
   auto const shown = fit_lines(lines_of(words), kMaxSection, kInLedger).text;
   if (!shown.empty()) list.push_back(blocks::section("note", blocks::plain(shown)));
   auto const output = fit_lines(lines_of(clean(note.block)), 2500, kInLedger).text;
-  if (!output.empty()) list.push_back(blocks::preformatted("output", {}, output));
+  if (!output.empty()) list.push_back(blocks::preformatted("output", clean(note.block_label) + " (untrusted)", output));
   if (list.empty()) list.push_back(blocks::section("note", blocks::plain("-")));
   if (text.empty()) text = "-";
   blocks::mark_revision(list);

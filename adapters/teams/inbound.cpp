@@ -65,6 +65,7 @@ Inbound::Inbound(Parts const& parts, Settings const& settings, TokenCheck& token
 void Inbound::refuse(Answer const& answer, unsigned status, std::string const& why) {
   ++counters_.refused_requests;
   refusals_.warn(parts_.loop, parts_.log, "teams request refused", {{"status", std::int64_t{status}}, {"reason", why}});
+  if (status == 401 || status == 403) interactions_.turned_away(why);
   net::HttpResponse response{status, {}, {}};
   if (status == 503) response.headers.emplace_back("Retry-After", "2");
   if (status == 405) response.headers.emplace_back("Allow", "POST, HEAD");

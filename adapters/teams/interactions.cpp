@@ -121,6 +121,15 @@ void Interactions::take(Activity const& activity, std::string const& digest, std
   typed(activity, who, digest, foreign, answer);
 }
 
+void Interactions::turned_away(std::string const& why) {
+  sink_.refused({.platform = "teams",
+                 .account = "unknown",  // what an activity says of itself counts for nothing here
+                 .channel = {},
+                 .reason = why,
+                 .envelope = {},
+                 .delivery = {}});
+}
+
 Interactions::Who Interactions::who(Activity const& activity, core::Time deadline) const {
   return {account_of(activity), activity.conversation, activity.type == "invoke", why_elsewhere(activity).empty(),
           deadline};

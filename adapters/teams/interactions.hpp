@@ -35,6 +35,9 @@ class Interactions {
   void take(Activity const& activity, std::string const& digest, std::string const& foreign, core::Time deadline,
             Answer const& answer);
 
+  // A request that nobody vouches for, `why`: it does nothing, and that it came is on record (T71).
+  void turned_away(std::string const& why);
+
   void whisper(std::string const& account, std::string const& channel, std::string const& text);
   void stop() { alive_.end(); }
 

@@ -136,6 +136,7 @@ class Explainer {
     }
     auto bound = core::make_request(draft, *out_.runbook, *out_.policy);
     if (!bound) return refuse(bound.error().message, "runbooks." + out_.runbook->name);
+    if (auto why = core::why_too_long(*bound)) return refuse(std::move(*why), "runbooks." + out_.runbook->name);
     out_.request = std::move(*bound);
   }
 

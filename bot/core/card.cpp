@@ -23,11 +23,6 @@ std::string quoted(std::string const& word) {
   return plain ? word : expose_lookalikes(visible_text(dump(Json(word))));
 }
 
-// One line of others' words: nothing hides in it, and no letter passes for another.
-std::string plain_line(std::string_view text, std::size_t most) {
-  return one_line(expose_lookalikes(one_line(text, most)), most);
-}
-
 std::string words_of(std::vector<std::string> const& argv) {
   std::string line;
   for (auto const& word : argv) line += (line.empty() ? "" : " ") + quoted(word);
@@ -211,7 +206,7 @@ std::string vote_line(Vote const& vote) {
                       : vote.verdict == Verdict::deny  ? " denied"
                                                        : " withdrew") +
                      " at " + format_clock(vote.at);
-  if (!vote.note.empty()) line += ": " + one_line(vote.note, 300);
+  if (!vote.note.empty()) line += ": " + plain_line(vote.note, 300);
   return line;
 }
 
@@ -327,7 +322,7 @@ Card make_card(State const& state, RequestState const& request, Time, ThreadFile
   } else {
     auto const* runbook = state.rules.runbook(request.runbook);
     auto const summary = runbook ? summary_of(*runbook, request.parameters) : Result<std::string>(request.runbook);
-    card.title = one_line(summary ? *summary : request.runbook, 200);
+    card.title = plain_line(summary ? *summary : request.runbook, 200);
     card.notification = one_line(card.short_id + " " + card.title, 150);
     card.facts.push_back({"Asked by", one_line(request.requester.str(), 100), ""});
   }
@@ -363,7 +358,7 @@ Card make_card(State const& state, RequestState const& request, Time, ThreadFile
 Note make_outcome_note(State const& state, RequestState const& request) {
   Note note;
   auto const name = request.id.short_name();
-  auto const summary = request.bound ? one_line(request.bound->summary, 200) : request.runbook;
+  auto const summary = request.bound ? plain_line(request.bound->summary, 200) : request.runbook;
   switch (request.phase) {
     case Phase::succeeded:
       note.text = name + " " + summary + ": succeeded" + took(request) + ", approved by " + approvers(request) + ".";
@@ -378,7 +373,7 @@ Note make_outcome_note(State const& state, RequestState const& request) {
       note.text = name + " " + summary + ": denied by " + request.decision->actor.str() +
                   (request.votes.empty() || request.votes.back().note.empty()
                        ? "."
-                       : ": " + one_line(request.votes.back().note, 500) + ".");
+                       : ": " + plain_line(request.votes.back().note, 500) + ".");
       break;
     case Phase::expired:
       note.text =
@@ -402,7 +397,8 @@ Note make_outcome_note(State const& state, RequestState const& request) {
 }
 
 Note make_question_note(RequestState const& request, Question const& question) {
-  Note note{.text = question.person + " asks about " + request.id.short_name() + ": " + one_line(question.text, 2500) +
+  Note note{.text = question.person + " asks about " + request.id.short_name() + ": " +
+                    plain_line(question.text, 2500) +
                     " (Answer here, in this thread. A question is no vote, and the request's time goes on.)",
             .mention = {},
             .block = {}};

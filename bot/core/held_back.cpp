@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "bot/core/lookalikes.hpp"
 #include "bot/core/text.hpp"
 
 namespace core {
@@ -36,7 +37,7 @@ void HeldBack::note(TriggerRule const& rule, std::string const& why, std::string
   tally.by_reason[why] += count;
   tally.channels = rule.post_to;
   if (example.empty()) return;
-  auto shown = one_line(example, kMaxExampleBytes);
+  auto shown = plain_line(example, kMaxExampleBytes);
   if (std::ranges::find(tally.examples, shown) != tally.examples.end()) return;
   if (tally.examples.size() < kMaxExamples) {
     tally.examples.push_back(std::move(shown));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bot/core/lookalikes.hpp"
 #include "bot/core/text.hpp"
 
 namespace core {
@@ -9,7 +10,7 @@ namespace core {
 namespace {
 
 std::string name_of(RequestState const& request) {
-  return request.id.short_name() + " " + (request.bound ? one_line(request.bound->summary, 200) : request.runbook);
+  return request.id.short_name() + " " + (request.bound ? plain_line(request.bound->summary, 200) : request.runbook);
 }
 
 std::string elapsed(Duration duration) {

@@ -61,8 +61,8 @@ std::string size_words(std::uint64_t bytes) {
 }
 
 std::string about(LongExhibit const& exhibit) {
-  return "Evidence " + one_line(exhibit.name, 200) + ", " + size_words(exhibit.bytes) + ", sha256 " + exhibit.sha256 +
-         "; in the ledger at " + one_line(exhibit.path, 400);
+  return "Evidence " + one_line(exhibit.name, 200) + " (untrusted), " + size_words(exhibit.bytes) + ", sha256 " +
+         exhibit.sha256 + "; in the ledger at " + one_line(exhibit.path, 400);
 }
 
 bool is_text(LongExhibit const& exhibit) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "bot/core/text.hpp"
+
 namespace core {
 
 namespace {
@@ -125,6 +127,10 @@ std::string expose_lookalikes(std::string_view text) {
     }
   }
   return out;
+}
+
+std::string plain_line(std::string_view text, std::size_t most) {
+  return one_line(expose_lookalikes(one_line(text, most)), most);
 }
 
 }  // namespace core

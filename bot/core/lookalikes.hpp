@@ -14,4 +14,7 @@ namespace core {
 // Words of one script of its own stay as they are: people write their languages. Idempotent; at most 4 times as long.
 std::string expose_lookalikes(std::string_view text);
 
+// One line of others' words, of at most `most` bytes: nothing hides in it (one_line), and no letter passes for another.
+std::string plain_line(std::string_view text, std::size_t most);
+
 }  // namespace core

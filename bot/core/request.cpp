@@ -523,4 +523,11 @@ Result<Request> make_request(Draft const& draft, Runbook const& runbook, Policy 
   return r;
 }
 
+std::optional<std::string> why_too_long(Request const& request) {
+  auto const size = canonical(to_json(request)).size();
+  if (size <= kMaxRequestBytes) return std::nullopt;
+  return "written down, the request has " + std::to_string(size) + " bytes, and the ledger takes " +
+         std::to_string(kMaxRequestBytes) + " of one: shorten its parameters, or where the runbook repeats them";
+}
+
 }  // namespace core

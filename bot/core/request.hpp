@@ -19,7 +19,8 @@
 
 namespace core {
 
-inline constexpr std::size_t kMaxActionBytes = 32 * 1024;  // argv and parameters together (design, section 7)
+inline constexpr std::size_t kMaxActionBytes = 32 * 1024;   // argv and parameters together (design, section 7)
+inline constexpr std::size_t kMaxRequestBytes = 64 * 1024;  // request.json as it is written (T67)
 
 // A program file as it will be executed: what exec would open, and its content's digest.
 struct ProgramIdentity {
@@ -120,5 +121,9 @@ struct Draft {  // what the request is made from, besides runbook and policy
   std::vector<std::string> writable{};
 };
 Result<Request> make_request(Draft const& draft, Runbook const& runbook, Policy const& policy);
+
+// Why a request is not asked for or opened: its request.json has more than kMaxRequestBytes. Not part of make_request,
+// which also reads again what an earlier release opened.
+std::optional<std::string> why_too_long(Request const& request);
 
 }  // namespace core

@@ -287,6 +287,7 @@ void on(Stepper& step, Collected const& event) {
   }
   auto bound = make_request(draft, *runbook, *policy);
   if (!bound) return void_it(bound.error().message);
+  if (auto const why = why_too_long(*bound)) return void_it(*why);
   auto const id = request.id;
   step.append(entries::request_opened(*bound));
   step.effects.push_back(Refresh{id});

@@ -134,6 +134,8 @@ AskCheck check_ask(Rules const& rules, std::string const& instance, Asked const&
   for (auto const& name : *names) draft.programs.emplace(name, ProgramIdentity{});
   if (auto const bound = make_request(draft, *runbook, *policy); !bound)
     refuse(bound.error().code, bound.error().message, of_runbook + ".steps");
+  else if (auto why = why_too_long(*bound))
+    refuse(Errc::too_large, std::move(*why), of_runbook);
   return result;
 }
 

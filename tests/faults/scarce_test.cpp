@@ -1,14 +1,18 @@
 // F5, F7 to F11: what a service needs is missing, in its way or moves: the disk, locks, descriptors, memory, the clock.
 // Nothing is half done, and the service works again, by itself or at its next start.
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 
 #include "tests/faults/serve_sweep.hpp"
 #include "tests/support/full.hpp"
+#include "tests/support/memory_group.hpp"
 
 using faults::ServeSweep;
 using faults::Shimmed;
@@ -191,6 +195,38 @@ TEST_CASE(
               points, all);
   CHECK(sweep.failed() == points);
   for (auto const& [code, count] : sweep.ends()) std::printf("ended %d: %ld\n", code, count);
+}
+
+TEST_CASE(
+    "F10 the control group's memory is used up: the kernel kills the service among its votes, and nothing is half "
+    "done") {
+  if (skipped_in_depth("F10 by the control group")) return;
+  std::string why;
+  auto const group = support::MemoryGroup::make(96UL << 20, why);
+  if (!group) {
+    std::cerr << "SKIPPED: F10 by the control group: " << why << std::endl;
+    return;
+  }
+  for (std::uint64_t round = 1; round <= (support::full() ? 20U : 3U); ++round) {
+    CAPTURE(round);
+    ServiceKit kit;
+    kit.start();
+    auto const id = kit.ask("witness");
+    // Beside it something that wants more than there is: the kernel ends the service first, and then that.
+    auto const go = kit / "go";
+    REQUIRE(::mkfifo(go.c_str(), 0600) == 0);
+    support::ServiceProcess eater(
+        {"/bin/sh", "-c", "read -r go < '" + go.string() + "'; head -c 400000000 /dev/zero | tail"}, kit / "eater.log");
+    group->take_in(eater.pid(), 0);
+    group->take_in(kit.pid(), 1000);
+    std::ofstream(go) << "go\n";
+    for (auto const* person : {"U0BOB", "U0CAROL", "U0ERIN"}) static_cast<void>(kit.click(person, id));
+    REQUIRE(kit.wait_end() == 128 + SIGKILL);
+    REQUIRE(kit.wait([&] { return eater.ended(); }));
+    CHECK(group->kills() >= 2 * round);
+    kit.start();
+    end_well(kit, id);
+  }
 }
 
 TEST_CASE("F7 what a killed process leaves behind in the ledger is cleaned away") {

@@ -25,6 +25,8 @@ void FakeSink::connection(std::string const&, bool connected, std::string const&
   states.emplace_back(connected, detail);
 }
 
+void FakeSink::refused(core::CommandRefused refused) { refusals.push_back(std::move(refused)); }
+
 void FakeSink::locked_out(std::string const&, std::string const& why) { lockouts.push_back(why); }
 
 void FakeSink::take(ports::Answered answered) {

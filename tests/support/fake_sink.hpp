@@ -21,6 +21,7 @@ struct FakeSink : ports::ChatSink {
                                     core::Verdict) override;
   void connection(std::string const&, bool connected, std::string const& detail) override;
   void locked_out(std::string const&, std::string const& why) override;
+  void refused(core::CommandRefused refused) override;
   bool connected() const { return !states.empty() && states.back().first; }
 
   std::vector<ports::IncomingVote> votes;
@@ -29,6 +30,7 @@ struct FakeSink : ports::ChatSink {
   std::optional<ports::Answer> at_once;  // called with this right away, besides
   std::vector<std::pair<bool, std::string>> states;
   std::vector<std::string> lockouts;
+  std::vector<core::CommandRefused> refusals;
   std::vector<std::pair<std::string, std::string>> views;  // account, request
   core::Result<core::VoteView> view_answer = core::VoteView{};
 

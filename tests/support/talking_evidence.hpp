@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bot/core/card.hpp"
+#include "bot/core/long_evidence.hpp"
 #include "tests/support/catch.hpp"
 
 namespace support {
@@ -83,6 +83,39 @@ inline void check_talking(std::string const& shown, std::string const& action, s
     CHECK(first > label);
   }
   CHECK(shown.find("log: ", label) != std::string::npos);
+}
+
+// The same texts as a long exhibit that stands in a thread as text, five of them in each note.
+inline std::vector<core::Note> talking_notes() {
+  core::LongExhibit const exhibit{.name = "02-log.txt",
+                                  .media_type = "text/plain",
+                                  .sha256 = std::string(64, 'a'),
+                                  .path = "cases/evidence/02-log.txt",
+                                  .bytes = 5000};
+  auto const texts = talking_texts();
+  std::vector<core::Note> notes;
+  for (std::size_t at = 0; at < texts.size(); at += 5) {
+    std::string bytes;
+    for (std::size_t i = at; i < at + 5; ++i) bytes += texts[i] + '\n';
+    notes.push_back(core::as_note(exhibit, bytes, 64 * 1024));
+  }
+  return notes;
+}
+
+// In such a note as it is shown: what it is and that nobody vouches for it, and only then what it says.
+inline void check_talking_note(std::string const& shown, std::size_t number) {
+  auto const what = shown.find("Evidence 02-log.txt (untrusted)"), label = shown.find("The file (untrusted)");
+  REQUIRE(what != std::string::npos);
+  REQUIRE(label != std::string::npos);
+  CHECK(what < label);
+  for (std::size_t i = 5 * number; i < 5 * number + 5; ++i) {
+    char mark[8];
+    std::snprintf(mark, sizeof mark, "T%03d", static_cast<int>(i));
+    CAPTURE(mark);
+    auto const first = shown.find(mark);
+    CHECK(first != std::string::npos);
+    CHECK(first > label);
+  }
 }
 
 }  // namespace support

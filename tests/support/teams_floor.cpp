@@ -323,7 +323,7 @@ std::optional<ChatFloor::Act> TeamsFloor::late_click(std::string const& person, 
 
 std::vector<Forgery> TeamsFloor::forgeries() const {
   return {{"another binding"},      {"nonsense"},          {"another organisation"},
-          {"another conversation"}, {"no account at all"}, {"a token that somebody else signed", false}};
+          {"another conversation"}, {"no account at all"}, {"a token that somebody else signed"}};
 }
 
 void TeamsFloor::forge(std::string const& name, std::string const& person, std::string const& id) {

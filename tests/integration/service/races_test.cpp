@@ -28,14 +28,28 @@ TEST_CASE("T49 32 approve and 32 deny the same request at once: one outcome, and
   ServiceKit kit;
   kit.start();
   auto const id = kit.ask("witness");
+  std::vector<std::uint64_t> clicks;
   for (std::size_t i = 0; i < 32; ++i) {
-    REQUIRE(kit.click(i % 2 == 0 ? "U0BOB" : "U0CAROL", id));
-    REQUIRE(kit.click("U0ERIN", id, "deny"));
+    for (auto const click : {kit.click(i % 2 == 0 ? "U0BOB" : "U0CAROL", id), kit.click("U0ERIN", id, "deny")}) {
+      REQUIRE(click);
+      clicks.push_back(*click);
+    }
   }
   CHECK(kit.wait([&] {
     auto const state = kit.state(id);
     return state == "succeeded" || state == "denied";
   }));
+  for (auto const click : clicks) CHECK(acked(kit, click));
+  // Whoever pressed when it was over hears privately how; whoever decided it sees that in the message, as all do.
+  std::string const outcome = kit.state(id) == "denied" ? "denied" : "approved";
+  for (auto const* person : {"U0BOB", "U0CAROL", "U0ERIN"}) {
+    CAPTURE(person);
+    CHECK(kit.wait([&] {
+      auto const told = kit.whispers(person);
+      return std::ranges::any_of(told, [&](auto const& words) { return has(words, outcome); });
+    }));
+  }
+  CHECK(kit.wait([&] { return has(core::dump(*kit.card(id)), outcome == "denied" ? "Denied by" : "Approved by"); }));
   CHECK(count(kit, "request.approved", id) + count(kit, "request.denied", id) == 1);
   CHECK(kit.witnessed() == static_cast<int>(count(kit, "request.approved", id)));
   CHECK(kit.stop() == 0);

@@ -203,16 +203,20 @@ TEST_CASE("T8 T12 T44 a signed webhook through the real service: once, also over
   CHECK(wrong.status == 401);
   CHECK(absent.status == 401);
   CHECK(wrong.body == absent.body);
+  // Whoever can't sign is told nothing of the body: it is not read.
+  auto const nonsense = sender.deliver("hook", "{", "d-2", "sha256=" + std::string(64, '0'));
+  CHECK(nonsense.status == 401);
+  CHECK(nonsense.body == wrong.body);
   CHECK(sender.deliver("hook", "{", "d-3").status == 422);
   CHECK(kit.http("GET", "/v1/signals/hook").status == 405);
-  REQUIRE(kit.wait([&] { return count(kit, "vote.refused") == 2; }));
+  REQUIRE(kit.wait([&] { return count(kit, "vote.refused") == 3; }));
   CHECK(opened(kit, "hook") == 1);
   auto const over = sender.deliver("hook", R"({"state": "up", "host": "web-1"})", "d-4");
   CHECK(has(over.body, "recovered"));
   REQUIRE(kit.wait([&] { return count(kit, "case.closed") == 1; }));
   auto const metrics = kit.http("GET", "/metrics", {}, "").text;
   for (auto const* figure : {R"({outcome="fired",source="webhook"} 0)",  // by the process before
-                             R"({outcome="recovered",source="webhook"} 1)", R"({outcome="refused",source="webhook"} 3)",
+                             R"({outcome="recovered",source="webhook"} 1)", R"({outcome="refused",source="webhook"} 4)",
                              R"({outcome="fired",source="log"} 0)"})
     CHECK(has(metrics, std::string("countersign_signals_total") + figure));
   CHECK(kit.stop() == 0);

@@ -37,6 +37,10 @@ Row const kRows[] = {
     {"groups: [dev]", "groups: [@@Dev, dev]", "is no name"},
     {"groups: [dev]", "groups: @@dev", "must be a list"},
     {"  alice: {", "  @@Alice: {", "\"Alice\" is no name"},
+    // T35: identifiers are ASCII; these have a Cyrillic letter each
+    {"  alice: {", "  @@\xd0\xb0lice: {", "is no name"},
+    {"groups: [dev]", "groups: [@@d\xd0\xb5v, dev]", "is no name"},
+    {"\n  restart-service:", "\n  @@r\xd0\xb5start-service:", "is no name"},
     {"  alice: {", "  @@countersign: {", "is reserved"},
     {"  ci:", "  @@unknown:", "is reserved"},
     {"  ci:", "  @@bob:", "is a person's name too"},

@@ -95,3 +95,51 @@ TEST_CASE("T67 signals, reasons, notes, results and refusals of any length make 
   CHECK(story.broken == "");
   CHECK(story.folds_to_the_same());
 }
+
+TEST_CASE("T67 values that grow as they are written down: no request above 64 KiB is accepted or opened") {
+  auto rules = fixture::rules();
+  std::vector<Parameter> parameters;
+  for (auto const* name : {"a", "b", "c", "d"}) {
+    parameters.push_back(fixture::words(name, "(?s).*"));
+    parameters.back().max_length = 4096;
+  }
+  auto const wide = fixture::runbook("wide", "one-sre", parameters, {"wide", "{{a}}{{b}}{{c}}{{d}}"});
+  rules.runbooks.emplace("wide", wide);
+  fixture::Story story(rules);
+  auto const ask = [&](std::size_t quotes) {
+    std::string const value(quotes, '"');
+    story.send(story.asked(Actor::person("alice"), "wide", {{"a", value}, {"b", value}, {"c", value}, {"d", value}}));
+    return story.reply();
+  };
+  auto const widest = ask(kMaxActionBytes / 8 - 8);  // what an approver could just judge, written three times in pairs
+  CHECK(widest.code == Errc::too_large);
+  CHECK_THAT(widest.text, Catch::Contains("shorten its parameters"));
+  CHECK(story.kinds() == "");
+  // Around the limit: with what is known at the asking it fits, with programs and evidence it does or doesn't.
+  int opened = 0, voided = 0, refused = 0;
+  for (std::size_t quotes = 2640; quotes < 2700; quotes += 2) {
+    auto const reply = ask(quotes);
+    if (!reply.request) {
+      ++refused;
+      continue;
+    }
+    auto collected = story.collected(*reply.request);
+    collected.programs.emplace("wide", fixture::program("wide"));
+    story.send(collected);
+    auto const& request = story.at(*reply.request);
+    if (request.phase == Phase::pending) {
+      ++opened;
+    } else {
+      ++voided;
+      CHECK_THAT(request.decision->reason, Catch::Contains("shorten its parameters"));
+    }
+  }
+  CAPTURE(opened, voided, refused);
+  CHECK((opened > 0 && voided > 0 && refused > 0));
+  std::size_t bytes = 0;
+  auto const kind = largest(story, bytes);
+  CAPTURE(kind);
+  CHECK(bytes > kMostBytes - 200);
+  CHECK(bytes <= kMostBytes);
+  CHECK(story.folds_to_the_same());
+}

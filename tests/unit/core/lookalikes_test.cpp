@@ -1,7 +1,11 @@
 #include "bot/core/lookalikes.hpp"
 
+#include <algorithm>
+
+#include "bot/core/card.hpp"
 #include "bot/core/text.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/story.hpp"
 
 using core::expose_lookalikes;
 
@@ -47,5 +51,67 @@ TEST_CASE("property T35 mixed scripts: the result is final, valid and bounded, w
     CHECK(expose_lookalikes(once) == once);
     CHECK(once.size() <= 4 * text.size());
     CHECK(core::visible_text(once) == once);
+  }
+}
+
+TEST_CASE("T35 a letter that passes for another is shown wherever a card or a note quotes somebody") {
+  // "prod" with a Cyrillic letter, and as it is to be read.
+  std::string const given = "prоd", shown = "pr\\u{043E}d";
+  REQUIRE(expose_lookalikes(given) == shown);
+  fixture::Story story;
+  auto& restart = story.rules.runbooks.at("restart-service");
+  restart.summary = "Restart {{service}} in " + given;
+  restart.steps.front().argv = {"systemctl", "restart", "{{service}}", "--where=" + given};
+  restart.environment = {{"WHERE", given}};
+  restart.lock = "service/" + given;
+  story.reload(story.rules);
+  auto ask = story.asked(core::Actor::person("alice"), "restart-service", {{"service", "web"}});
+  ask.reason = "because of " + given;
+  ask.labels = {{"where", given}};
+  story.send(ask);
+  auto const id = story.reply().request.value();
+  auto const early = core::make_card(story.state, story.at(id), story.now);
+  auto collected = story.collected(id);
+  collected.evidence.exhibits.front().name = "of " + given;
+  collected.evidence.highlights = {{"host", given + " is down"}};
+  story.send(collected);
+  REQUIRE(story.phase(id) == core::Phase::pending);
+  auto const waiting = core::make_card(story.state, story.at(id), story.now);
+  auto cast = story.cast("bob", id, core::Verdict::deny);
+  cast.note = "not in " + given;
+  story.send(cast);
+  REQUIRE(story.phase(id) == core::Phase::denied);
+  auto const denied = core::make_card(story.state, story.at(id), story.now);
+  auto const outcome = core::make_outcome_note(story.state, story.at(id));
+  auto const question =
+      core::make_question_note(story.at(id), {.person = "bob", .at = story.now, .text = "why " + given + "?"});
+
+  auto const fact = [&](std::string_view label) {
+    auto const found = std::ranges::find(waiting.facts, label, &core::Fact::label);
+    return found == waiting.facts.end() ? "" : found->value;
+  };
+  std::string action, votes;
+  for (auto const& line : waiting.action) action += line + '\n';
+  for (auto const& line : denied.votes) votes += line + '\n';
+  for (auto const& [where, text] : std::vector<std::pair<std::string, std::string>>{
+           {"title", waiting.title},
+           {"title before it is opened", early.title},
+           {"notification before it is opened", early.notification},
+           {"notification", waiting.notification},
+           {"notification at the end", denied.notification},
+           {"target", fact("Target")},
+           {"label", fact("where")},
+           {"reason", waiting.reason},
+           {"arguments", action.substr(action.find("--where="))},
+           {"environment", action.substr(action.find("WHERE="))},
+           {"highlights", waiting.highlights.front()},
+           {"exhibits", waiting.evidence.front()},
+           {"votes", votes},
+           {"outcome's name", outcome.text.substr(0, outcome.text.find(':'))},
+           {"outcome's note", outcome.text.substr(outcome.text.find(':'))},
+           {"question", question.text}}) {
+    CAPTURE(where, text);
+    CHECK(text.find(shown) != std::string::npos);
+    CHECK(text.find(given) == std::string::npos);
   }
 }

@@ -109,7 +109,7 @@ TEST_CASE("queue: cancelling what waits is recorded with its actor, starts nothi
   CHECK(rig.ledger.broken.empty());
 }
 
-TEST_CASE("queue: many on one lock, over restarts at every step, run one at a time and in order") {
+TEST_CASE("T49 queue: many on one lock, over restarts at every step, run one at a time and in order") {
   Rig rig;
   std::vector<core::RequestId> ids, ran;
   for (int i = 0; i < 8; ++i) ids.push_back(vacuum(rig));

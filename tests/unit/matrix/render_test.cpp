@@ -208,3 +208,14 @@ TEST_CASE("T34 matrix render: 200 texts that talk to the approver stay what they
   }
   check_golden("talking", shown);
 }
+
+TEST_CASE("T34 matrix render: long evidence in a thread says that nobody vouches for it, before it speaks") {
+  std::size_t number = 0;
+  for (auto const& note : support::talking_notes()) {
+    CAPTURE(number);
+    auto const body = render_note(note, "key-2", matrix_cards::people()).body;
+    support::check_talking_note(body["formatted_body"].text(), number);
+    support::check_talking_note(body["body"].text(), number++);
+    CHECK(body["formatted_body"].text().find("<a ") == std::string::npos);
+  }
+}

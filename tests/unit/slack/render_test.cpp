@@ -194,3 +194,14 @@ TEST_CASE("T34 slack render: 200 texts that talk to the approver stay what they 
   }
   check_golden("talking", shown);
 }
+
+TEST_CASE("T34 slack render: long evidence in a thread says that nobody vouches for it, before it speaks") {
+  std::size_t number = 0;
+  for (auto const& note : support::talking_notes()) {
+    CAPTURE(number);
+    auto const body = render_note(note, "key-2", slack_cards::people()).body;
+    support::check_talking_note(core::dump(body["blocks"]), number++);
+    for (auto const& block : *body["blocks"].if_array())
+      CHECK((block["type"].text() == "section" || block["type"].text() == "rich_text"));
+  }
+}

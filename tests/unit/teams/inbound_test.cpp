@@ -37,11 +37,11 @@ TEST_CASE("teams inbound: what is no activity is refused before anything of it i
   CHECK(bench.sink.commands.size() == 1);
 }
 
-TEST_CASE("teams inbound: T8 with any byte changed a good request is refused or means nothing else") {
+TEST_CASE("teams inbound: T8 T71 with any byte changed a good request is refused or means nothing else") {
   Bench bench;
   bench.connected();
   auto const original = bench.headers()[0].second;
-  std::size_t refused = 0;
+  std::size_t refused = 0, on_record = 0;
   for (std::size_t at = 0; at < original.size(); ++at) {
     auto changed = original;
     changed[at] = static_cast<char>(changed[at] ^ 0x01);
@@ -53,9 +53,22 @@ TEST_CASE("teams inbound: T8 with any byte changed a good request is refused or 
     // 503: another key's name, of which nobody can tell yet whether there is such a key.
     CHECK((answer->status == 401 || answer->status == 403 || answer->status == 503));
     ++refused;
+    on_record += answer->status == 503 ? 0U : 1U;
+    CHECK(bench.sink.refusals.size() == on_record);
   }
   CHECK(refused > 500);
+  CHECK(on_record > 400);
   CHECK(bench.sink.commands.empty());
+  for (auto const& one : bench.sink.refusals) {
+    CHECK(one.platform == "teams");
+    CHECK(one.account == "unknown");
+    CHECK_FALSE(one.reason.empty());
+    CHECK(one.reason.find(original.substr(20, 40)) == std::string::npos);
+  }
+
+  // Who vouches is asked before the body is read: nonsense is not even told that it is nonsense.
+  auto const nonsense = bench.send("{", {{"Authorization", original + "x"}, {"Content-Type", "application/json"}});
+  CHECK(bench.answer(nonsense).value_or(Answer{}).status == 401);
 
   // The body is not signed: TLS and the token's holder vouch for it. What its bytes decide is checked one by one.
   auto const body = core::dump(execute(data("approve"), "f:body"));

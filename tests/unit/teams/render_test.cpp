@@ -254,3 +254,13 @@ TEST_CASE("T34 teams render: 200 texts that talk to the approver stay what they 
   }
   check_golden("talking", shown);
 }
+
+TEST_CASE("teams render: T34 long evidence in a thread says that nobody vouches for it, before it speaks") {
+  std::size_t number = 0;
+  for (auto const& note : support::talking_notes()) {
+    CAPTURE(number);
+    auto const body = render_note(note, teams_cards::people()).body;
+    support::check_talking_note(core::dump(card_in(body)["body"]), number++);
+    CHECK(core::dump(body).find("\"type\":\"Action") == std::string::npos);
+  }
+}

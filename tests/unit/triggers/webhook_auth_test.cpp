@@ -5,7 +5,7 @@
 
 using namespace triggers_test;
 
-TEST_CASE("T8 webhook: each byte of 100 good requests changed, none is let in and none is parsed") {
+TEST_CASE("T8 webhook: each byte of 100 good requests changed, none is let in") {
   WebhookAuth const auth{.secret = kSecret, .timestamp_header = "X-Time"};
   std::mt19937 random(5);
   auto const stamp = std::to_string(std::chrono::duration_cast<std::chrono::seconds>(kNow.time_since_epoch()).count());
