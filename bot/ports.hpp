@@ -211,7 +211,7 @@ struct ChatSink {
   // how an operator does. Over with connection(platform, true, …).
   virtual void locked_out(std::string const& /*platform*/, std::string const& /*why*/) {}
   // Puts on record that somebody tried for whom nobody vouches (T71).
-  virtual void refused(core::CommandRefused /*refused*/) {}
+  virtual void refused(core::CommandRefused refused) = 0;
 };
 
 // A message that stands on a platform, as the platform names it ({"channel": "C0INC", "ts": "…"}).

@@ -184,7 +184,7 @@ ports::Rendered render_note(core::Note const& note, std::string const& key, Peop
     if (shown.size() < block.size())
       shown.insert(shown.begin(),
                    "… (" + std::to_string(block.size() - shown.size()) + " lines before, in the ledger)");
-    text.code(clean_line(note.block_label) + " (untrusted):", shown);
+    text.code(clean_line(core::block_title(note)) + ":", shown);
     rendered.body = content_of(text, users, meaning, /*notice=*/users.empty());
     if (fits(rendered.body)) break;
     if (room == 0) too_long("A note");

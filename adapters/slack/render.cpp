@@ -228,7 +228,7 @@ ports::Rendered render_note(core::Note const& note, std::string const& key, Peop
   auto const shown = fit_lines(lines_of(words), kMaxSection, kInLedger).text;
   if (!shown.empty()) list.push_back(blocks::section("note", blocks::plain(shown)));
   auto const output = fit_lines(lines_of(clean(note.block)), 2500, kInLedger).text;
-  if (!output.empty()) list.push_back(blocks::preformatted("output", clean(note.block_label) + " (untrusted)", output));
+  if (!output.empty()) list.push_back(blocks::preformatted("output", clean(core::block_title(note)), output));
   if (list.empty()) list.push_back(blocks::section("note", blocks::plain("-")));
   if (text.empty()) text = "-";
   blocks::mark_revision(list);
@@ -239,13 +239,15 @@ ports::Rendered render_note(core::Note const& note, std::string const& key, Peop
 }
 
 Json plain_fallback(Json const& body) {
-  std::string action, how;
+  std::string action, title = "What is to run", how;
   auto const* list = body["blocks"].if_array();
   for (std::size_t i = 0; list && i < list->size(); ++i) {
     auto const& block = (*list)[i];
     auto const id = block["block_id"].text();
     if (id.starts_with("action-") || id.starts_with("output-")) {
       for (auto const& element : *block["elements"].if_array()) {
+        bool const above = element["type"].text() == "rich_text_section";
+        if (above && id.starts_with("output-")) title = element["elements"].at_index(0)["text"].text();
         if (element["type"].text() != "rich_text_preformatted") continue;
         for (auto const& piece : *element["elements"].if_array()) action += piece["text"].text();
       }
@@ -258,7 +260,8 @@ Json plain_fallback(Json const& body) {
     auto const lines = lines_of(action);
     std::vector<std::string> escaped;
     for (auto const& line : lines) escaped.push_back(escape_and_cut(line, room / 2));
-    text += "\n\nWhat is to run:\n" + fit_lines(escaped, room, "in the ledger: read it there before deciding").text;
+    text +=
+        "\n\n" + escape(title) + ":\n" + fit_lines(escaped, room, "in the ledger: read it there before deciding").text;
   }
   if (!how.empty()) text += "\n\n" + escape(how);
   Json plain = body;

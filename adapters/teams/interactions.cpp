@@ -127,7 +127,8 @@ void Interactions::turned_away(std::string const& why) {
                  .channel = {},
                  .reason = why,
                  .envelope = {},
-                 .delivery = {}});
+                 .delivery = {},
+                 .via = "http"});
 }
 
 Interactions::Who Interactions::who(Activity const& activity, core::Time deadline) const {

@@ -284,7 +284,7 @@ ports::Rendered render_note(core::Note const& note, People const& people) {
   std::vector<Json> list;
   if (!mentions.empty()) list.push_back(elements::mention_line(mentions));
   list.push_back(elements::rich_text("note", words.empty() ? "-" : words));
-  add_text(list, elements::box("output", clean(note.block_label) + " (untrusted)", output), output);
+  add_text(list, elements::box("output", clean(core::block_title(note)), output), output);
   auto content = elements::card(std::move(list));
   if (!mentions.empty()) content.if_object()->at("msteams").set("entities", elements::mention_entities(mentions));
   auto const summary = cut(core::one_line(note.text, 2000), kMaxSummary);

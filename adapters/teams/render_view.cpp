@@ -46,13 +46,13 @@ void collect_runs(Json const& value, std::string& out) {
   }
 }
 
-std::string text_of(Json const& card, std::string_view id) {
+std::string text_of(Json const& card, std::string_view id, bool title = false) {
   std::string out;
   if (auto const* list = card["body"].if_array()) {
     for (auto const& element : *list) {
       if (element["id"].text() != id) continue;
       auto const* items = element["items"].if_array();
-      collect_runs(items && !items->empty() ? items->back() : element, out);
+      collect_runs(items && !items->empty() ? (title ? items->front() : items->back()) : element, out);
     }
   }
   return out;
@@ -158,12 +158,16 @@ Json plain_fallback(Json const& body) {
   auto text = body["summary"].text();
   auto const how = text_of(card, "how");
   auto action = text_of(card, "action");
-  if (action.empty()) action = text_of(card, "output");
+  std::string title = "What this is about";
+  if (action.empty()) {
+    action = text_of(card, "output");
+    if (!action.empty()) title = text_of(card, "output", true);
+  }
   if (auto const words = text_of(card, "note"); !words.empty() && action.empty()) text = words;
   auto const used = cost_of(text) + cost_of(how) + 200;
   auto const room = kMaxPlainText - std::min(kMaxPlainText, used);
   if (!action.empty())
-    text += "\n\nWhat this is about:\n" + fit(split_lines(action), room, "in the ledger: read it there first").text;
+    text += "\n\n" + title + ":\n" + fit(split_lines(action), room, "in the ledger: read it there first").text;
   if (!how.empty()) text += "\n\n" + how;
   return Json::object({{"type", "message"},
                        {"summary", body["summary"].text()},

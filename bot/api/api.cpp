@@ -146,7 +146,8 @@ struct Api::Impl {
                         .reason = std::move(reason),
                         .envelope = {},
                         .delivery = {},
-                        .by = by});
+                        .by = by,
+                        .via = "api"});
   }
 
   void readyz(Answer const& to) const {

@@ -20,13 +20,18 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kLater{{
      "explain -c FILE says what a new configuration would do; ledger verify decides the past again under its own"},
 }};
 
+// What may be named below a command: what its help lists; below one that no help lists, all of it.
+std::vector<std::string> commands_of(CLI::App const& of) {
+  std::vector<std::string> names;
+  for (auto const* command : of.get_subcommands(nullptr)) {
+    if (of.get_group().empty() || !command->get_group().empty()) names.push_back(command->get_name());
+  }
+  return names;
+}
+
 void list_commands(CLI::App const& of, std::string const& path) {
   std::string names;
-  for (auto const* command : of.get_subcommands(nullptr)) {
-    // Below a command that help does not list, none is listed: whoever went there gets the names all the same.
-    if (of.get_group().empty() || !command->get_group().empty())
-      names += (names.empty() ? "" : ", ") + command->get_name();
-  }
+  for (auto const& name : commands_of(of)) names += (names.empty() ? "" : ", ") + name;
   std::fprintf(stderr, "Commands: %s. More: countersign %s--help\n", names.c_str(), path.c_str());
 }
 
@@ -62,10 +67,7 @@ bool refuse_unknown_words(CLI::App const& app, std::vector<std::string> const& w
                    std::string(instead).c_str());
       return true;
     }
-    std::vector<std::string> known;
-    for (auto const* command : commands) {
-      if (!command->get_group().empty()) known.push_back(command->get_name());
-    }
+    auto known = commands_of(*at);
     for (auto const& [name, instead] : kLater) {
       if (name.starts_with(path) && name.find(' ', path.size()) == std::string_view::npos)
         known.emplace_back(name.substr(path.size()));

@@ -103,7 +103,7 @@ std::string failure_words(RunState const& run) {
     words += (words.empty() ? "" : ", ") + ("exit code " + std::to_string(*run.exit_code));
   else if (!run.cause.empty())
     words += (words.empty() ? "" : ", ") + run.cause;
-  if (!run.explanation.empty()) words += (words.empty() ? "" : ": ") + one_line(run.explanation, 300);
+  if (!run.explanation.empty()) words += (words.empty() ? "" : ": ") + plain_line(run.explanation, 300);
   return words;
 }
 
@@ -145,11 +145,11 @@ std::string status_words(State const& state, RequestState const& request, Tally 
     case Phase::interrupted:
       return "Approved by " + approvers(request) + "; " +
              (request.run->cause == "not_started" ? "never started: " : "interrupted: ") +
-             one_line(request.run->explanation, 300);
+             plain_line(request.run->explanation, 300);
     case Phase::denied: return decided("Denied");
     case Phase::expired: return "Expired at " + format_clock(request.decision->at) + ": " + request.decision->reason;
     case Phase::cancelled: return decided("Cancelled");
-    case Phase::voided: return "Void: " + one_line(request.decision->reason, 300);
+    case Phase::voided: return "Void: " + plain_line(request.decision->reason, 300);
   }
   return {};
 }
@@ -355,6 +355,8 @@ Card make_card(State const& state, RequestState const& request, Time, ThreadFile
   return card;
 }
 
+std::string block_title(Note const& note) { return note.block_label + (note.ours ? "" : " (untrusted)"); }
+
 Note make_outcome_note(State const& state, RequestState const& request) {
   Note note;
   auto const name = request.id.short_name();
@@ -367,7 +369,7 @@ Note make_outcome_note(State const& state, RequestState const& request) {
     case Phase::interrupted:
       note.text = name + " " + summary + ": " +
                   (request.run->cause == "not_started" ? "never started: " : "interrupted: ") +
-                  one_line(request.run->explanation, 300) + ".";
+                  plain_line(request.run->explanation, 300) + ".";
       break;
     case Phase::denied:
       note.text = name + " " + summary + ": denied by " + request.decision->actor.str() +
@@ -383,7 +385,7 @@ Note make_outcome_note(State const& state, RequestState const& request) {
       note.text = name + " " + summary + ": cancelled by " + request.decision->actor.str() + ".";
       break;
     case Phase::voided:
-      note.text = name + " " + summary + ": void; " + one_line(request.decision->reason, 500) + ".";
+      note.text = name + " " + summary + ": void; " + plain_line(request.decision->reason, 500) + ".";
       break;
     default: break;
   }

@@ -70,9 +70,12 @@ struct Card {
 struct Note {
   std::string text;                  // trusted frame, one or two sentences
   std::vector<std::string> mention;  // person keys
-  std::string block;                 // untrusted, monospace (the end of the output), may be empty
+  std::string block;                 // monospace (the end of the output), may be empty
   std::string block_label = "The end of its output";
+  bool ours = false;  // the block is in words of our own; else it is untrusted, and its title says so (T34)
 };
+// What stands above the block.
+std::string block_title(Note const& note);
 
 // What a view (modal) shows before a vote is cast in it.
 struct VoteView {

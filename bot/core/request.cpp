@@ -526,8 +526,9 @@ Result<Request> make_request(Draft const& draft, Runbook const& runbook, Policy 
 std::optional<std::string> why_too_long(Request const& request) {
   auto const size = canonical(to_json(request)).size();
   if (size <= kMaxRequestBytes) return std::nullopt;
-  return "written down, the request has " + std::to_string(size) + " bytes, and the ledger takes " +
-         std::to_string(kMaxRequestBytes) + " of one: shorten its parameters, or where the runbook repeats them";
+  return "the request has " + std::to_string(size) + " bytes as it is written into the ledger, which takes " +
+         std::to_string(kMaxRequestBytes) +
+         "; shorten its parameters, reason or labels, or repeat them less in the runbook";
 }
 
 }  // namespace core

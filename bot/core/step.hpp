@@ -102,9 +102,10 @@ struct QuestionAsked {
   CardAct act;
   std::string text;
 };
-struct CommandRefused {  // a command of somebody who may not give it, to be on record
+struct CommandRefused {  // what somebody tried who may not, and that is no vote; to be on record
   std::string platform, account, channel, reason, envelope, delivery;
   std::optional<Actor> by{};  // where it is known otherwise than by the account: whose token it was
+  std::string via = "text";   // "text", "api", or "http": a request to a platform's endpoint
 };
 struct PostRendered {
   RequestId request;

@@ -305,7 +305,7 @@ void on(Stepper& step, CommandRefused const& event) {
                                 .account = event.account,
                                 .verdict = "command",
                                 .reason = event.reason,
-                                .via = event.platform == "api" ? "api" : "text",
+                                .via = event.via,
                                 .envelope = event.envelope,
                                 .delivery = event.delivery,
                                 .claimed = {}});

@@ -11,6 +11,7 @@ namespace engine {
 namespace {
 
 constexpr std::size_t kMaxDeferredRefusals = 1000;      // kept while the ledger can't be written
+constexpr std::size_t kMaxDeferredOfOne = 100;          // of one account: strangers leave room for the others
 constexpr auto kRetryWrites = std::chrono::seconds(5);  // how often a full disk is tried again
 
 // What still acts while the ledger can't be written, because it only takes away: a deny and a cancel (design, invariant
@@ -127,8 +128,14 @@ void Engine::take_aside(Waiting waiting) {
   if (acts_anyway(waiting.event)) return act_aside(std::move(waiting));
   if (std::holds_alternative<core::ServiceStopping>(waiting.event.what))
     return reply({.ticket = waiting.ticket});  // it can't be recorded, and nobody is helped by waiting
-  bool const refusal = std::holds_alternative<core::CommandRefused>(waiting.event.what);
-  if (is_internal(waiting.event) || (refusal && deferred_.size() < kMaxDeferredRefusals)) {
+  auto const* refusal = std::get_if<core::CommandRefused>(&waiting.event.what);
+  auto const of_one = [&](Waiting const& other) {
+    auto const* one = std::get_if<core::CommandRefused>(&other.event.what);
+    return one && one->platform == refusal->platform && one->account == refusal->account;
+  };
+  if (is_internal(waiting.event) ||
+      (refusal && deferred_.size() < kMaxDeferredRefusals &&
+       static_cast<std::size_t>(std::ranges::count_if(deferred_, of_one)) < kMaxDeferredOfOne)) {
     deferred_.push_back(std::move(waiting));
     return;
   }

@@ -265,7 +265,8 @@ void Engine::locked_out(std::string const& platform, std::string const& why) {
           "or the section chat was changed). What is pending stays pending, and can be decided here.",
       .mention = {},
       .block = why,
-      .block_label = "What is wrong there"};
+      .block_label = "What is wrong there",
+      .ours = true};
   clean(note.block);
   outbox_.say_in_channels(shared, "locked-out-" + platform, note, /*but_not=*/platform);
 }

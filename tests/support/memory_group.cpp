@@ -1,10 +1,12 @@
 #include "tests/support/memory_group.hpp"
 
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
-#include <sstream>
 #include <stdexcept>
+#include <string>
 
 namespace support {
 
@@ -31,34 +33,51 @@ std::string own_group(std::string const& controller) {
 
 }  // namespace
 
-std::unique_ptr<MemoryGroup> MemoryGroup::make(std::uint64_t bytes, std::string& why) {
-  why = "no control group that limits memory can be made here";
+std::unique_ptr<MemoryGroup> MemoryGroup::make(std::uint64_t bytes) {
   auto const name = "countersign-test-" + std::to_string(::getpid());
   auto const try_below = [&](fs::path const& parent, bool second) -> std::unique_ptr<MemoryGroup> {
     std::error_code error;
     if (!fs::is_directory(parent, error) || !fs::create_directory(parent / name, error)) return nullptr;
     std::unique_ptr<MemoryGroup> made(new MemoryGroup(parent / name, second));
-    if (!write(made->folder_ / (second ? "memory.max" : "memory.limit_in_bytes"), std::to_string(bytes)))
-      return nullptr;
-    if (second) write(made->folder_ / "memory.swap.max", "0");  // absent without swap
+    auto const limit = std::to_string(bytes);
+    if (!write(made->folder_ / (second ? "memory.max" : "memory.limit_in_bytes"), limit)) return nullptr;
+    // Absent where nothing is swapped.
+    write(made->folder_ / (second ? "memory.swap.max" : "memory.memsw.limit_in_bytes"), second ? "0" : limit);
     return made;
   };
-  if (auto const own = own_group("memory"); !own.empty()) {
-    if (auto made = try_below("/sys/fs/cgroup/memory" + own, false)) return made;
-  }
-  if (auto const own = own_group(""); !own.empty()) {
-    if (auto made = try_below("/sys/fs/cgroup" + own, true)) return made;
+  struct Interface {
+    char const *controller, *root;
+    bool second;
+  };
+  for (auto const& [controller, root, second] :
+       {Interface{"memory", "/sys/fs/cgroup/memory", false}, Interface{"", "/sys/fs/cgroup", true}}) {
+    auto const own = own_group(controller);
+    // In version 2 a group that holds processes hands on no limit.
+    for (fs::path at = own; !own.empty(); at = at.parent_path()) {
+      if (auto made = try_below(root + at.string(), second)) return made;
+      if (at == at.parent_path()) break;
+    }
   }
   return nullptr;
 }
 
-MemoryGroup::~MemoryGroup() { ::rmdir(folder_.c_str()); }
+MemoryGroup::~MemoryGroup() {
+  for (int tries = 0; ::rmdir(folder_.c_str()) != 0 && errno == EBUSY && tries < 1000; ++tries) {
+    std::ifstream inside(folder_ / "cgroup.procs");
+    for (pid_t pid = 0; inside >> pid;) ::kill(pid, SIGKILL);
+    ::usleep(1000);  // the kernel has no word for when they are gone
+  }
+}
 
-void MemoryGroup::take_in(pid_t pid, int oom_score_adj) {
-  auto const number = std::to_string(pid);
-  if (!write(folder_ / "cgroup.procs", number) ||
-      !write("/proc/" + number + "/oom_score_adj", std::to_string(oom_score_adj)))
-    throw std::runtime_error("process " + number + " can't be put into " + folder_.string());
+void MemoryGroup::take_in(pid_t pid) {
+  if (!write(folder_ / "cgroup.procs", std::to_string(pid)))
+    throw std::runtime_error("process " + std::to_string(pid) + " can't be put into " + folder_.string());
+}
+
+void MemoryGroup::take_in_first_to_go(pid_t pid) {
+  take_in(pid);
+  if (!write("/proc/" + std::to_string(pid) + "/oom_score_adj", "1000"))
+    throw std::runtime_error("process " + std::to_string(pid) + " can't be made the first to be ended");
 }
 
 std::uint64_t MemoryGroup::kills() const {

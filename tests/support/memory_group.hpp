@@ -6,20 +6,22 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <string>
 
 namespace support {
 
 class MemoryGroup {
  public:
-  // Below the group that we are in ourselves. None where there can't be one: `why` says it.
-  static std::unique_ptr<MemoryGroup> make(std::uint64_t bytes, std::string& why);
-  ~MemoryGroup();  // all in it must have ended
+  // Below the group that we are in ourselves or, where that may have none, below one around it. None where there can't
+  // be one (only root may, and not in every container).
+  static std::unique_ptr<MemoryGroup> make(std::uint64_t bytes);
+  ~MemoryGroup();  // kills what is still in it
   MemoryGroup(MemoryGroup const&) = delete;
   MemoryGroup& operator=(MemoryGroup const&) = delete;
 
-  // `oom_score_adj`: 1000 is killed first, -1000 never. Throws std::runtime_error.
-  void take_in(pid_t pid, int oom_score_adj);
+  // The process, and what it forks from now on. Throws std::runtime_error.
+  void take_in(pid_t pid);
+  // The same, and whoever else is in it: without memory the kernel ends this one first. Throws std::runtime_error.
+  void take_in_first_to_go(pid_t pid);
   // How many the kernel has killed for want of memory.
   std::uint64_t kills() const;
 

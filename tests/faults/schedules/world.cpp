@@ -219,6 +219,10 @@ class World final : ports::ChatSink {
     if (engine_) engine_->connection(platform, connected, detail);
   }
 
+  void refused(core::CommandRefused refused) override {
+    if (engine_) engine_->refused(std::move(refused));
+  }
+
   // --- the people ----------------------------------------------------------------------------------------------------
   void ask() {
     static std::vector<std::pair<std::string, std::map<std::string, std::string>>> const kKinds{

@@ -19,7 +19,7 @@ void check_nothing_counted(ServiceKit& kit, std::size_t from) {
 
 }  // namespace
 
-ON_EACH("T3 T8 T44 forged clicks: none counts, and whose sender the platform vouches for are on record") {
+ON_EACH("T3 T8 T44 T71 forged clicks: none counts, and what the bot takes for one is on record") {
   ServiceKit kit(on<TestType>());
   auto& chat = kit.chat();
   kit.start();

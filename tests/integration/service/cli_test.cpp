@@ -71,6 +71,7 @@ TEST_CASE("a command line that means nothing says which word, and what was meant
   says("chekc -c x", "there is no command \"chekc\"; did you mean \"check\"?");
   says("frobnicate", "there is no command \"frobnicate\".");
   says("ledger verfy", "\"ledger verfy\"; did you mean \"ledger verify\"?");
+  says("generate mna", "did you mean \"generate man\"?");
   says("generate bash", "Commands: completion, man");
   says("chekc --help", "\"chekc\"");
   says("check --confg x", "\"--confg\" means nothing here; did you mean \"--config\"?");

@@ -200,7 +200,8 @@ TEST_CASE("T34 slack render: long evidence in a thread says that nobody vouches 
   for (auto const& note : support::talking_notes()) {
     CAPTURE(number);
     auto const body = render_note(note, "key-2", slack_cards::people()).body;
-    support::check_talking_note(core::dump(body["blocks"]), number++);
+    support::check_talking_note(core::dump(body["blocks"]), number);
+    support::check_talking_note(plain_fallback(body)["text"].text(), number++);
     for (auto const& block : *body["blocks"].if_array())
       CHECK((block["type"].text() == "section" || block["type"].text() == "rich_text"));
   }

@@ -112,6 +112,7 @@ TEST_CASE("teams endpoint: strangers whose bodies never end take no room from th
   auto const nobody = hold("");
   REQUIRE(bench.io.run_until([&] { return !(said = nobody.read_now()) || !said->empty(); }, net_test::kPatience));
   CHECK_THAT(said.value_or(""), Catch::StartsWith("HTTP/1.1 401 "));
+  CHECK(bench.sink.refusals.size() == 1);  // refused by its head, and on record
   CHECK(bench.sink.votes.size() == 2);
 }
 

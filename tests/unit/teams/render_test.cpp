@@ -260,7 +260,8 @@ TEST_CASE("teams render: T34 long evidence in a thread says that nobody vouches 
   for (auto const& note : support::talking_notes()) {
     CAPTURE(number);
     auto const body = render_note(note, teams_cards::people()).body;
-    support::check_talking_note(core::dump(card_in(body)["body"]), number++);
+    support::check_talking_note(core::dump(card_in(body)["body"]), number);
+    support::check_talking_note(plain_fallback(body)["text"].text(), number++);
     CHECK(core::dump(body).find("\"type\":\"Action") == std::string::npos);
   }
 }

@@ -310,6 +310,7 @@ TEST_CASE("teams tokens: T9 every bad token is refused, and nothing happens") {
   CHECK(bench.sink.votes.empty());
   CHECK(bench.http.count(Door::send) == sent_before);
   CHECK(bench.adapter->counters().refused_requests == rows.size());
+  CHECK(bench.sink.refusals.size() == rows.size() - unasked);  // that they came is on record (T71)
   // No stranger fills the log, and no token stands in it.
   CHECK(bench.log.lines().size() < 20);
   CHECK_THAT(bench.log_text(), !Catch::Contains("eyJ"));
@@ -327,6 +328,7 @@ TEST_CASE("teams tokens: T9 a serviceurl claim of somebody else's host gets noth
           activities::message("list", "b1", {}, place)};
   CHECK(answer_to(bench, row)->status == 403);
   CHECK(bench.sink.commands.empty());
+  CHECK(bench.sink.refusals.size() == 1);
 }
 
 TEST_CASE(
