@@ -44,6 +44,8 @@ JournalCollector read_journal(Map const& source) {
   if (source.duration("since", since, 1s, 24h * 30)) journal.since = since;
   source.uint32("lines", journal.lines, 1, 100'000);
   source.absolute_path("path", journal.path);
+  if (journal.path.find("{{") != std::string::npos)
+    source.error("path", "holds a placeholder, but the journal's folder is one", "write fixed text");
   return journal;
 }
 

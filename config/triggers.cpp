@@ -57,6 +57,8 @@ void read_log(Map const& map, std::string const& name, Config& config) {
   Map const source(map.reading(), *map.find("log"), sections::trigger_log, map.path("log"));
   LogTrigger trigger;
   source.absolute_path("path", trigger.path);
+  if (trigger.path.find("{{") != std::string::npos || trigger.path.find('*') != std::string::npos)
+    source.error("path", "is " + shown(trigger.path) + ", but a log trigger follows one file", "write its whole path");
   for (auto const& [key, out] : {std::pair{"match", &trigger.match}, {"except", &trigger.except}}) {
     if (!source.text(key, *out)) continue;
     if (auto why = why_not_pattern(*out); !why.empty()) source.error(key, why);
@@ -173,7 +175,8 @@ void read_webhook(Map const& map, std::string const& name, Config& config) {
       if (source.has(key)) source.error(key, "belongs to format json only", "leave it out");
     }
   }
-  if (source.has("secret") && !source.has("timestamp") && !source.has("delivery"))
+  if (trigger.format == WebhookTrigger::Format::json && source.has("secret") && !source.has("timestamp") &&
+      !source.has("delivery"))
     map.reading().problems.warning(source.place("secret"),
                                    source.path("secret") +
                                        ": without \"timestamp\" or \"delivery\" a delivery that somebody has caught "

@@ -17,7 +17,7 @@ void examine_sandbox(config::Config const& config, Findings& findings) {
   auto const folder = std::filesystem::is_directory(config.state.path, error)
                           ? config.state.path
                           : std::filesystem::temp_directory_path(error).string();
-  auto const why = process::why_no_strict(folder);
+  auto const why = process::why_no_strict(folder, config.sandbox.writable);
   bool const wanted = config.sandbox.mode == config::Sandbox::Mode::strict;
   if (why.empty())
     return findings.ok("sandbox", wanted ? "strict is active, and works for this account."

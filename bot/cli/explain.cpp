@@ -161,6 +161,20 @@ class Explainer {
   struct Excluded {
     std::string person, why, words;
   };
+  std::set<std::string> approving() const {
+    std::set<std::string> groups;
+    for (auto const& need : out_.policy->approve) groups.insert(need.group);
+    return groups;
+  }
+  // Those of the groups of which a platform knows who is in them: "oncall, sre".
+  std::string kept_elsewhere(std::set<std::string> const& groups) const {
+    std::string list;
+    for (auto const& group : groups) {
+      if (rules_.sources.contains(group)) list += (list.empty() ? "" : ", ") + group;
+    }
+    return list;
+  }
+
   std::vector<Excluded> excluded() const {
     auto people = candidates();
     // Whoever asks is named also when no group of theirs approves: that is what people want to know first.
@@ -168,8 +182,13 @@ class Explainer {
     if (!out_.ask.initiator.empty()) people.insert(out_.ask.initiator);
     std::vector<Excluded> list;
     for (auto const& person : people) {
-      if (auto const why = core::exclusion_of(*out_.policy, rules_, behind(), person))
+      auto const why = core::exclusion_of(*out_.policy, rules_, behind(), person);
+      if (!why) continue;
+      auto const elsewhere = *why == core::Exclusion::no_approver ? kept_elsewhere(approving()) : std::string();
+      if (elsewhere.empty())
         list.push_back({person, core::to_string(*why), core::exclusion_words(*why, *out_.policy)});
+      else
+        list.push_back({person, "not_known", "counts only if the platform says that they are in " + elsewhere});
     }
     return list;
   }
@@ -185,6 +204,10 @@ class Explainer {
   void take_notes() {
     if (!out_.policy) return;
     bool const trigger = out_.ask.requester.kind == core::Actor::Kind::trigger;
+    if (auto const groups = kept_elsewhere({out_.policy->request.begin(), out_.policy->request.end()}); !groups.empty())
+      out_.notes.push_back(
+          "Who may ask as one of " + groups +
+          " the platform knows: the service asks it, this command asks nobody and takes unknown for no.");
     if (!options_.reason && !trigger && out_.policy->requester_justification == core::Justification::required)
       out_.notes.push_back("A reason is required: the policy " + out_.policy->name + " says so (--reason TEXT).");
     if (out_.policy->approver_justification == core::Justification::required)

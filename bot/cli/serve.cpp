@@ -527,7 +527,7 @@ int serve(std::string const& file) {
   make_private_folder(config.state.path);
   make_private_folder(config.state.side);
   if (config.sandbox.mode == config::Sandbox::Mode::strict) {
-    if (auto const why = process::why_no_strict(config.state.path); !why.empty())
+    if (auto const why = process::why_no_strict(config.state.path, config.sandbox.writable); !why.empty())
       throw core::Failure(core::make_error(
           core::Errc::unavailable, "sandbox.mode is strict, which can't work here: " + why +
                                        ". Mend that, or write mode: basic and rely on the unit's own hardening"));

@@ -96,6 +96,13 @@ std::string took(RequestState const& request) {
   return " in " + duration_words(std::max(Duration(1), *request.run->finished_at - *request.run->started_at));
 }
 
+// A runner's sentence inside one of ours.
+std::string explained(RunState const& run) {
+  auto words = plain_line(run.explanation, 300);
+  if (words.ends_with('.')) words.pop_back();
+  return words;
+}
+
 std::string failure_words(RunState const& run) {
   std::string words;
   if (!run.step.empty()) words += "at step " + run.step;
@@ -103,7 +110,7 @@ std::string failure_words(RunState const& run) {
     words += (words.empty() ? "" : ", ") + ("exit code " + std::to_string(*run.exit_code));
   else if (!run.cause.empty())
     words += (words.empty() ? "" : ", ") + run.cause;
-  if (!run.explanation.empty()) words += (words.empty() ? "" : ": ") + plain_line(run.explanation, 300);
+  if (!run.explanation.empty()) words += (words.empty() ? "" : ": ") + explained(run);
   return words;
 }
 
@@ -144,8 +151,7 @@ std::string status_words(State const& state, RequestState const& request, Tally 
     case Phase::failed: return "Approved by " + approvers(request) + "; failed " + failure_words(*request.run);
     case Phase::interrupted:
       return "Approved by " + approvers(request) + "; " +
-             (request.run->cause == "not_started" ? "never started: " : "interrupted: ") +
-             plain_line(request.run->explanation, 300);
+             (request.run->cause == "not_started" ? "never started: " : "interrupted: ") + explained(*request.run);
     case Phase::denied: return decided("Denied");
     case Phase::expired: return "Expired at " + format_clock(request.decision->at) + ": " + request.decision->reason;
     case Phase::cancelled: return decided("Cancelled");
@@ -369,7 +375,7 @@ Note make_outcome_note(State const& state, RequestState const& request) {
     case Phase::interrupted:
       note.text = name + " " + summary + ": " +
                   (request.run->cause == "not_started" ? "never started: " : "interrupted: ") +
-                  plain_line(request.run->explanation, 300) + ".";
+                  explained(*request.run) + ".";
       break;
     case Phase::denied:
       note.text = name + " " + summary + ": denied by " + request.decision->actor.str() +

@@ -17,6 +17,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <system_error>
 
 #include "bot/process/sandbox_child.hpp"
@@ -174,7 +175,11 @@ int SandboxPlan::enter(int& stage) const noexcept {
   return 0;
 }
 
-std::string why_no_strict(std::string const& folder) {
+std::string why_no_strict(std::string const& folder, std::vector<std::string> const& writable) {
+  for (auto const& path : writable) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(path, error)) return "sandbox.writable names " + path + ", where no folder is";
+  }
   SandboxPlan const plan{Sandbox{.writable = {folder}}, folder};
   // Two names: `folder` may be /tmp itself. Of this try alone: others may try at the same moment. Empty files, which a
   // full disk still takes.

@@ -15,7 +15,7 @@ struct Sandbox {
 };
 
 // Why it can't work for a child of this process, as the end of a sentence; empty: it works. Tries it in a child, with
-// `folder` (absolute) as the one that stays writable.
-std::string why_no_strict(std::string const& folder);
+// `folder` (absolute) as the one that stays writable. Of `writable` it looks whether each is a folder that is there.
+std::string why_no_strict(std::string const& folder, std::vector<std::string> const& writable = {});
 
 }  // namespace process

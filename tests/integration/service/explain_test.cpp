@@ -77,6 +77,23 @@ TEST_CASE("explain and the service give the same answer: one policy, in one plac
   }
 }
 
+TEST_CASE("explain says of a group that a platform keeps that the platform alone knows who is in it") {
+  KitOptions options;
+  options.extra_sections = "groups: {oncall: {slack_usergroup: S0ONCALL}}\n";
+  options.extra_policies = "  by-oncall: {request: [dev, oncall], approve: [{group: oncall, count: 1}]}\n";
+  options.extra_runbooks =
+      "  page: {summary: Page, risk: low, if_unanswered: nothing, steps: [{name: act, run: [/bin/true]}], policy: "
+      "by-oncall}\n";
+  ServiceKit kit(options);
+  auto const said = explain(kit, "page --as alice --reason r", 0);
+  CHECK(said["excluded"].at_index(0)["person"].text() == "alice");
+  CHECK(said["excluded"].at_index(0)["why"].text() == "not_known");
+  CHECK_THAT(said["excluded"].at_index(0)["text"].text(), Catch::Contains("platform") && Catch::Contains("oncall"));
+  CHECK_THAT(core::dump(said["notes"]), Catch::Contains("this command asks nobody"));
+  CHECK_THAT(core::dump(explain(kit, "page --as bob --reason r", 1)["notes"]),
+             Catch::Contains("this command asks nobody"));
+}
+
 TEST_CASE(
     "explain: who could approve, who could not and why, every refusal with its place, no ledger, no secret needed") {
   ServiceKit kit;

@@ -68,7 +68,7 @@ std::vector<std::string> teams_replies(Three& kit) {
   std::vector<std::string> found;
   for (auto const& message : kit.teams.messages(kTeamsChannel)) {
     auto const text = core::dump(message["card"]);
-    if (has(text, "01-plan.txt, ")) found.push_back(text);
+    if (has(text, "01-plan.txt (untrusted), ") || has(text, "01-plan.txt, page ")) found.push_back(text);
   }
   return found;
 }

@@ -93,6 +93,7 @@ Row const kRows[] = {
     {"{host: {}}", "@@{}", "exactly one of: file, command, host"},
     {"{host: {}}", "@@{host: {}, command: {run: [df]}}", "exactly one of"},
     {"{host: {}}", "{journal: {priority: @@bad}}", "emerg"},
+    {"{host: {}}", "{journal: {path: @@\"/var/log/{{service}}\"}}", "holds a placeholder"},
     {"{host: {}}", "{journal: {units: [@@\"{{servce}}\"]}}", "did you mean \"service\"?"},
     {"{host: {}}", "{http: @@{}}", "lacks the key \"url\""},
     {"{host: {}}", "{http: {url: @@\"\", allow: [a]}}", "url"},

@@ -95,6 +95,8 @@ TEST_CASE("bad files: log and webhook triggers") {
   std::vector<std::pair<std::string, std::string>> const rows{
       {"@@log: {path: /a, match: b}\n    probe: {tcp: \"a:1\"}", ""},
       {"log: {path: @@app.log, match: b}", "triggers.web-down.log.path"},
+      {"log: {path: @@\"/var/log/{{service}}.log\", match: b}", "follows one file"},
+      {"log: {path: @@\"/var/log/*.log\", match: b}", "follows one file"},
       {"log: @@{path: /a}", "match"},
       {"log: {path: /a, match: @@'('}", "is no RE2 pattern"},
       {"log: {path: /a, match: a, except: @@'('}", "is no RE2 pattern"},

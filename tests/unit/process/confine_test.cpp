@@ -80,6 +80,8 @@ TEST_CASE("T48 cgroup: with controllers each run's group is limited as a whole, 
 TEST_CASE("strict: a folder that is not there is a reason, and a try leaves nothing behind") {
   TempDir const dir;
   CHECK(process::why_no_strict(dir / "missing") != "");
+  CHECK(process::why_no_strict(dir.str(), {dir.str(), dir / "missing"}) ==
+        "sandbox.writable names " + (dir / "missing") + ", where no folder is");
   auto const why = process::why_no_strict(dir.str());
   CHECK(fs::is_empty(dir.str()));
   CHECK(process::why_no_strict("/tmp") == why);  // asked there before a state directory is made
