@@ -170,7 +170,7 @@ ON_EACH("F22 locked out: the dead token goes nowhere, the others are told, what 
     REQUIRE(kit.wait([&] { return kit.chats()[i]->saying(words) == 1; }));
   CHECK(says() == "locked out");
   CHECK(locked_out("1"));
-  CHECK(kit.process().line("platform has locked us out").has_value());
+  CHECK(kit.wait([&] { return kit.process().line("platform has locked us out").has_value(); }));  // written aside
   REQUIRE(kit.wait([&] { return elsewhere.card(next).has_value(); }));
   auto const calls = chat.calls();
   REQUIRE(elsewhere.press("carol", next));

@@ -59,7 +59,8 @@ TEST_CASE("a restart folds only what came after the snapshot, and a doubtful sna
   }
   kit.start({.limit = 120s});
   CHECK(entries_folded(kit) > 4'050);
-  CHECK(kit.process().line("the snapshot was deleted and the ledger is folded anew"));
+  CHECK(kit.wait(
+      [&] { return kit.process().line("the snapshot was deleted and the ledger is folded anew").has_value(); }));
   CHECK(kit.wait(
       [&] { return kit.process().log_text().find("runner: its snapshot is of no use") != std::string::npos; }));
   auto const again = kit.ask("witness", core::Json::object({{"word", "again"}}));
