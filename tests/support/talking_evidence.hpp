@@ -69,11 +69,8 @@ inline std::vector<core::Card> talking_cards(core::Card const& honest) {
   return cards;
 }
 
-// In a message as it is shown: first what will run, then the label, and only then, with its source, what evidence says.
-inline void check_talking(std::string const& shown, std::string const& action, std::size_t number) {
-  auto const label = shown.find("Evidence (untrusted)");
-  REQUIRE(label != std::string::npos);
-  CHECK(shown.find(action) < label);
+// Each of the five texts stands there, behind the label.
+inline void check_marks(std::string const& shown, std::size_t label, std::size_t number) {
   for (std::size_t i = 5 * number; i < 5 * number + 5; ++i) {
     char mark[8];
     std::snprintf(mark, sizeof mark, "T%03d", static_cast<int>(i));
@@ -82,6 +79,14 @@ inline void check_talking(std::string const& shown, std::string const& action, s
     CHECK(first != std::string::npos);
     CHECK(first > label);
   }
+}
+
+// In a message as it is shown: first what will run, then the label, and only then, with its source, what evidence says.
+inline void check_talking(std::string const& shown, std::string const& action, std::size_t number) {
+  auto const label = shown.find("Evidence (untrusted)");
+  REQUIRE(label != std::string::npos);
+  CHECK(shown.find(action) < label);
+  check_marks(shown, label, number);
   CHECK(shown.find("log: ", label) != std::string::npos);
 }
 
@@ -108,14 +113,7 @@ inline void check_talking_note(std::string const& shown, std::size_t number) {
   REQUIRE(what != std::string::npos);
   REQUIRE(label != std::string::npos);
   CHECK(what < label);
-  for (std::size_t i = 5 * number; i < 5 * number + 5; ++i) {
-    char mark[8];
-    std::snprintf(mark, sizeof mark, "T%03d", static_cast<int>(i));
-    CAPTURE(mark);
-    auto const first = shown.find(mark);
-    CHECK(first != std::string::npos);
-    CHECK(first > label);
-  }
+  check_marks(shown, label, number);
 }
 
 }  // namespace support
