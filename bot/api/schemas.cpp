@@ -61,6 +61,7 @@ Json new_request() {
   auto const attachment = Json::object(
       {{"type", "object"},
        {"required", Json::array({"name", "data"})},
+       {"additionalProperties", false},
        {"properties",
         Json::object(
             {{"name", text("Its name among the evidence; no two alike.").set("pattern", kName)},

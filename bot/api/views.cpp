@@ -61,6 +61,10 @@ core::Result<std::vector<core::Exhibit>> attachments(Json const& json, core::Tim
     auto const name = item["name"].text(), type = item["media_type"].text("application/octet-stream");
     if (!core::is_name(name) || !names.insert(name).second)
       return bad("Each attachment needs a \"name\" of its own made of a-z, 0-9, '_', '-' and '.'.");
+    for (auto const& [key, member] : *item.if_object()) {
+      if (key != "name" && key != "media_type" && key != "data")
+        return bad("The member \"" + core::printable_ascii(key, 64) + "\" of attachment " + name + " is unknown.");
+    }
     if (auto const& given = item["media_type"];
         !(given.is_null() || given.if_string()) || type.size() > 100 || core::has_control(type))
       return bad("The \"media_type\" of attachment " + name + " can't be used.");

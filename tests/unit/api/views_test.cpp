@@ -122,6 +122,7 @@ TEST_CASE("T59 what is wrong in a body is refused by name, duplicates among it")
       {with(R"("initiator":")" + std::string(65, 'i') + '"'), "initiator"},
       {with(R"("attachments":{})"), "attachments"},
       {with(R"("attachments":[{}])"), "name"},
+      {with(R"("attachments":[{"name":"a","data":"","size":1}])"), "\"size\" of attachment a is unknown"},
       {with(R"("attachments":[{"name":"../x","data":""}])"), "name"},
       {with(R"("attachments":[{"name":"a","data":""},{"name":"a","data":""}])"), "name"},
       {with(R"("attachments":[{"name":"a"}])"), "no \"data\""},
