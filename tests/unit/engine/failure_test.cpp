@@ -156,6 +156,31 @@ TEST_CASE("T71 a full disk: who is refused meanwhile is on record afterwards") {
   CHECK(rig.ledger.kinds(before) == "vote.refused");
 }
 
+TEST_CASE("T69 T71 a full disk: strangers by the thousand leave room for what others are refused") {
+  Full rig;
+  for (int i = 0; i < 1200; ++i) {
+    rig.engine->refused({.platform = "teams",
+                         .account = "unknown",
+                         .channel = {},
+                         .reason = "no token",
+                         .envelope = {},
+                         .delivery = {},
+                         .via = "http"});
+    rig.settle();
+  }
+  CHECK(rig.type("U0STRANGER", "list").state == State::refused);
+  auto const before = rig.ledger.durable.size();
+  rig.room_again();
+  std::size_t strangers = 0, others = 0;
+  for (auto i = before; i < rig.ledger.durable.size(); ++i) {
+    auto const said = core::parse_json(rig.ledger.durable[i].files.front().bytes).value();
+    strangers += said["via"].text() == "http" ? 1U : 0U;
+    others += said["account"].text() == "U0STRANGER" ? 1U : 0U;
+  }
+  CHECK(strangers == 5);  // the rest is one entry a minute later
+  CHECK(others == 1);
+}
+
 TEST_CASE("a full disk: the side file goes only after everything else that the recovery has to do") {
   Full rig;
   rig.deny("bob", rig.one);

@@ -62,6 +62,7 @@ TEST_CASE("teams inbound: T8 T71 with any byte changed a good request is refused
   for (auto const& one : bench.sink.refusals) {
     CHECK(one.platform == "teams");
     CHECK(one.account == "unknown");
+    CHECK(one.via == "http");
     CHECK_FALSE(one.reason.empty());
     CHECK(one.reason.find(original.substr(20, 40)) == std::string::npos);
   }
